@@ -1,0 +1,3 @@
+"""Measure, judge and keep: the IGRT QA suite's analysis half."""
+
+__version__ = "0.1.0"

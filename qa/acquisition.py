@@ -1,0 +1,83 @@
+"""Images as they were taken: read-only arrays with where, when and how.
+
+An ``Image`` always has its geometry: a file without it is refused when it is read, so nothing downstream invents a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Image:
+    """One projection image on a flat panel.
+
+    ``pixels`` float32 (rows, columns), read-only, larger value = more radiation reached the pixel; they are decoded by ``load`` at
+    every access and not kept, so that memory does not grow with the number of images: take them once. ``shape`` is (rows, columns),
+    ``spacing_mm`` is (row, column) at the receptor. Angles are IEC 61217 as read out, not rounded. ``column_u``/``row_v`` are +1 or -1: the direction of u along
+    growing columns and of v along growing rows (RT Image orientation [1,0,0,0,-1,0] is +1, -1). ``receptor_mm`` is the receptor
+    translation (x, y) the file states, ``couch_mm`` the couch readout (lateral, longitudinal, vertical as read out), both None when
+    the file is silent. ``notes`` are caveats from reading (e.g. "angles taken from the file name").
+    """
+
+    name: str
+    sop_instance_uid: str
+    sha256: str
+    shape: tuple[int, int]
+    load: Callable[[], NDArray[np.float32]]
+    spacing_mm: tuple[float, float]
+    sid_mm: float
+    sad_mm: float
+    gantry_deg: float
+    collimator_deg: float
+    couch_deg: float
+    radiation: str  # "MV" or "kV"
+    machine: str
+    acquired: datetime | None
+    column_u: int = 1
+    row_v: int = -1
+    receptor_mm: tuple[float, float] | None = None
+    couch_mm: tuple[float, float, float] | None = None
+    energy: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def pixels(self) -> NDArray[np.float32]:
+        """The decoded pixels, read-only. DicomError when the file is gone or its pixels cannot be decoded."""
+        pixels = self.load()
+        pixels.flags.writeable = False
+        return pixels
+
+    @property
+    def at(self) -> dict[str, float | str]:
+        """The state this image was taken at, as every reading of it carries it."""
+        return {
+            "gantry_deg": self.gantry_deg,
+            "collimator_deg": self.collimator_deg,
+            "couch_deg": self.couch_deg,
+            "sop_instance_uid": self.sop_instance_uid,
+        }
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that was left out, and why; nothing a user hands in disappears."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Images that belong together: one machine, one day, one kind of radiation, the phantom in one place."""
+
+    images: tuple[Image, ...]
+    machine: str
+    radiation: str
+    title: str  # in words: "MV, LINAC-B, 2018-03-30, couch (0.60, 175.16, -31.16) mm"

@@ -1,0 +1,75 @@
+"""What a reading can show: data for a picture, never the picture itself.
+
+Evidence is stored with the record, so that a report printed in five years shows what was seen today.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One thing drawn on an image, in mm on the overlay's axes.
+
+    ``kind``: "cross" and "plus" (points: one vertex), "line" (open polyline), "outline" (closed polyline),
+    ``name`` goes into the legend (e.g. "ball", "field"). ``points_mm`` is ((x, y), ...).
+    """
+
+    kind: str
+    name: str
+    points_mm: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """An image with what was found drawn on it.
+
+    ``grey`` is uint8 (rows, columns), row 0 at the top (largest y); ``extent_mm`` is (left, right, bottom, top) at the outer
+    pixel edges; ``axes`` names the x and y axis with unit; ``note`` is one line under the picture.
+    """
+
+    title: str
+    grey: NDArray[np.uint8]
+    extent_mm: tuple[float, float, float, float]
+    marks: tuple[Mark, ...]
+    axes: tuple[str, str]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve: x and y of equal length; ``style`` is "points", "line" or "both"; ``u`` are standard uncertainties of y (or empty)."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    style: str = "both"
+    u: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Curves over one pair of axes, each axis named with its unit; ``equal`` asks for the same scale on both."""
+
+    title: str
+    axes: tuple[str, str]
+    series: tuple[Series, ...]
+    equal: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a header; numbers are already formatted with their unit in the header."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+Evidence = Overlay | Curve | Table

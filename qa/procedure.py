@@ -1,0 +1,73 @@
+"""A procedure is one QA test or calibration: one file in ``qa/procedures/``, found by being there."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qa.acquisition import Acquisition
+from qa.evidence import Evidence
+from qa.reading import QaError, Quantity, Reading
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a procedure found: readings, and the evidence to show for them."""
+
+    readings: tuple[Reading, ...]
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A random acquisition with known truth: ``truth`` holds (quantity key, SOP Instance UID or "") -> true value in the quantity's unit."""
+
+    acquisition: Acquisition
+    truth: dict[tuple[str, str], float]
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """One QA test.
+
+    ``accepts(acquisition)`` is "" when the images belong to it, else what is missing, in words. ``analyse(acquisition)`` is pure.
+    ``rehearse(rng)`` draws a random small acquisition; ``rehearse_files(rng, folder)`` writes one as DICOM for training.
+    ``version`` names the algorithm in the record and changes whenever a number could.
+    """
+
+    name: str
+    title: str
+    version: str
+    quantities: tuple[Quantity, ...]
+    accepts: Callable[[Acquisition], str]
+    analyse: Callable[[Acquisition], Analysis]
+    rehearse: Callable[[np.random.Generator], Rehearsal]
+
+    def quantity(self, key: str) -> Quantity:
+        """The quantity of that key; QaError when this procedure does not define it."""
+        for quantity in self.quantities:
+            if quantity.key == key:
+                return quantity
+        raise QaError(f"{self.name} measures no quantity {key!r}; it measures {', '.join(q.key for q in self.quantities)}")
+
+
+def names() -> tuple[str, ...]:
+    """The names of all procedures: the modules of ``qa/procedures/``, nothing imported."""
+    import qa.procedures
+
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(qa.procedures.__path__) if not m.name.startswith("_")))
+
+
+def load(name: str) -> Procedure:
+    """The procedure of that name; QaError lists the known ones when there is none."""
+    if name not in names():
+        raise QaError(f"there is no procedure {name!r}; known: {', '.join(names())}")
+    procedure = importlib.import_module(f"qa.procedures.{name}").PROCEDURE
+    assert isinstance(procedure, Procedure)
+    return procedure

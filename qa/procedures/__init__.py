@@ -1,0 +1,1 @@
+"""One file per QA test; the file name is the test name."""

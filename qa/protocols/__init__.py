@@ -1,0 +1,1 @@
+"""Limits with their sources, one TOML file per protocol."""

@@ -1,0 +1,87 @@
+"""A reading is a number with an uncertainty, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+At = Mapping[str, float | str]
+"""The state a reading was taken at, e.g. ``{"gantry_deg": 90.0, "sop_instance_uid": "1.2.3"}``."""
+
+
+class QaError(Exception):
+    """Something a person must act on; the message says what was expected, what was found and where."""
+
+
+class DicomError(QaError):
+    """The images cannot be used as they are: export them again."""
+
+
+class AnalysisError(QaError):
+    """The image does not show what was to be measured: repeat the exposure."""
+
+
+class ProtocolError(QaError):
+    """The protocol file is wrong: correct the file."""
+
+
+class RecordError(QaError):
+    """The store refused or could not be opened."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that can be measured, and which document defines it.
+
+    ``key`` is the stable name other tools read; ``unit`` is one of mm, deg, HU, 1/mm, % or "" (a count or ratio).
+    """
+
+    key: str
+    unit: str
+    meaning: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value with its standard uncertainty u (k = 1, same unit).
+
+    ``budget`` names the components of u (same unit, k = 1; they need not add up in quadrature when they are correlated);
+    ``flags`` are caveats in words; ``interval`` is a 95 % coverage interval where value +/- 2u would mislead.
+    Raises ValueError for a value or uncertainty that is not finite, or an uncertainty that is not positive.
+    """
+
+    quantity: Quantity
+    value: float
+    u: float
+    at: At = field(default_factory=dict)
+    budget: Mapping[str, float] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    interval: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value) or not math.isfinite(self.u) or self.u <= 0:
+            raise ValueError(f"{self.quantity.key}: a measured value needs a finite value and u > 0, got {self.value} and u = {self.u}")
+        object.__setattr__(self, "value", float(self.value))
+        object.__setattr__(self, "u", float(self.u))
+        object.__setattr__(self, "at", MappingProxyType(dict(self.at)))
+        object.__setattr__(self, "budget", MappingProxyType({k: float(v) for k, v in self.budget.items()}))
+
+
+@dataclass(frozen=True)
+class NotMeasured:
+    """Why there is no number, in words that say what to do next. Raises ValueError for an empty reason."""
+
+    quantity: Quantity
+    reason: str
+    at: At = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError(f"{self.quantity.key}: a missing number needs a reason")
+        object.__setattr__(self, "at", MappingProxyType(dict(self.at)))
+
+
+Reading = Measured | NotMeasured
