@@ -1,49 +1,230 @@
-"""A protocol is a list of limits, each with its source; judging is a guarded decision (JCGM 106)."""
+"""A protocol is a list of limits, each with its source, and every one of them is judged: a limit without a reading is not a pass."""
 
 from __future__ import annotations
 
+import math
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from importlib import resources
+from pathlib import Path
 
+from qa.limit import Judgement, Limit, Outcome
+from qa.reading import Measured, NotMeasured, ProtocolError, Quantity, Reading
 
-class Outcome(IntEnum):
-    """Ordered so that ``max()`` aggregates: nothing missing ever beats a pass."""
+__all__ = ["Judgement", "Limit", "Outcome", "Protocol", "check", "judge", "names", "read", "verdicts"]
 
-    PASS = 0
-    INDETERMINATE = 1
-    NOT_MEASURED = 2
-    FAIL = 3
+KINDS = ("absolute", "baseline", "functional")
+TECHNIQUES = ("conventional", "imrt", "srs", "sbrt")
+FREQUENCIES = ("daily", "weekly", "monthly", "quarterly", "semiannual", "annual", "per_use", "commissioning")
+UNITS = ("mm", "deg", "HU", "1/mm", "%", "")
 
 
 @dataclass(frozen=True)
-class Limit:
-    """One line of a protocol.
+class Protocol:
+    """The limits that a clinic judges by, and the coverage factor k of the decision (0 = simple acceptance)."""
 
-    ``tolerance`` and ``action`` are magnitudes in ``unit``; None = the source gives no number ("set your own limit"). ``kind`` is
-    "absolute" (|value|), "baseline" (|value - baseline|) or "functional". ``needs`` are keys of quantities that must have been measured
-    for this limit to count. ``confirmed`` says whether the number was read in the standard's own document.
-    """
-
-    limit_id: str
-    procedure: str
-    quantity: str
-    unit: str
-    tolerance: float | None
-    action: float | None
-    kind: str
-    techniques: tuple[str, ...]
+    name: str
+    title: str
+    coverage_factor: float
+    limits: tuple[Limit, ...]
     frequency: str
     source: str
-    confirmed: bool
-    needs: tuple[str, ...] = ()
-    note: str = ""
+
+    @property
+    def procedures(self) -> tuple[str, ...]:
+        """The procedures that this protocol has limits for, in the file's order."""
+        return tuple(dict.fromkeys(limit.procedure for limit in self.limits))
+
+
+def judge(
+    protocol: Protocol, procedure: str, readings: Sequence[Reading], baselines: Mapping[str, Measured] | None = None
+) -> tuple[Judgement, ...]:
+    """Every limit of that procedure against every reading of its quantity; a limit without a reading is NOT_MEASURED, never left out.
+
+    A limit that needs a quantity nobody measured cannot pass; a value that fails, fails nevertheless. ``baselines`` are per quantity key.
+    """
+    judgements = []
+    for limit in protocol.limits:
+        if limit.procedure != procedure:
+            continue
+        missing = "; ".join(f"{key} was not measured ({_why(key, readings)})" for key in limit.needs if not _measured(key, readings))
+        found = [index for index, reading in enumerate(readings) if reading.quantity.key == limit.quantity]
+        if not found:
+            judgements.append(Judgement(limit, -1, Outcome.NOT_MEASURED, f"no reading of {limit.quantity} was made"))
+        for index in found:
+            outcome, reason = limit.judge(readings[index], protocol.coverage_factor, (baselines or {}).get(limit.quantity))
+            if missing:
+                outcome, reason = max(outcome, Outcome.NOT_MEASURED), f"{reason}; this limit needs more: {missing}"
+            judgements.append(Judgement(limit, index, outcome, reason))
+    return tuple(judgements)
+
+
+def _measured(key: str, readings: Sequence[Reading]) -> bool:
+    return any(reading.quantity.key == key for reading in readings if isinstance(reading, Measured))
+
+
+def _why(key: str, readings: Sequence[Reading]) -> str:
+    return next((r.reason for r in readings if isinstance(r, NotMeasured) and r.quantity.key == key), "no reading of it was made")
+
+
+def verdicts(judgements: Iterable[Judgement]) -> dict[str, Outcome]:
+    """The worst outcome per technique; a technique without a limit in the protocol is absent, because nothing was said of it."""
+    worst: dict[str, Outcome] = {}
+    for judgement in judgements:
+        for technique in judgement.limit.techniques:
+            worst[technique] = max(worst.get(technique, Outcome.PASS), judgement.outcome)
+    return {technique: worst[technique] for technique in TECHNIQUES if technique in worst}
+
+
+def check(protocol: Protocol, procedure: str, quantities: Iterable[Quantity]) -> None:
+    """Nothing, when every limit of that procedure asks for a quantity that it measures, in its unit; else ProtocolError.
+
+    A misspelt quantity would otherwise only be noticed as a missing reading, after the phantom has been put away.
+    """
+    units = {quantity.key: quantity.unit for quantity in quantities}
+    for limit in protocol.limits:
+        if limit.procedure != procedure:
+            continue
+        for key in (limit.quantity, *limit.needs):
+            if key not in units:
+                raise ProtocolError(
+                    f"{protocol.name}, limit {limit.limit_id}: {procedure} measures no {key!r}; expected one of {', '.join(units)}"
+                )
+        if units[limit.quantity] != limit.unit:
+            raise ProtocolError(
+                f"{protocol.name}, limit {limit.limit_id}: unit is {limit.unit!r}, but {limit.quantity} is measured in "
+                f"{units[limit.quantity]!r}"
+            )
+
+
+def names() -> tuple[str, ...]:
+    """The names of the protocols that come with the suite."""
+    files = resources.files("qa.protocols").iterdir()
+    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+
+
+def read(path_or_name: str | Path) -> Protocol:
+    """The protocol of that name, or in that file (a clinic's own). ProtocolError says file, item, what was expected and what was found.
+
+    A clinic's file may not carry the name of a protocol of the suite unless it is that protocol: a record must not claim a
+    standard whose limits were changed.
+    """
+    if isinstance(path_or_name, str) and path_or_name in names():
+        return _parse(_packaged(path_or_name), f"{path_or_name}.toml")
+    path = Path(path_or_name)
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise ProtocolError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); expected a .toml file or one of {', '.join(names())}"
+        ) from error
+    protocol = _parse(content, str(path))
+    if protocol.name in names() and protocol != read(protocol.name):
+        raise ProtocolError(
+            f"{path}: name {protocol.name!r} belongs to a protocol of the suite, but the content differs; give it its own name"
+        )
+    return protocol
+
+
+def _packaged(name: str) -> bytes:
+    return resources.files("qa.protocols").joinpath(f"{name}.toml").read_bytes()
+
+
+def _parse(content: bytes, where: str) -> Protocol:
+    try:
+        table = tomllib.loads(content.decode("utf-8-sig"))  # Windows editors write a byte order mark
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"{where}: not a TOML file in UTF-8: {error}") from error
+    top = _Item(where, table, ("name", "title", "coverage_factor", "frequency", "source", "limit"))
+    rows = table.get("limit")
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise top.wrong("limit", "at least one [[limit]] table")
+    limits = tuple(_limit(f"{where}, limit {number}", row) for number, row in enumerate(rows, 1))
+    ids = [limit.limit_id for limit in limits]
+    for number, limit_id in enumerate(ids, 1):
+        if limit_id in ids[: number - 1]:
+            raise ProtocolError(f"{where}, limit {number}: id {limit_id!r} is used twice; every limit needs its own")
+    coverage_factor = top.number("coverage_factor")
+    if coverage_factor is None or coverage_factor < 0:
+        raise top.wrong("coverage_factor", "a number, 0 or larger (2 is usual)")
+    return Protocol(top.text("name"), top.text("title"), coverage_factor, limits, top.choice("frequency", FREQUENCIES), top.text("source"))
+
+
+_REQUIRED = ("id", "procedure", "quantity", "unit", "kind", "techniques", "frequency", "source", "confirmed")
+_OPTIONAL = ("tolerance", "action", "needs", "note")
+
+
+def _limit(where: str, row: dict[str, object]) -> Limit:
+    item = _Item(f"{where} ({row['id']})" if isinstance(row.get("id"), str) else where, row, _REQUIRED + _OPTIONAL)
+    kind, tolerance, action = item.choice("kind", KINDS), item.number("tolerance"), item.number("action")
+    if tolerance is not None and tolerance <= 0:
+        raise item.wrong("tolerance", "a number larger than 0, or no tolerance at all where the source gives none")
+    if action is not None and (tolerance is None or action < tolerance):
+        raise item.wrong("action", "a number not smaller than the tolerance, and a tolerance beside it")
+    if kind == "functional" and tolerance is not None:
+        raise item.wrong("tolerance", "none for a functional (yes/no) limit")
+    if not isinstance(row.get("confirmed"), bool):
+        raise item.wrong("confirmed", "true (the number was read in the standard's own document) or false")
+    techniques = item.texts("techniques")
+    if not techniques or len(set(techniques)) != len(techniques) or not set(techniques) <= set(TECHNIQUES):
+        raise item.wrong("techniques", f"a list of {', '.join(TECHNIQUES)}, each once, at least one")
+    return Limit(
+        limit_id=item.text("id"),
+        procedure=item.text("procedure"),
+        quantity=item.text("quantity"),
+        unit=item.choice("unit", UNITS),
+        tolerance=tolerance,
+        action=action,
+        kind=kind,
+        techniques=techniques,
+        frequency=item.choice("frequency", FREQUENCIES),
+        source=item.text("source"),
+        confirmed=bool(row["confirmed"]),
+        needs=item.texts("needs") if "needs" in row else (),
+        note=item.text("note") if "note" in row else "",
+    )
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What one limit says of one reading: ``reading`` is its index in the record (or -1: there was none to judge)."""
+class _Item:
+    """One table of the file, taken apart with messages that say where, what was expected and what was found."""
 
-    limit: Limit
-    reading: int
-    outcome: Outcome
-    reason: str
+    where: str
+    table: Mapping[str, object]
+    allowed: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for key in self.table:
+            if key not in self.allowed:
+                raise ProtocolError(f"{self.where}: unknown key {key!r}; expected one of {', '.join(self.allowed)}")
+
+    def wrong(self, key: str, expected: str) -> ProtocolError:
+        found = repr(self.table[key]) if key in self.table else "nothing"
+        return ProtocolError(f"{self.where}: {key} must be {expected}; found {found}")
+
+    def text(self, key: str) -> str:
+        value = self.table.get(key)
+        if not isinstance(value, str) or not value.strip():
+            raise self.wrong(key, "a text that is not empty")
+        return value.strip()
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.table.get(key)
+        if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):
+            raise self.wrong(key, "a list of texts")
+        return tuple(text.strip() for text in value)
+
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        value = self.table.get(key)
+        if not isinstance(value, str) or value not in choices:
+            raise self.wrong(key, f"one of {', '.join(repr(choice) for choice in choices)}")
+        return value
+
+    def number(self, key: str) -> float | None:
+        value = self.table.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.wrong(key, "a finite number")
+        return float(value)

@@ -1,13 +1,19 @@
-"""A record is everything that was measured and judged in one run of one procedure."""
+"""A record is everything that was measured and judged in one run of one procedure; it goes to JSON and back without loss."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from qa.evidence import Evidence
+from qa.plain import canonical, decode, encode
 from qa.protocol import Judgement
-from qa.reading import Reading
+from qa.reading import Reading, RecordError
+
+SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -47,3 +53,27 @@ class Record:
     judgements: tuple[Judgement, ...]
     evidence: tuple[Evidence, ...]
     notes: tuple[str, ...] = ()
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """The record as plain lists, texts and numbers; ``from_json`` gives the same record back.
+
+    A field at its default is left out, so that a later version may add a field without changing the hash of an older record.
+    RecordError for what JSON cannot hold: a number that is not finite, a time without a time zone.
+    """
+    return {"schema": "igrtqa-record", "schema_version": SCHEMA_VERSION, "record": encode(Record, record)}
+
+
+def from_json(plain: Mapping[str, Any]) -> Record:
+    """The record that ``to_json`` wrote; RecordError where it is damaged or of a newer version."""
+    if plain.get("schema") != "igrtqa-record" or plain.get("schema_version") != SCHEMA_VERSION:
+        found = f"{plain.get('schema')!r} version {plain.get('schema_version')!r}"
+        raise RecordError(f"expected an igrtqa-record of version {SCHEMA_VERSION}, found {found}")
+    record = decode(Record, plain.get("record"), "record")
+    assert isinstance(record, Record)
+    return record
+
+
+def record_hash(record: Record) -> str:
+    """SHA-256 of the record's canonical JSON (sorted keys, no blanks, UTF-8): two records are the same when their hashes are."""
+    return hashlib.sha256(canonical(to_json(record)).encode()).hexdigest()

@@ -1,0 +1,82 @@
+"""The centre of a ball's shadow to about a micrometre, by two algorithms that must agree.
+
+Algorithm "profile" explains the log signal around the ball as open field + any function of the distance from the centre, and moves
+the centre until it does (no model of the ball or of the blur). Algorithm "rim" fits a circle through the half-depth points of rays.
+A holder rod is recognised as a dark direction and left out of both. See docs/physics/winston_lutz.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qa.features.blob import Blob
+from qa.features.patch import Patch, ProfileFit, rim_mm
+from qa.features.position import Array, Estimate, Position
+from qa.features.region import Region
+from qa.features.rim import Rim, rim
+from qa.features.surface import Surface
+from qa.reading import AnalysisError
+
+AGREE_MM = 0.05  # nearer than this the two algorithms never count as in conflict: a tenth of the tightest published limit
+EDGE_MM = 0.5  # the ball and its blur must stay this far inside the field's 50 % edge
+SETTLED_MM = 0.3  # the surroundings are cut out anew while the centre moves by more than this: a fraction of the free margin
+SMALLEST_MM, LARGEST_MM = 0.4, 8.0  # half-depth radii of balls of 1 to 18 mm diameter
+ROUND = 0.08  # scatter of the rim's radius over the radius; a ball shows 0.02, half a ball or a block corner far more
+FEWEST_RAYS = 30  # of 72; fewer leave one side of the ball unseen
+
+
+def ball_centre(surface: Surface, region: Region, blob: Blob) -> Position:
+    """The centre of the ball's shadow, mm in the pixel frame; ``size_mm`` holds its radius at half depth.
+
+    AnalysisError when the ball reaches the field's edge, is not round, or when the two algorithms disagree beyond their uncertainty.
+    """
+    centre, radius = np.array([blob.x_mm, blob.y_mm]), blob.radius_mm
+    for _ in range(5):
+        _refuse_edge(centre, radius, region)
+        start, centre, radius = centre, *Patch.cut(surface, region, centre, radius).roughly()
+        if not (np.isfinite(centre).all() and SMALLEST_MM < radius < LARGEST_MM and np.hypot(centre[0] - blob.x_mm, centre[1] - blob.y_mm) < 1.5 * blob.radius_mm):
+            raise AnalysisError("the dark spot in the field is not a ball: its centre cannot be settled; check the phantom and repeat the exposure")
+        if np.hypot(*(centre - start)) < SETTLED_MM:
+            break
+    _refuse_edge(centre, radius, region)
+    patch = Patch.cut(surface, region, centre, radius)
+    fit = patch.fit()
+    if not np.isfinite(fit.radius_mm):
+        raise AnalysisError("the dark spot in the field is not a ball: it has no rim; check the phantom and repeat the exposure")
+    return _join(fit, rim(patch, fit))
+
+
+def _refuse_edge(centre: Array, radius: float, region: Region) -> None:
+    """The ball's surroundings must be open field on all sides."""
+    room = float(region.depth_mm(*centre))
+    if room < rim_mm(radius) + EDGE_MM:
+        raise AnalysisError(f"the ball reaches the field's edge (its centre is {room:.1f} mm from it); centre the ball or use a larger field")
+
+
+def _join(fit: ProfileFit, circle: Rim) -> Position:
+    """Both algorithms' answers as one position, or a refusal when they disagree or the spot is not round."""
+    if circle.rays < FEWEST_RAYS or circle.scatter_mm > max(ROUND * fit.radius_mm, 6 * circle.noise_mm):
+        raise AnalysisError("the dark spot in the field is not round: part of the ball is hidden, or it is not a ball; check the phantom")
+    apart = np.abs(fit.centre_mm - circle.centre_mm)
+    u_apart = np.hypot(fit.u_mm, circle.u_mm)
+    if (apart > np.maximum(4 * u_apart, AGREE_MM)).any():
+        raise AnalysisError(
+            f"two ways to find the ball's centre differ by {apart.max():.2f} mm: something else is on or beside the ball; look at the image and "
+            "repeat the exposure"
+        )
+    method = np.maximum(apart - 2 * u_apart, 0) / np.sqrt(3)
+    u = np.hypot(fit.u_mm, method)
+    return Position(
+        x_mm=float(fit.centre_mm[0]),
+        y_mm=float(fit.centre_mm[1]),
+        u_mm=(float(u[0]), float(u[1])),
+        budget={
+            "ball: image noise": (float(fit.u_mm[0]), float(fit.u_mm[1])),
+            "ball: rim definition": (float(method[0]), float(method[1])),
+        },
+        second=Estimate("rim circle", (float(circle.centre_mm[0]), float(circle.centre_mm[1])), (float(circle.u_mm[0]), float(circle.u_mm[1]))),
+        size_mm=(fit.radius_mm,),
+        shape="ball",
+        flags=("holder rod left out",) if fit.rod else (),
+    )
+

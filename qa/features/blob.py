@@ -1,0 +1,82 @@
+"""Where the ball is, roughly: one round dark spot inside the field, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qa.features.position import Array
+from qa.features.region import Region
+from qa.features.surface import Surface
+from qa.reading import AnalysisError
+
+SCALES_MM = ((0.45, (1.2, 1.7)), (0.7, (2.4, 3.4, 4.8)))
+"""Search grid and the ball radii looked for on it: balls of 2 to 11 mm diameter lie within a factor 1.2 of one of these."""
+RIM_MM = 2.0  # the search keeps this far from the field's edges: the penumbra is darker than any ball
+SIGNIFICANT = 6.0  # times the scatter of the (positive) response elsewhere in the field
+FAINTEST = 0.004  # a response below this is under half a percent of contrast: no ball phantom is that faint
+RIVAL = 0.5  # a second spot with more than this share of the best response is a second ball
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A round dark spot: centre (x, y) mm in the pixel frame, radius by scale, and how far it stands out."""
+
+    x_mm: float
+    y_mm: float
+    radius_mm: float
+    contrast: float
+
+
+def find_ball(surface: Surface, region: Region) -> Blob:
+    """The one round dark spot of the field.
+
+    The response is the smaller eigenvalue of the Hessian of the log signal at the scale of a ball: a rod, a wedge or a field edge is curved
+    in one direction only and has none. AnalysisError when there is no ball, or more than one.
+    """
+    best: tuple[float, Blob, Array] | None = None
+    for spacing, radii in SCALES_MM:
+        grid, x, y = _log_signal(surface, region, spacing)
+        inside = region.inside(x[None, :], y[:, None], RIM_MM)
+        if inside.sum() < 20:
+            raise AnalysisError("the field is too small to look for a ball in it")
+        for radius in radii:
+            response = np.where(inside, _roundness(grid, radius / 1.41 / np.array([y[1] - y[0], x[1] - x[0]])), 0.0)
+            i, j = np.unravel_index(int(np.argmax(response)), response.shape)
+            if best is None or response[i, j] > best[0]:
+                blob = Blob(float(x[j]), float(y[i]), radius, float(response[i, j]))
+                away = np.hypot(x[None, :] - blob.x_mm, y[:, None] - blob.y_mm) > 2.2 * radius
+                best = blob.contrast, blob, response[inside & away]
+    assert best is not None
+    value, blob, rest = best
+    scatter = float(np.sqrt(np.mean(np.clip(rest, 0, 0.5 * value) ** 2))) if rest.size else 0.0
+    if value < SIGNIFICANT * scatter or value < FAINTEST:
+        raise AnalysisError("no ball found in the field; check that the phantom is on the couch and inside the field")
+    if rest.size and rest.max() > RIVAL * value:
+        raise AnalysisError("more than one ball in the field; use a phantom with one ball, or the multi-target test")
+    return blob
+
+
+def _log_signal(surface: Surface, region: Region, spacing_mm: float) -> tuple[Array, Array, Array]:
+    """The log of the signal on the search grid, with x of its columns and y of its rows; the outside is clipped at a tenth of the open level."""
+    every = max(1, round(spacing_mm / surface.pitch_mm[0])), max(1, round(spacing_mm / surface.pitch_mm[1]))
+    x, y = surface.grid()
+    rows, columns = (len(y) // every[0]) * every[0], (len(x) // every[1]) * every[1]
+    block = surface.values[:rows, :columns].reshape(rows // every[0], every[0], columns // every[1], every[1]).mean(axis=(1, 3))
+    open_level = region.level - region.dark
+    grid = np.log(np.clip(block / open_level, 0.1, None))
+    return grid, x[:columns].reshape(-1, every[1]).mean(axis=1), y[:rows].reshape(-1, every[0]).mean(axis=1)
+
+
+def _roundness(grid: Array, sigma: Array) -> Array:
+    """The smaller eigenvalue of the scale-normalised Hessian: positive where the signal dips in every direction."""
+    from scipy.ndimage import gaussian_filter
+
+    s = float(np.sqrt(sigma[0] * sigma[1]))
+    smooth = gaussian_filter(grid, sigma, mode="nearest", truncate=3.0)
+    dy, dx = np.gradient(smooth)
+    dyy, dyx = np.gradient(dy)
+    dxx = np.gradient(dx, axis=1)
+    mean, half = (dxx * sigma[1] ** 2 + dyy * sigma[0] ** 2) / 2, (dxx * sigma[1] ** 2 - dyy * sigma[0] ** 2) / 2
+    return np.asarray(mean - np.sqrt(half**2 + (dyx * s * s) ** 2))

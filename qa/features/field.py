@@ -1,0 +1,90 @@
+"""The centre of a radiation field to a few micrometres, by two algorithms that must agree.
+
+Definition: the field centre is the centre of symmetry of opposite field edges, each profile divided by the open signal just inside its own
+edge. Algorithm "mirror" slides the profiles of opposite edges over each other (no model of the penumbra: shoulders, tails and
+leakage cancel). Algorithm "crossing" takes the 50 % points. See docs/physics/winston_lutz.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.features.edges import Disc, Edges, Frame, Shift, moved
+from qa.features.position import Array, Estimate, Position
+from qa.features.region import Region
+from qa.features.surface import Surface
+from qa.reading import AnalysisError
+
+AGREE_MM = 0.05  # nearer than this the two algorithms never count as in conflict: a tenth of the tightest published limit
+FEWEST_PAIRS = 16  # fewer pairs of profiles cannot show their own scatter
+SATURATED = 0.02  # fraction of the field's pixels at exactly the largest value; noise leaves one in thousands
+ROUGH = 0.008  # median fourth difference over the open level: 0.15 % of noise gives this, a smooth penumbra a third of it
+
+
+def field_centre(surface: Surface, region: Region, disc: Disc | None = None) -> Position:
+    """The centre of the radiation field, mm in the pixel frame.
+
+    ``disc`` is the ball's shadow to keep clear of. AnalysisError when the field is saturated, when too few clean profiles are left
+    (something covers an edge), or when the two algorithms disagree beyond their uncertainty.
+    """
+    _refuse_saturation(surface, region)
+    frame = Frame.of(region)
+    for strips in (12, 16, 72):
+        edges = Edges.sample(surface, frame, disc, strips)
+        if not _enough(edges):
+            edges = Edges.sample(surface, frame, disc, strips, depth_share=0.15)
+        if not _enough(edges):
+            raise AnalysisError("too little of the field's edges is free: the ball or its holder covers them; use a larger field or centre the ball")
+        mirror, crossing, before = edges.mirror(), edges.crossing(), frame
+        if not (np.isfinite(mirror.xy_mm).all() and np.isfinite(crossing.xy_mm).all()):
+            raise AnalysisError("the field has no clear edges; repeat the exposure with the field well inside the panel")
+        frame = moved(frame, mirror, edges)
+    centre = np.array(before.centre_mm)
+    return _join(centre + mirror.xy_mm, mirror.u_mm, centre + crossing.xy_mm, crossing.u_mm, frame)
+
+
+def _enough(edges: Edges) -> bool:
+    """Whether enough pairs are left, with normals in two directions."""
+    return len(edges.along_mm) >= FEWEST_PAIRS and bool(np.linalg.eigvalsh(edges.normal.T @ edges.normal)[0] > 3.0)
+
+
+def _refuse_saturation(surface: Surface, region: Region) -> None:
+    """A noisy field whose brightest pixels are all alike was clipped by the detector: its edges are not where they seem.
+
+    A drawn image without noise is flat too and is not clipped: fourth differences tell noise (8 times its standard deviation) from slopes.
+    """
+    values, level = surface.values, region.level - region.dark
+    bright = values > 0.5 * level
+    top = values == values.max()
+    if (top & bright).sum() <= SATURATED * bright.sum():
+        return
+    rough = np.abs(np.diff(values, n=4, axis=1))[(bright & ~top)[:, 2:-2]]
+    if rough.size and np.median(rough) > ROUGH * level:
+        raise AnalysisError("the image is saturated inside the field; repeat the exposure with fewer monitor units or a longer distance")
+
+
+def _join(mirror: Array, u_mirror: Array, crossing: Array, u_crossing: Array, frame: Frame) -> Position:
+    """Both algorithms' answers as one position, or a refusal when they disagree."""
+    apart = np.abs(mirror - crossing)
+    u_apart = np.hypot(u_mirror, u_crossing)
+    if (apart > np.maximum(4 * u_apart, AGREE_MM)).any():
+        raise AnalysisError(
+            f"two ways to find the field centre differ by {apart.max():.2f} mm: one edge is not like its opposite (something covers it, or an "
+            "artefact); look at the image and repeat the exposure"
+        )
+    method = np.maximum(apart - 2 * u_apart, 0) / np.sqrt(3)
+    u = np.hypot(u_mirror, method)
+    return Position(
+        x_mm=float(mirror[0]),
+        y_mm=float(mirror[1]),
+        u_mm=_pair(u),
+        budget={"field: image noise and edge shape": _pair(u_mirror), "field: edge definition": _pair(method)},
+        second=Estimate("50 % crossing", _pair(crossing), _pair(u_crossing)),
+        size_mm=(2 * frame.half_mm[0], 2 * frame.half_mm[1], frame.angle_deg),
+        shape=frame.shape,
+    )
+
+
+def _pair(values: NDArray[np.float64]) -> tuple[float, float]:
+    return float(values[0]), float(values[1])

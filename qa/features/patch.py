@@ -1,0 +1,224 @@
+"""The surroundings of a ball explained as open field + ball: the field a sum of two smooth edge profiles, the ball any function of radius."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.features.position import Array
+from qa.features.region import Region
+from qa.features.rod import Strip, darkest_direction
+from qa.features.splines import even_radial, uniform
+from qa.features.surface import Surface
+
+BLUR_MM = 1.5  # a ball's shadow fades out this far beyond its radius (2.5 standard deviations of the widest blur seen)
+FREE_MM = 1.8  # the fit reaches this far into the open field beyond that
+INSIDE_MM = 1.5  # pixels nearer than this to the field's edge are penumbra and not used
+KNOT_MM = 0.3  # of the radial profile: half the narrowest blur seen
+FIELD_KNOT_MM = 3.0  # of the field's profiles: inside the penumbra they vary slowly
+ROD_MM = 0.7  # beyond the ball's radius, where its blur has mostly gone, a rod can be told from it
+CONVERGED_MM = 1e-4  # a step this small is followed by one a thousand times smaller
+LAGS_PX = 4  # noise of panels is correlated over about 3 pixels
+
+
+def rim_mm(radius_mm: float) -> float:
+    """Where the open field begins around a ball of that half-depth radius (a ball's own radius is 1.155 times it)."""
+    return 1.155 * radius_mm + BLUR_MM
+
+
+@dataclass(frozen=True)
+class ProfileFit:
+    """Centre (x, y) mm and its standard uncertainty, radius at half depth, depth of the log signal, whether a rod was left out.
+
+    ``ball_log`` (rows, columns of the patch) is the log signal minus the open field, the picture the rim algorithm works on.
+    """
+
+    centre_mm: Array
+    u_mm: Array
+    radius_mm: float
+    depth: float
+    rod: bool
+    ball_log: Array
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Pixels around a ball: x of columns, y of rows (mm), log signal, which pixels count, and the open field's functions at those."""
+
+    x_mm: Array
+    y_mm: Array
+    log: Array
+    valid: NDArray[np.bool_]
+    field: Array
+    centre_mm: Array
+    radius_mm: float
+    rod: bool = False
+
+    @classmethod
+    def cut(cls, surface: Surface, region: Region, centre: Array, radius: float) -> Patch:
+        """The pixels within reach of a ball of about that centre and radius, those in the penumbra left out."""
+        x, y = surface.grid()
+        reach = rim_mm(radius) + FREE_MM
+        columns, rows = np.nonzero(np.abs(x - centre[0]) <= reach)[0], np.nonzero(np.abs(y - centre[1]) <= reach)[0]
+        x, y = x[columns], y[rows]
+        values = surface.values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] / (region.level - region.dark)
+        first, second = region.along_axes(x[None, :], y[:, None])
+        valid = region.inside(x[None, :], y[:, None], INSIDE_MM) & (values > 0.02) & (np.hypot(x[None, :] - centre[0], y[:, None] - centre[1]) <= reach)
+        log = np.log(np.where(valid, values, 1.0))
+        return cls(x, y, log, valid, _field_functions(region, first[valid], second[valid], centre, reach), centre, radius)
+
+    def roughly(self) -> tuple[Array, float]:
+        """Centre and radius after two steps, rod or no rod: good enough to cut the patch where it belongs."""
+        solution, _ = self._solve(self.centre_mm, steps=2)
+        return solution.centre, solution.radius
+
+    def fit(self) -> ProfileFit:
+        """The centre about which the ball is a function of radius; a holder rod is looked for in what that leaves and left out."""
+        patch, (solution, residual) = self, self._solve(self.centre_mm)
+        rod = self._rod(solution, residual)
+        if rod is not None:
+            patch = self._without(rod, solution.centre)
+            solution, residual = patch._solve(solution.centre, solution.profile)
+        return patch._describe(solution, residual)
+
+    def _rod(self, solution: Solution, residual: Array) -> Strip | None:
+        """The holder rod, or None: the darkest direction, if it is still dark when the field is explained without it."""
+        dx, dy = self._offsets(solution.centre)
+        beyond = self.valid & (np.hypot(dx, dy) > 1.155 * self.radius_mm + ROD_MM)
+        picture = np.zeros(self.log.shape)
+        picture[self.valid] = residual
+        towards = darkest_direction(picture, beyond, dx, dy, solution.depth)
+        if towards is None:
+            return None
+        band = Strip(towards, 1.2 * self.radius_mm)
+        trial, _ = self._without(band, solution.centre)._solve(solution.centre, solution.profile, steps=1)
+        a, b, values, _ = self._basis(trial.centre)
+        picture[self.valid] = self.log[self.valid] - values @ trial.profile - self.field @ trial.field
+        return band.narrowed(picture, beyond, dx, dy, solution.depth)
+
+    def _without(self, strip: Strip, centre: Array) -> Patch:
+        """This patch with the pixels of a strip left out."""
+        covered = strip.covers(*self._offsets(centre))
+        return replace(self, valid=self.valid & ~covered, field=self.field[~covered[self.valid]], rod=True)
+
+    def _offsets(self, centre: Array) -> tuple[Array, Array]:
+        """Offsets (x, y) of every pixel from a centre."""
+        dx, dy = np.broadcast_arrays(self.x_mm[None, :] - centre[0], self.y_mm[:, None] - centre[1])
+        return dx, dy
+
+    def _basis(self, centre: Array) -> tuple[Array, Array, Array, Array]:
+        """Offsets (x, y) of the valid pixels from a centre, and the radial functions there with their slopes."""
+        dx, dy = self._offsets(centre)
+        a, b = dx[self.valid], dy[self.valid]
+        knot = max(KNOT_MM, float(self.x_mm[1] - self.x_mm[0]), float(self.y_mm[1] - self.y_mm[0]))
+        values, slopes = even_radial(np.hypot(a, b), knot, rim_mm(self.radius_mm))
+        return a, b, values, slopes
+
+    def _solve(self, start: Array, profile: Array | None = None, steps: int = 10) -> tuple[Solution, Array]:
+        """Gauss-Newton on the centre with everything else linear; the solution and the residuals of the valid pixels."""
+        centre, data = np.array(start), self.log[self.valid]
+        field_normal, field_data = self.field.T @ self.field, self.field.T @ data
+        for _ in range(steps):
+            a, b, values, slopes = self._basis(centre)
+            if profile is None:
+                design = values
+                profile = _bordered(design, self.field, field_normal, field_data, data)[0][: values.shape[1]]
+            fall = (slopes @ profile) / np.maximum(np.hypot(a, b), 1e-9)
+            design = np.hstack([values, -(fall * a)[:, None], -(fall * b)[:, None]])
+            coefficients, inverse = _bordered(design, self.field, field_normal, field_data, data)
+            count = values.shape[1]
+            profile, step = coefficients[:count], coefficients[count : count + 2]
+            centre = centre + step * min(1.0, 0.3 * self.radius_mm / max(float(np.hypot(*step)), 1e-12))
+            if np.abs(step).max() < CONVERGED_MM:
+                break
+        residual = data - design @ coefficients[: count + 2] - self.field @ coefficients[count + 2 :]
+        half, depth = _half_depth(profile, self)
+        return Solution(centre, profile, coefficients[count + 2 :], inverse[count : count + 2, count : count + 2], half, depth), residual
+
+    def _describe(self, solution: Solution, residual: Array) -> ProfileFit:
+        freedom = max(len(residual) - len(solution.profile) - len(solution.field) - 2, 1)
+        variance = float(residual @ residual) / freedom * correlation_factor(residual, self.valid)
+        u = np.sqrt(variance * np.diag(solution.inverse))
+        ball = np.zeros(self.log.shape)
+        ball[self.valid] = self.log[self.valid] - self.field @ solution.field
+        return ProfileFit(solution.centre, u, solution.radius, solution.depth, self.rod, ball)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Centre (x, y) mm, coefficients of the radial profile and of the open field, the centre's share of the inverse normal matrix (2, 2),
+    radius at half depth (NaN: none) and depth.
+    """
+
+    centre: Array
+    profile: Array
+    field: Array
+    inverse: Array
+    radius: float
+    depth: float
+
+
+def _field_functions(region: Region, a: Array, b: Array, centre: Array, reach: float) -> Array:
+    """What the log of an open field can be near its middle: (points, functions).
+
+    A rectangle: any smooth function along each of its axes, and a twist. A cone: any smooth function of the distance from its centre, and
+    a plane.
+    """
+    if region.shape == "cone":
+        r = np.hypot(a, b)
+        return np.hstack([even_radial(r, FIELD_KNOT_MM, float(r.max()) + 3 * FIELD_KNOT_MM)[0], a[:, None] / reach, b[:, None] / reach])
+    a0, b0 = region.along_axes(*centre)
+    return np.hstack([uniform(a, FIELD_KNOT_MM), uniform(b, FIELD_KNOT_MM), ((a - a0) * (b - b0))[:, None] / reach**2])
+
+
+def _bordered(design: Array, field: Array, field_normal: Array, field_data: Array, data: Array) -> tuple[Array, Array]:
+    """Least squares over the columns of ``design`` and ``field``: solution and inverse normal matrix, the field's own part given.
+
+    A vanishing ridge settles the constant that both field profiles share.
+    """
+    count = design.shape[1]
+    normal = np.empty((count + len(field_normal),) * 2)
+    normal[:count, :count] = design.T @ design
+    normal[:count, count:] = cross = design.T @ field
+    normal[count:, :count] = cross.T
+    normal[count:, count:] = field_normal
+    normal[np.diag_indices_from(normal)] += 1e-9 * normal.trace() / len(normal)
+    inverse = np.linalg.inv(normal)
+    return inverse @ np.concatenate([design.T @ data, field_data]), inverse
+
+
+def _half_depth(profile: Array, patch: Patch) -> tuple[float, float]:
+    """Radius at which the profile is half as deep as at the centre (NaN when it never is), and the depth (positive when dark)."""
+    knot = max(KNOT_MM, float(patch.x_mm[1] - patch.x_mm[0]), float(patch.y_mm[1] - patch.y_mm[0]))
+    r = np.linspace(0.0, rim_mm(patch.radius_mm), 300)
+    depths = -(even_radial(r, knot, rim_mm(patch.radius_mm))[0] @ profile)
+    depth = float(depths[:30].mean())
+    below = np.nonzero(depths < depth / 2)[0]
+    return (float(r[below[0]]) if depth > 0 and len(below) else float("nan")), depth
+
+
+def correlation_factor(residual: Array, use: NDArray[np.bool_]) -> float:
+    """By how much correlation between neighbouring pixels raises the variance of a smooth average (1 for white noise).
+
+    ``residual`` (n,) belongs to the true pixels of ``use`` (rows, columns). The larger of two estimates of the sum of the autocorrelation: over
+    lags up to 4 pixels as it is (structure counts), and that of a Gaussian through the lags of one pixel (a fit takes the long lags
+    out of its residuals, so the plain sum alone is too small for strongly correlated noise).
+    """
+    rows, columns = np.nonzero(use)
+    size = int(np.ptp(rows)) + 1 + LAGS_PX, int(np.ptp(columns)) + 1 + LAGS_PX
+    picture, mask = np.zeros(size), np.zeros(size)
+    picture[rows - rows.min(), columns - columns.min()] = residual
+    mask[rows - rows.min(), columns - columns.min()] = 1.0
+    total = np.fft.irfft2(np.abs(np.fft.rfft2(picture)) ** 2, size)
+    pairs = np.fft.irfft2(np.abs(np.fft.rfft2(mask)) ** 2, size)
+    zero = total[0, 0] / pairs[0, 0]
+    if zero <= 0:
+        return 1.0
+    lag = np.arange(-LAGS_PX, LAGS_PX + 1)
+    near = np.hypot(lag[:, None], lag[None, :]) <= LAGS_PX
+    summed = float((total[np.ix_(lag, lag)][near] / np.maximum(pairs[np.ix_(lag, lag)][near], 1)).sum() / zero)
+    next_row, next_column = (float(np.clip(total[at] / max(pairs[at], 1) / zero, 1e-6, 0.97)) for at in ((1, 0), (0, 1)))
+    gaussian = np.pi / np.sqrt(np.log(next_row) * np.log(next_column))
+    return max(1.0, summed, float(gaussian))

@@ -1,0 +1,142 @@
+"""Where the radiation field is, roughly: one bright connected region, its shape and its angle.
+
+Everything finer (``field.py``, ``ball.py``) starts from here and refuses when this was wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.features.position import Array
+from qa.reading import AnalysisError
+
+COARSE_MM = 1.1  # the search grid: finer than the smallest penumbra, coarse enough that a full panel takes a millisecond
+SMALLEST_MM = 5.0  # a region narrower than this is an artefact, not a treatment field
+ROUND = 0.87  # area over smallest enclosing rectangle: 1 for a rectangle, 0.785 for a circle; the middle decides
+
+
+@dataclass(frozen=True)
+class Region:
+    """A field as seen on the coarse grid.
+
+    ``centre_mm`` (x, y), ``half_mm`` half widths along the field's own axes, ``angle_deg`` of its first axis from +x towards +y (rows
+    down) in [-45, 45), ``shape`` "rectangle" or "cone", ``level`` the open signal, ``dark`` the signal far outside.
+    """
+
+    centre_mm: tuple[float, float]
+    half_mm: tuple[float, float]
+    angle_deg: float
+    shape: str
+    level: float
+    dark: float
+
+    def along_axes(self, x_mm: Array | float, y_mm: Array | float) -> tuple[Array, Array]:
+        """Coordinates along the field's two axes from its centre, mm."""
+        dx, dy = np.asarray(x_mm) - self.centre_mm[0], np.asarray(y_mm) - self.centre_mm[1]
+        angle = np.radians(self.angle_deg)
+        return np.cos(angle) * dx + np.sin(angle) * dy, -np.sin(angle) * dx + np.cos(angle) * dy
+
+    def depth_mm(self, x_mm: Array | float, y_mm: Array | float) -> Array:
+        """How far inside the field's 50 % edge a point is (negative outside), mm."""
+        first, second = self.along_axes(x_mm, y_mm)
+        if self.shape == "cone":
+            return np.asarray(sum(self.half_mm) / 2 - np.hypot(first, second))
+        return np.asarray(np.minimum(self.half_mm[0] - np.abs(first), self.half_mm[1] - np.abs(second)))
+
+    def inside(self, x_mm: Array | float, y_mm: Array | float, margin_mm: float) -> NDArray[np.bool_]:
+        """Whether points are further inside the field than the margin."""
+        return np.asarray(self.depth_mm(x_mm, y_mm) > margin_mm)
+
+
+def locate(pixels: NDArray[np.float32], pitch_mm: tuple[float, float]) -> Region:
+    """The one radiation field of an image.
+
+    ``pitch_mm`` (row, column) on the isocentre plane. AnalysisError when the image is blank or saturated, when there is no field, more
+    than one, or the field is cut by the panel's edge.
+    """
+    coarse, step, dark, level = _coarse(pixels, pitch_mm)
+    from scipy.ndimage import label
+
+    for _ in range(6):
+        labels, count = label(coarse > dark + 0.5 * (level - dark))
+        areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+        best = int(np.argmax(areas)) + 1
+        mask = labels == best
+        rows, columns = np.nonzero(mask)
+        extent = (np.ptp(rows) + 1) * step[0], (np.ptp(columns) + 1) * step[1]
+        if min(extent) >= SMALLEST_MM:
+            break
+        coarse = np.where(labels > 0, dark, coarse)  # small and brighter than the field: artefacts, so look below them
+        level = float(coarse.max())
+        if level - dark < 10 * _noise(coarse, dark):
+            raise AnalysisError(
+                "no radiation field found: the image shows nothing bright of at least 5 mm; check that the beam was on and the panel out"
+            )
+    else:
+        raise AnalysisError("no radiation field found: only small bright spots; check the panel and repeat the exposure")
+    _check_single(labels, areas, best, mask, step)
+    return _describe(mask, coarse, step, dark)
+
+
+def _coarse(pixels: NDArray[np.float32], pitch_mm: tuple[float, float]) -> tuple[Array, tuple[float, float], float, float]:
+    """The image on a coarse grid (median of 3 along rows, then columns), its step in mm, and its dark and bright levels."""
+    every = max(1, round(COARSE_MM / pitch_mm[0])), max(1, round(COARSE_MM / pitch_mm[1]))
+    grid = pixels[:: every[0], :: every[1]].astype(np.float64)
+    if not np.isfinite(grid).all():
+        raise AnalysisError("the image holds pixels that are not numbers; export it again")
+    grid = _median3(_median3(grid).T).T
+    dark, level = float(np.percentile(grid, 2)), float(grid.max())
+    if level - dark <= 1e-6 * max(abs(level), 1.0) or level - dark < 10 * _noise(grid, dark):
+        raise AnalysisError("the image is blank: no radiation field stands out; check that the beam was on and repeat the exposure")
+    return grid, (every[0] * pitch_mm[0], every[1] * pitch_mm[1]), dark, level
+
+
+def _median3(grid: Array) -> Array:
+    """Each value replaced by the median of itself and its two neighbours along a row; the ends stay."""
+    a, b, c = grid[:, :-2], grid[:, 1:-1], grid[:, 2:]
+    middle = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+    return np.hstack([grid[:, :1], middle, grid[:, -1:]])
+
+
+def _noise(grid: Array, dark: float) -> float:
+    """Noise of the coarse image from the median of neighbour differences (they hardly see the field)."""
+    return float(np.median(np.abs(np.diff(grid, axis=1)))) / 0.954
+
+
+def _check_single(
+    labels: NDArray[np.int32], areas: NDArray[np.intp], best: int, mask: NDArray[np.bool_], step: tuple[float, float]
+) -> None:
+    """Refuse a second field of comparable size and a field that runs off the panel."""
+    others = np.delete(areas, best - 1)
+    if len(others) and others.max() > 0.25 * areas[best - 1] and others.max() * step[0] * step[1] > SMALLEST_MM**2:
+        raise AnalysisError("more than one radiation field in the image; expose one field per image")
+    if mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any():
+        raise AnalysisError("the radiation field runs off the panel; centre the panel or use a smaller field")
+
+
+def _describe(mask: NDArray[np.bool_], coarse: Array, step: tuple[float, float], dark: float) -> Region:
+    """Shape, angle and size of a mask by its smallest enclosing rectangle."""
+    from scipy.ndimage import binary_erosion, binary_fill_holes
+
+    rows, columns = np.nonzero(mask)
+    corner = int(rows.min()) - 1, int(columns.min()) - 1  # the mask never touches the border
+    crop = slice(corner[0], int(rows.max()) + 2), slice(corner[1], int(columns.max()) + 2)
+    filled = binary_fill_holes(mask[crop])
+    inside = binary_erosion(filled, iterations=2)
+    level = float(np.percentile(coarse[crop][inside], 75)) if inside.any() else float(coarse[crop][filled].max())
+    rows, columns = np.nonzero(filled & ~binary_erosion(filled))
+    rows, columns = rows + corner[0], columns + corner[1]
+    points = np.stack([columns * step[1], rows * step[0]])
+    angles = np.radians(np.arange(-45.0, 45.0, 1.0))
+    first = np.cos(angles)[:, None] * points[0] + np.sin(angles)[:, None] * points[1]
+    second = -np.sin(angles)[:, None] * points[0] + np.cos(angles)[:, None] * points[1]
+    area = (np.ptp(first, axis=1) + step[1]) * (np.ptp(second, axis=1) + step[0])
+    k = int(np.argmin(area))
+    shape = "rectangle" if filled.sum() * step[0] * step[1] / area[k] > ROUND else "cone"
+    c1, c2 = (first[k].max() + first[k].min()) / 2, (second[k].max() + second[k].min()) / 2
+    cos, sin = np.cos(angles[k]), np.sin(angles[k])
+    half = (float(np.ptp(first[k]) + step[1]) / 2, float(np.ptp(second[k]) + step[0]) / 2)
+    return Region((float(cos * c1 - sin * c2), float(sin * c1 + cos * c2)), half, float(np.degrees(angles[k])), shape, level, dark)

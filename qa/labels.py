@@ -1,0 +1,58 @@
+"""Angles and distances that people and vendors write in words: file names, series and image descriptions.
+
+Two styles are read: words ("gantry90_coll0_couch270", "Gantry: 180.0") and the letters G, C and T or P together ("G90 C0 T0").
+A sign counts only after ":" or "=", because "gantry-90" may mean either 90 or 270.
+"""
+
+from __future__ import annotations
+
+import re
+
+NUMBER = r"(?:(?<=[:=])\s*(?P<{0}_sign>-)?|[\s_:=]*)(?P<{0}>\d+(?:\.\d+)?)(?![\d]|\.\d)"
+WORD = r"(?<![a-z])(?:{0})(?:[\s_]*(?:rotation|angle))?[\s_]*[:=]?"
+
+PATTERNS = {
+    "gantry": re.compile(WORD.format("gantry|gan") + NUMBER.format("gantry"), re.IGNORECASE),
+    "collimator": re.compile(WORD.format("collimator|coll|col") + NUMBER.format("collimator"), re.IGNORECASE),
+    "couch": re.compile(WORD.format("couch|table|psa") + NUMBER.format("couch"), re.IGNORECASE),
+    "sid": re.compile(WORD.format("sid") + NUMBER.format("sid"), re.IGNORECASE),
+    "sad": re.compile(WORD.format("sad") + NUMBER.format("sad"), re.IGNORECASE),
+}
+LETTERS = re.compile(
+    r"(?<![a-z0-9])G[\s_]*(?P<gantry>\d+(?:\.\d+)?)[\s_,;/-]*C[\s_]*(?P<collimator>\d+(?:\.\d+)?)"
+    r"[\s_,;/-]*[TP][\s_]*(?P<couch>\d+(?:\.\d+)?)(?![\d]|\.\d)",
+    re.IGNORECASE,
+)
+ENERGY = re.compile(r"(?P<nominal>\d+(?:\.\d+)?)\s*x?\s*(?P<fff>FFF)?\s*\[?(?P<unit>[MK]V)(?![a-z])\]?(?P<after>\s*FFF)?", re.IGNORECASE)
+KIND = re.compile(r"(?<![a-z])(?P<kind>[mk]v)(?![a-z])", re.IGNORECASE)
+
+
+def numbers(text: str) -> dict[str, float]:
+    """What the text states of gantry, collimator, couch (degrees), sid and sad (mm); only what it states, once.
+
+    A word that comes twice with different numbers is left out: which one holds is not known.
+    """
+    stated: dict[str, set[float]] = {}
+    for letters in LETTERS.finditer(text):
+        for key, value in letters.groupdict().items():
+            stated.setdefault(key, set()).add(float(value))
+    for key, pattern in PATTERNS.items():
+        for match in pattern.finditer(text):
+            sign = -1.0 if match[f"{key}_sign"] else 1.0
+            stated.setdefault(key, set()).add(sign * float(match[key]))
+    return {key: values.pop() for key, values in stated.items() if len(values) == 1}
+
+
+def energy(text: str) -> str:
+    """The beam quality, "10xFFF [MV]", "100 [kV]" or plainly "6 MV", in plain words: "10 MV FFF", "100 kV", "6 MV"; "" when not there."""
+    match = ENERGY.search(text)
+    if not match:
+        return ""
+    unit = {"mv": "MV", "kv": "kV"}[match["unit"].lower()]
+    return f"{float(match['nominal']):g} {unit}{' FFF' if match['fff'] or match['after'] else ''}"
+
+
+def kind(text: str) -> str:
+    """ "MV" or "kV" when the text has exactly one of the two as a word, else ""."""
+    kinds = {match["kind"].lower() for match in KIND.finditer(text)}
+    return {"mv": "MV", "kv": "kV"}[kinds.pop()] if len(kinds) == 1 else ""

@@ -1,0 +1,127 @@
+"""A limit judges a reading by a guarded decision (JCGM 106): doubt is never a pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from qa.reading import Measured, NotMeasured, ProtocolError, Reading
+
+
+class Outcome(IntEnum):
+    """Ordered so that ``max()`` aggregates: nothing missing ever beats a pass."""
+
+    PASS = 0
+    INDETERMINATE = 1
+    NOT_MEASURED = 2
+    FAIL = 3
+
+    @property
+    def word(self) -> str:
+        """What a therapist does next: GO, REPEAT or STOP."""
+        return {Outcome.PASS: "GO", Outcome.FAIL: "STOP"}.get(self, "REPEAT")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One line of a protocol.
+
+    ``tolerance`` and ``action`` are magnitudes in ``unit``; None = the source gives no number ("set your own limit"). ``kind`` is
+    "absolute" (|value|), "baseline" (|value - baseline|) or "functional". ``needs`` are keys of quantities that must have been measured
+    for this limit to count. ``confirmed`` says whether the number was read in the standard's own document.
+    """
+
+    limit_id: str
+    procedure: str
+    quantity: str
+    unit: str
+    tolerance: float | None
+    action: float | None
+    kind: str
+    techniques: tuple[str, ...]
+    frequency: str
+    source: str
+    confirmed: bool
+    needs: tuple[str, ...] = ()
+    note: str = ""
+
+    def judge(self, reading: Reading, coverage_factor: float, baseline: Measured | None = None) -> tuple[Outcome, str]:
+        """PASS when |value| + k*u is inside the tolerance, FAIL when |value| - k*u is outside, else INDETERMINATE; with the reason.
+
+        Where the reading has its own 95 % interval, the wider of interval and value +/- k*u counts on each side (its arms are scaled by
+        k/2). A baseline is subtracted and its uncertainty added in quadrature. A method whose U = 2u exceeds the tolerance never passes,
+        whatever k. ProtocolError when the units differ.
+        """
+        if reading.quantity.unit != self.unit:
+            raise ProtocolError(
+                f"limit {self.limit_id}: unit is {self.unit!r}, but {self.quantity} is measured in {reading.quantity.unit!r}"
+            )
+        if isinstance(reading, NotMeasured):
+            return Outcome.NOT_MEASURED, reading.reason
+        if self.kind == "functional":
+            return Outcome.NOT_MEASURED, "a yes/no check: a person decides it, not a number"
+        if self.tolerance is None:
+            return Outcome.NOT_MEASURED, "set your own limit: the source gives no number"
+        if self.kind != "baseline":
+            return self._decide(self.tolerance, reading.value, [reading], coverage_factor)
+        if baseline is None:
+            return Outcome.NOT_MEASURED, "no baseline"
+        if baseline.quantity.unit != self.unit:
+            raise ProtocolError(f"limit {self.limit_id}: unit is {self.unit!r}, but its baseline is in {baseline.quantity.unit!r}")
+        return self._decide(self.tolerance, reading.value - baseline.value, [reading, baseline], coverage_factor)
+
+    def _decide(self, tolerance: float, value: float, parts: Sequence[Measured], k: float) -> tuple[Outcome, str]:
+        down = math.hypot(*(_arms(part, k)[0] for part in parts))
+        up = math.hypot(*(_arms(part, k)[1] for part in parts))
+        low, high = value - down, value + up
+        largest, smallest = max(abs(low), abs(high)), 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+        expanded = max(math.hypot(*(_arms(part, 2.0)[side] for part in parts)) for side in (0, 1))
+        said = f"{_pair(value, expanded)} {self.unit}".rstrip() + (" from baseline" if self.kind == "baseline" else "")
+        said += "" if k == 2 else f" (decided at k = {k:g})"
+        limit = f"the tolerance of {tolerance:g} {self.unit}".rstrip()
+        if smallest > tolerance:
+            return Outcome.FAIL, f"{said} is outside {limit}{self._action(smallest, largest)}"
+        if expanded > tolerance:
+            return Outcome.INDETERMINATE, f"{said}: method not capable, its uncertainty is larger than {limit}"
+        capable = "" if expanded <= tolerance / 2 else f"; method not capable: its uncertainty is more than half of {limit}"
+        if largest <= tolerance:
+            return Outcome.PASS, f"{said} is inside {limit}{capable}"
+        return Outcome.INDETERMINATE, f"{said} is too close to {limit} to decide: repeat the measurement{capable}"
+
+    def _action(self, smallest: float, largest: float) -> str:
+        """What a failure says about the second level, where the source has one."""
+        if self.action is None:
+            return ""
+        level = f"the action level of {self.action:g} {self.unit}".rstrip()
+        if smallest > self.action:
+            return f" and outside {level}"
+        return f"; {level} is not reached" if largest <= self.action else f"; {level} may be reached"
+
+
+def _arms(reading: Measured, k: float) -> tuple[float, float]:
+    """How far the truth may lie below and above the value at coverage factor k."""
+    half = k * reading.u
+    if reading.interval is None or k == 0:
+        return half, half
+    low, high = reading.interval
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        return math.inf, math.inf  # an interval that means nothing must not help a pass
+    return max(half, (reading.value - low) * k / 2), max(half, (high - reading.value) * k / 2)
+
+
+def _pair(value: float, expanded: float) -> str:
+    """Value and U with two significant digits of U."""
+    decimals = 3 if not math.isfinite(expanded) else min(max(1 - math.floor(math.log10(expanded)), 0), 9)
+    return f"{value:.{decimals}f} ± {expanded:.{decimals}f}"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one limit says of one reading: ``reading`` is its index in the record (or -1: there was none to judge)."""
+
+    limit: Limit
+    reading: int
+    outcome: Outcome
+    reason: str

@@ -1,0 +1,101 @@
+"""A record as rows of the store's tables, and back."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from qa import tables
+from qa.evidence import Evidence
+from qa.plain import canonical, decode, encode
+from qa.protocol import Judgement, Limit, Outcome
+from qa.reading import At, Measured, NotMeasured, Quantity, Reading, RecordError
+from qa.record import Input, Record, record_hash
+
+_TEXTS = tuple[str, ...]
+
+
+def to_rows(record: Record) -> dict[str, list[dict[str, Any]]]:
+    """The record as rows, per table."""
+    own = {field.name: getattr(record, field.name) for field in fields(Record) if field.name in tables.record.c}
+    plain = encode(Record, record)
+    own |= {"acquired": plain.get("acquired"), "analysed": plain["analysed"], "record_hash": record_hash(record)}
+    own |= {"versions": canonical(plain["versions"]), "notes": canonical(plain.get("notes", []))}
+    children: dict[str, list[dict[str, Any]]] = {
+        "input": [{field.name: getattr(item, field.name) for field in fields(Input)} for item in record.inputs],
+        "reading": [{"procedure": record.procedure, **_reading_row(reading)} for reading in record.readings],
+        "judgement": [_judgement_row(judgement) for judgement in record.judgements],
+        "evidence": [
+            {"kind": type(item).__name__, "title": item.title, "data": zlib.compress(canonical(encode(Evidence, item)).encode(), 1)}
+            for item in record.evidence
+        ],
+    }
+    for rows in children.values():
+        for index, row in enumerate(rows):
+            row |= {"record_id": record.record_id, "idx": index}
+    return {"record": [own], **children}
+
+
+def _reading_row(reading: Reading) -> dict[str, Any]:
+    quantity = reading.quantity
+    row: dict[str, Any] = {"quantity": quantity.key, "unit": quantity.unit, "meaning": quantity.meaning, "source": quantity.source}
+    row |= {"at": canonical(encode(At, reading.at)), "value": None, "u": None, "low": None, "high": None}
+    row |= {"flags": None, "budget": None, "reason": None}
+    if isinstance(reading, NotMeasured):
+        return row | {"reason": reading.reason}
+    low, high = reading.interval or (None, None)
+    row |= {"value": reading.value, "u": reading.u, "low": low, "high": high}
+    return row | {"flags": canonical(encode(_TEXTS, reading.flags)), "budget": canonical(encode(Mapping[str, float], reading.budget))}
+
+
+def _judgement_row(judgement: Judgement) -> dict[str, Any]:
+    row = {field.name: getattr(judgement.limit, field.name) for field in fields(Limit)}
+    row |= {"techniques": canonical(encode(_TEXTS, row["techniques"])), "needs": canonical(encode(_TEXTS, row["needs"]))}
+    return row | {"reading": judgement.reading, "outcome": judgement.outcome.name, "reason": judgement.reason}
+
+
+def from_rows(stored: Mapping[str, Sequence[Mapping[str, Any]]]) -> Record:
+    """The record in the rows; RecordError when they do not make one."""
+    own = dict(stored["record"][0])
+    where = f"record {own.pop('record_id')}"
+    try:
+        own |= {"versions": decode(tuple[tuple[str, str], ...], json.loads(own["versions"]), f"{where}.versions")}
+        own |= {"notes": decode(_TEXTS, json.loads(own["notes"]), f"{where}.notes"), "acquired": time(own["acquired"])}
+        own |= {"analysed": datetime.fromisoformat(own["analysed"])}
+        del own["record_hash"]
+        return Record(
+            record_id=where.removeprefix("record "),
+            inputs=tuple(Input(**{field.name: row[field.name] for field in fields(Input)}) for row in stored["input"]),
+            readings=tuple(_reading(row) for row in stored["reading"]),
+            judgements=tuple(judgement(row) for row in stored["judgement"]),
+            evidence=tuple(decode(Evidence, json.loads(zlib.decompress(row["data"])), f"{where}.evidence") for row in stored["evidence"]),
+            **own,
+        )
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise RecordError(f"{where}: damaged ({type(error).__name__}: {error}); restore it from a backup") from error
+
+
+def _reading(row: Mapping[str, Any]) -> Reading:
+    quantity = Quantity(row["quantity"], row["unit"], row["meaning"], row["source"])
+    at = decode(At, json.loads(row["at"]), "reading.at")
+    if row["reason"] is not None:
+        return NotMeasured(quantity, row["reason"], at)
+    budget = decode(Mapping[str, float], json.loads(row["budget"]), "reading.budget")
+    interval = None if row["low"] is None else (row["low"], row["high"])
+    return Measured(quantity, row["value"], row["u"], at, budget, decode(_TEXTS, json.loads(row["flags"]), "reading.flags"), interval)
+
+
+def judgement(row: Mapping[str, Any]) -> Judgement:
+    """The judgement in a row, with its limit in full."""
+    limit = {field.name: row[field.name] for field in fields(Limit)}
+    limit |= {key: decode(_TEXTS, json.loads(row[key]), f"judgement.{key}") for key in ("techniques", "needs")}
+    return Judgement(Limit(**limit), row["reading"], Outcome[row["outcome"]], row["reason"])
+
+
+def time(text: str | None) -> datetime | None:
+    """The time in a column that may be empty."""
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,219 @@
+"""A session turns files, a protocol and a machine into stored records; nothing that was handed in disappears."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import qa
+from qa import procedure as procedures_
+from qa.acquisition import Acquisition, Refused
+from qa.procedure import Analysis, Procedure
+from qa.protocol import Protocol, check, judge
+from qa.reading import NotMeasured, ProtocolError, QaError
+from qa.record import Input, Record
+
+if TYPE_CHECKING:
+    from qa.store import Store
+
+_PACKAGES = ("numpy", "scipy", "pydicom", "python-gdcm")  # what a number can depend on
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An acquisition that no procedure accepted: ``reasons`` are (procedure's name, what is missing)."""
+
+    acquisition: Acquisition
+    reasons: tuple[tuple[str, str], ...]
+
+    @property
+    def words(self) -> str:
+        """The acquisition and what each procedure misses in it."""
+        return f"{self.acquisition.title}: " + "; ".join(f"{name}: {reason}" for name, reason in self.reasons)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What became of everything that was handed in: records, acquisitions nobody measures, files that are no images.
+
+    ``missing`` are the procedures that the protocol has limits for and that measured nothing: without them it is not fulfilled.
+    """
+
+    records: tuple[Record, ...]
+    left_out: tuple[LeftOut, ...]
+    refused: tuple[Refused, ...]
+    missing: tuple[str, ...] = ()
+
+
+def run(
+    paths: Iterable[str | Path],
+    protocol: Protocol,
+    *,
+    procedures: Sequence[str] | None = None,
+    machine: str = "",
+    phantom: str = "",
+    performer: str = "",
+    store: Store | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Session:
+    """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.
+
+    ``procedures`` are names, None = those that the protocol has limits for. ``machine`` "" = the name in the images. Each record is
+    stored as soon as it is made. QaError when nothing could be measured (it says why), ProtocolError when the protocol asks for what
+    no procedure measures, RecordError when the store refuses.
+    """
+    from qa import dicom
+
+    say = progress or (lambda text: None)
+    chosen = _choose(protocol, procedures)
+    records: list[Record] = []
+    with dicom.opened([Path(path) for path in paths], lambda done, total: say(f"reading: {done} of {total} files")) as batch:
+        tried = [
+            (acquisition, [(procedure, _missing(procedure, acquisition)) for procedure in chosen]) for acquisition in batch.acquisitions
+        ]
+        accepted = [(procedure, acquisition) for acquisition, answers in tried for procedure, reason in answers if not reason]
+        left_out = tuple(
+            LeftOut(acquisition, tuple((procedure.name, reason) for procedure, reason in answers))
+            for acquisition, answers in tried
+            if all(reason for _, reason in answers)
+        )
+        if not accepted:
+            raise QaError(_nothing(left_out, batch.refused))
+        _one_machine(machine, batch.acquisitions)
+        unused = (*_unused(left_out), *(Input(refused.name, "", "", False, refused.reason) for refused in batch.refused))
+        for procedure, acquisition in accepted:
+            say(f"{procedure.title}: {acquisition.title}")
+            record = _record(procedure, acquisition, protocol, machine.strip(), phantom.strip(), performer.strip(), unused)
+            if store is not None:
+                store.add(record)
+            records.append(record)
+        done = {record.procedure for record in records}
+        return Session(tuple(records), left_out, batch.refused, tuple(name for name in protocol.procedures if name not in done))
+
+
+def _choose(protocol: Protocol, names: Sequence[str] | None) -> tuple[Procedure, ...]:
+    """The procedures to try, each checked against the protocol before any image is read."""
+    unknown = [name for name in protocol.procedures if name not in procedures_.names()]
+    if unknown:
+        known = ", ".join(procedures_.names())
+        raise ProtocolError(
+            f"{protocol.name}: there is no procedure {', '.join(unknown)}; its limits would never be judged; known: {known}"
+        )
+    chosen = tuple(procedures_.load(name) for name in dict.fromkeys(protocol.procedures if names is None else names))
+    for procedure in chosen:
+        check(protocol, procedure.name, procedure.quantities)
+    return chosen
+
+
+def _unused(left_out: Iterable[LeftOut]) -> Iterable[Input]:
+    for item in left_out:
+        for image in item.acquisition.images:
+            yield Input(image.name, image.sha256, image.sop_instance_uid, False, item.words)
+
+
+def _nothing(left_out: Sequence[LeftOut], refused: Sequence[Refused]) -> str:
+    files: dict[str, list[str]] = {}
+    for item in refused:
+        files.setdefault(item.reason, []).append(item.name)
+    lines = [item.words for item in left_out]
+    lines += [f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}" for reason, names in files.items()]
+    return "nothing could be measured. " + (
+        "\n".join(lines) if lines else "No file was found: expected DICOM images, a folder or a zip of them"
+    )
+
+
+def _one_machine(machine: str, acquisitions: Iterable[Acquisition]) -> None:
+    found = sorted({acquisition.machine for acquisition in acquisitions})
+    if machine.strip() and len(found) > 1:
+        raise QaError(f"the images come from {len(found)} machines ({', '.join(found)}), not only from {machine}: hand them in one by one")
+
+
+def _record(
+    procedure: Procedure, acquisition: Acquisition, protocol: Protocol, machine: str, phantom: str, performer: str, unused: Sequence[Input]
+) -> Record:
+    analysis = _analyse(procedure, acquisition)
+    acquired, notes = _acquired(acquisition)
+    if machine and machine != acquisition.machine:
+        notes = (f"recorded for machine {machine!r} as asked; the images say {acquisition.machine!r}", *notes)
+    used = tuple(Input(image.name, image.sha256, image.sop_instance_uid, True) for image in acquisition.images)
+    return Record(
+        record_id=str(uuid.uuid4()),
+        procedure=procedure.name,
+        procedure_version=procedure.version,
+        title=acquisition.title,
+        machine=machine or acquisition.machine,
+        phantom=phantom,
+        performer=performer,
+        protocol=protocol.name,
+        protocol_title=protocol.title,
+        coverage_factor=protocol.coverage_factor,
+        acquired=acquired,
+        analysed=datetime.now(UTC),
+        versions=_versions(),
+        inputs=(*used, *unused),
+        readings=analysis.readings,
+        judgements=judge(protocol, procedure.name, analysis.readings),
+        evidence=analysis.evidence,
+        notes=(*notes, *_image_notes(acquisition)),
+    )
+
+
+def _missing(procedure: Procedure, acquisition: Acquisition) -> str:
+    """What the procedure misses in the acquisition, "" when it accepts it."""
+    try:
+        return procedure.accepts(acquisition)
+    except Exception as error:
+        return _reason(error)
+
+
+def _analyse(procedure: Procedure, acquisition: Acquisition) -> Analysis:
+    """What the procedure found; when it gave up, every quantity is NotMeasured with the reason, so that the attempt is on record."""
+    try:
+        return procedure.analyse(acquisition)
+    except Exception as error:
+        return Analysis(tuple(NotMeasured(quantity, _reason(error)) for quantity in procedure.quantities))
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no number. A fault of ours must hide neither the attempt nor the other acquisitions: the record says what it was."""
+    if isinstance(error, QaError) and str(error).strip():
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}, line {frame.lineno}"
+    return f"the analysis broke down ({type(error).__name__}: {error}; {place}): keep the images and report this fault"
+
+
+def _acquired(acquisition: Acquisition) -> tuple[datetime | None, tuple[str, ...]]:
+    """The first image's time in UTC, and a caveat where the files state no time zone."""
+    times = [image.acquired for image in acquisition.images if image.acquired is not None]
+    if not times:
+        return None, ("the images do not say when they were taken",)
+    local = any(time.tzinfo is None for time in times)
+    notes = ("the images state no time zone: their times are taken as this computer's local time",) if local else ()
+    return min(time.astimezone(UTC) for time in times), notes
+
+
+def _image_notes(acquisition: Acquisition) -> tuple[str, ...]:
+    """Each caveat from reading once, with the number of images it applies to."""
+    counts: dict[str, int] = {}
+    for note in (note for image in acquisition.images for note in dict.fromkeys(image.notes)):
+        counts[note] = counts.get(note, 0) + 1
+    return tuple(f"{note} ({count} of {len(acquisition.images)} images)" for note, count in counts.items())
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    return (("igrtqa", qa.__version__), ("python", platform.python_version()), *((name, _version(name)) for name in _PACKAGES))
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

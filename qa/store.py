@@ -1,0 +1,224 @@
+"""The store keeps records in an SQL database that refuses to change or forget them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from qa import tables
+from qa.protocol import Judgement, Outcome, verdicts
+from qa.reading import RecordError
+from qa.record import Record, from_json, record_hash, to_json
+from qa.rows import from_rows, judgement, time, to_rows
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One line about a stored record; ``verdicts`` is the worst outcome per technique, a technique without a limit is absent."""
+
+    record_id: str
+    analysed: datetime
+    acquired: datetime | None
+    procedure: str
+    title: str
+    machine: str
+    phantom: str
+    performer: str
+    protocol: str
+    protocol_title: str
+    verdicts: Mapping[str, Outcome]
+
+
+def default_database() -> str:
+    """The database in IGRTQA_DATABASE (a path or an SQLAlchemy URL), else a file of this user's own."""
+    if named := os.environ.get("IGRTQA_DATABASE", "").strip():
+        return named
+    if sys.platform == "win32":
+        folder = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        folder = Path.home() / "Library" / "Application Support"
+    else:
+        folder = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return str(folder / "igrtqa" / "records.sqlite")
+
+
+class Store:
+    """An append-only database of records; every failure is a RecordError that says what to do.
+
+    A record is written in one transaction: after a crash it is there as a whole or not at all. Nothing can be changed or deleted
+    through the database (triggers), and a record whose rows were changed by force is refused on reading (its hash does not fit).
+    """
+
+    def __init__(self, url: str | Path | None = None) -> None:
+        """Opens the database, and creates it when it does not exist: ``url`` is a path or an SQLAlchemy URL."""
+        self._url = _url(default_database() if url is None else url)
+        self.where = self._url.database if self._url.get_backend_name() == "sqlite" else self._url.render_as_string(hide_password=True)
+        self._engine = _engine(self._url, str(self.where))
+        with self._transaction() as connection:
+            found = set(inspect(connection).get_table_names())
+            ours = found & set(tables.metadata.tables)
+        if "schema_version" not in ours:
+            if ours or (found and self._engine.dialect.name == "sqlite"):
+                raise RecordError(f"{self.where}: this database belongs to something else; name another file for the records")
+            self._create()
+        self._check_version()
+
+    def add(self, record: Record) -> str:
+        """Stores the record as a whole and returns its id; RecordError when it is there already or the database refuses."""
+        rows = to_rows(from_json(to_json(record)))  # as it will be read back: what cannot be read is not stored
+        with self._transaction(writing=True) as connection:
+            if connection.scalar(select(tables.record.c.record_id).where(tables.record.c.record_id == record.record_id)):
+                raise RecordError(f"{self.where}: record {record.record_id} is stored already; a new run needs a new record")
+            for table in (tables.input_, tables.reading, tables.judgement, tables.evidence, tables.record):  # the last one closes it
+                if rows[table.name]:
+                    connection.execute(table.insert(), rows[table.name])
+        return record.record_id
+
+    def get(self, record_id: str) -> Record:
+        """The record of that id, or of the only id that starts so; RecordError when there is none, several, or it was changed."""
+        start = record_id.strip().lower()
+        column = tables.record.c.record_id
+        starts_so = func.lower(column).startswith(start, autoescape=True)
+        with self._transaction() as connection:
+            found = connection.scalars(select(column).where(starts_so).order_by(column).limit(6)).all()
+            found = [full for full in found if full.lower() == start] or found
+            if not start or not found:
+                raise RecordError(f"{self.where}: there is no record {record_id!r}; list the records to see their ids")
+            if len(found) > 1:
+                raise RecordError(f"{self.where}: several records start with {record_id!r}: {', '.join(found[:5])}; give more of the id")
+            stored = {table.name: _select(connection, table, found[0]) for table in tables.metadata.sorted_tables if "record_id" in table.c}
+        record = from_rows(stored)
+        if record_hash(record) != stored["record"][0]["record_hash"]:
+            raise RecordError(f"{self.where}: record {found[0]} was changed after it was stored: do not use it, restore it from a backup")
+        return record
+
+    def list(self, limit: int = 50) -> tuple[Summary, ...]:
+        """The newest records first, at most ``limit`` of them."""
+        order = (tables.record.c.analysed.desc(), tables.record.c.record_id)
+        newest = select(tables.record).order_by(*order).limit(limit)
+        wanted = select(tables.record.c.record_id).order_by(*order).limit(limit).scalar_subquery()
+        judged = defaultdict(list)
+        with self._transaction() as connection:
+            rows = [dict(row) for row in connection.execute(newest).mappings()]
+            for row in connection.execute(select(tables.judgement).where(tables.judgement.c.record_id.in_(wanted))).mappings():
+                judged[row["record_id"]].append(judgement(dict(row)))
+        return tuple(_summary(row, judged[row["record_id"]]) for row in rows)
+
+    def _create(self) -> None:
+        with self._transaction(writing=True) as connection:
+            if "schema_version" in inspect(connection).get_table_names():
+                return  # another process was faster
+            tables.metadata.create_all(connection, checkfirst=False)
+            for statement in tables.triggers(connection.dialect.name):
+                connection.exec_driver_sql(statement)
+            connection.execute(tables.schema_version.insert(), {"version": tables.SCHEMA_VERSION})
+
+    def _check_version(self) -> None:
+        with self._transaction() as connection:
+            versions = connection.scalars(select(tables.schema_version.c.version)).all()
+        if not versions or max(versions) != tables.SCHEMA_VERSION:
+            raise RecordError(
+                f"{self.where}: the records are of version {max(versions, default=0)}, this program knows version {tables.SCHEMA_VERSION}; "
+                "update the program"
+            )
+
+    @contextmanager
+    def _transaction(self, writing: bool = False) -> Iterator[Connection]:
+        with _refusals(str(self.where)), self._engine.connect() as plain:
+            connection = plain.execution_options(igrtqa_writing=writing)
+            with connection.begin():
+                yield connection
+
+
+def _url(url: str | Path) -> URL:
+    text = str(url)
+    try:
+        if "://" in text:
+            return make_url(text)
+        return URL.create("sqlite", database=str(Path(text).expanduser().absolute()))
+    except (SQLAlchemyError, ValueError, RuntimeError, OSError) as error:
+        raise RecordError("the database's name is not valid; expected a file or e.g. postgresql+psycopg://user@host/name") from error
+
+
+def _engine(url: URL, where: str) -> Engine:
+    dialect = url.get_backend_name()
+    if not tables.triggers(dialect):
+        raise RecordError(f"{where}: append-only cannot be enforced here ({dialect}); use an SQLite file or PostgreSQL")
+    if dialect != "sqlite":
+        try:
+            return create_engine(url, poolclass=NullPool)
+        except (SQLAlchemyError, ImportError) as error:
+            raise RecordError(f"{where}: the database driver cannot be loaded ({error}); install it, e.g. psycopg") from error
+    if not url.database or url.database == ":memory:" or "mode=memory" in url.database:
+        raise RecordError("a database in memory keeps nothing; name a file")
+    if not url.database.startswith("file:"):
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise RecordError(f"{where}: the folder cannot be created ({error}); name a folder that you may write to") from error
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 10.0})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    """Durable and strict: a commit is on the disk when it returns."""
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite, so that tables and triggers are created in one
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("igrtqa_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+_ADVICE = {
+    "SQLITE_READONLY": "the file or its folder is read-only; ask for write permission or name another file",
+    "SQLITE_PERM": "the file may not be opened; ask for permission or name another file",
+    "SQLITE_FULL": "the disk is full; nothing was stored, make room and repeat",
+    "SQLITE_IOERR": "the disk cannot be read or written; nothing was stored, check the disk (a network folder is not safe)",
+    "SQLITE_BUSY": "another program holds the file; close it and repeat",
+    "SQLITE_LOCKED": "another program holds the file; close it and repeat",
+    "SQLITE_NOTADB": "this file is not a database of records; name another file",
+    "SQLITE_CORRUPT": "the file is damaged; restore it from a backup",
+    "SQLITE_CANTOPEN": "the file cannot be opened; check that the folder exists and that you may write to it",
+}
+
+
+@contextmanager
+def _refusals(where: str) -> Iterator[None]:
+    """Turns what the database says into a RecordError that says what to do."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        name = getattr(cause, "sqlite_errorname", "")
+        advice = next((text for start, text in _ADVICE.items() if name.startswith(start)), "the database refused")
+        raise RecordError(f"{where}: {advice} ({cause})") from error
+
+
+def _select(connection: Connection, table: Any, record_id: str) -> list[dict[str, Any]]:
+    query = select(table).where(table.c.record_id == record_id)
+    rows = connection.execute(query.order_by(table.c.idx) if "idx" in table.c else query).mappings()
+    return [dict(row) for row in rows]
+
+
+def _summary(row: Mapping[str, Any], judgements: list[Judgement]) -> Summary:
+    own = {field.name: row[field.name] for field in fields(Summary) if field.name in row}
+    own |= {"analysed": datetime.fromisoformat(row["analysed"]), "acquired": time(row["acquired"])}
+    return Summary(**own, verdicts=verdicts(judgements))

@@ -1,0 +1,158 @@
+"""The store's tables: narrow, closed once written, and guarded by the database itself against half a reading or a changed one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, CheckConstraint, Column, Double, ForeignKey, Integer, LargeBinary, MetaData, Table, Text
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+
+def _table(name: str, *items: Column[Any] | CheckConstraint) -> Table:
+    """A table without row numbers in SQLite: else INSERT OR REPLACE could swap a row by its number, past every trigger."""
+    return Table(name, metadata, *items, sqlite_with_rowid=False)
+
+
+def _of_record() -> tuple[Column[str], Column[int]]:
+    """A row of a record. The record's own row is written last, so the reference is checked at commit."""
+    reference = ForeignKey("record.record_id", deferrable=True, initially="DEFERRED")
+    return Column("record_id", Text, reference, primary_key=True), Column("idx", Integer, primary_key=True)
+
+
+schema_version = _table("schema_version", Column("version", Integer, primary_key=True, autoincrement=False))
+
+record = _table(
+    "record",
+    Column("record_id", Text, CheckConstraint("record_id <> ''"), primary_key=True),
+    Column("record_hash", Text, nullable=False),
+    Column("procedure", Text, nullable=False),
+    Column("procedure_version", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("machine", Text, nullable=False),
+    Column("phantom", Text, nullable=False),
+    Column("performer", Text, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("protocol_title", Text, nullable=False),
+    Column("coverage_factor", Double, nullable=False),
+    Column("acquired", Text),  # ISO 8601, UTC, microseconds: sorts as time
+    Column("analysed", Text, nullable=False),
+    Column("versions", Text, nullable=False),  # JSON, as are at, budget, flags, notes, techniques and needs
+    Column("notes", Text, nullable=False),
+)
+
+input_ = _table(
+    "input",
+    *_of_record(),
+    Column("name", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("sop_instance_uid", Text, nullable=False),
+    Column("used", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+reading = _table(
+    "reading",
+    *_of_record(),
+    Column("procedure", Text, nullable=False),
+    Column("quantity", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("meaning", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("value", Double),
+    Column("u", Double),
+    Column("low", Double),
+    Column("high", Double),
+    Column("at", Text, nullable=False),
+    Column("flags", Text),
+    Column("budget", Text),
+    Column("reason", Text),
+    # The upper bounds keep out infinity, and NaN where the database sorts it above every number.
+    CheckConstraint(
+        "(value IS NOT NULL AND u IS NOT NULL AND u > 0 AND u < 1e300 AND abs(value) < 1e300 AND reason IS NULL) OR "
+        "(value IS NULL AND u IS NULL AND low IS NULL AND high IS NULL AND reason IS NOT NULL AND trim(reason) <> '')",
+        name="value_with_u_or_reason",
+    ),
+    CheckConstraint("(low IS NULL) = (high IS NULL) AND (low IS NULL OR low <= high)", name="interval_has_two_ends"),
+    # SQLite would put a text into a number's column, and any text is larger than 0.
+    CheckConstraint("typeof(value) IN ('real', 'null') AND typeof(u) IN ('real', 'null')", name="value_is_a_number").ddl_if("sqlite"),
+)
+
+judgement = _table(
+    "judgement",
+    *_of_record(),
+    Column("reading", Integer, nullable=False),
+    Column("outcome", Text, CheckConstraint("outcome IN ('PASS', 'INDETERMINATE', 'NOT_MEASURED', 'FAIL')"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("limit_id", Text, nullable=False),
+    Column("procedure", Text, nullable=False),
+    Column("quantity", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("tolerance", Double),
+    Column("action", Double),
+    Column("kind", Text, nullable=False),
+    Column("techniques", Text, nullable=False),
+    Column("frequency", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("confirmed", Boolean, nullable=False),
+    Column("needs", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    CheckConstraint("outcome <> 'PASS' OR (reading >= 0 AND tolerance IS NOT NULL)", name="pass_needs_reading_and_tolerance"),
+)
+
+evidence = _table(
+    "evidence",
+    *_of_record(),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # zlib of the JSON
+)
+
+_CHANGED = "records are append-only: store a new record instead"
+_CLOSED_RECORD = "this record is closed: store a new record instead"
+
+
+def triggers(dialect: str) -> tuple[str, ...]:
+    """The statements that make every table append-only, for "sqlite" and "postgresql"; none for a dialect where we know no way.
+
+    UPDATE and DELETE are refused. So is an INSERT into a record whose own row exists: that row is written last and closes it, and
+    SQLite's INSERT OR REPLACE, which deletes without a DELETE, is caught by the same rule.
+    """
+    make = {"sqlite": _sqlite, "postgresql": _postgresql}.get(dialect)
+    return make() if make else ()
+
+
+def _sqlite() -> tuple[str, ...]:
+    statements = []
+    for table in metadata.sorted_tables:
+        for verb in ("UPDATE", "DELETE"):
+            statements.append(
+                f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} BEGIN SELECT RAISE(ABORT, '{_CHANGED}'); END"
+            )
+        owner, key = ("schema_version", "version") if table is schema_version else ("record", "record_id")
+        statements.append(
+            f"CREATE TRIGGER {table.name}_closed BEFORE INSERT ON {table.name} "
+            f"WHEN EXISTS (SELECT 1 FROM {owner} WHERE {key} = NEW.{key}) BEGIN SELECT RAISE(ABORT, '{_CLOSED_RECORD}'); END"
+        )
+    return tuple(statements)
+
+
+def _postgresql() -> tuple[str, ...]:
+    statements = [
+        f"CREATE FUNCTION igrtqa_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{_CHANGED}'; END $$",
+        "CREATE FUNCTION igrtqa_closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF EXISTS (SELECT 1 FROM record WHERE record_id = NEW.record_id) "
+        f"THEN RAISE EXCEPTION '{_CLOSED_RECORD}'; END IF; RETURN NEW; END $$",
+    ]
+    for table in metadata.sorted_tables:
+        statements.append(
+            f"CREATE TRIGGER {table.name}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION igrtqa_changed()"
+        )
+        if table is not schema_version:
+            statements.append(
+                f"CREATE TRIGGER {table.name}_closed BEFORE INSERT ON {table.name} FOR EACH ROW EXECUTE FUNCTION igrtqa_closed()"
+            )
+    return tuple(statements)

@@ -1,0 +1,158 @@
+"""Everything that is not a pass, worst first, with its reason and what to do next; then what weakens a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reportlab.platypus import Flowable
+
+from qa.limit import Judgement, Outcome
+from qa.reading import Measured, NotMeasured, Reading
+from qa.record import Record
+from reports import numbers
+from reports.index import UID, image_names, per_image
+from reports.limits import limit_line
+from reports.page import heading, small_heading
+from reports.shapes import tag
+from reports.style import BODY, CELL, CELL_MUTED, CELL_STRONG, FACES, STRONG, WIDTH, paragraph
+from reports.tables import Cell, grid
+
+ALL_MET = "None. Every limit of this protocol was met, with the uncertainty taken into account."
+UNJUDGED = "Nothing was judged, so nothing could be found out of tolerance. A physicist has to read the numbers."
+SET_ONE = "Physicist: the source gives no number. Set a limit of your own in the protocol."
+NOBODY_ASKED = "No limit asks for it, so it does not change the verdict."
+UNCONFIRMED = (
+    "The numbers of these limits have not been confirmed in the standard's own document (marked “unconfirmed” throughout). "
+    "Confirm them before you rely on the verdict."
+)
+Row = tuple[Outcome, list[Cell]]
+
+
+def section(record: Record) -> list[Flowable]:
+    """What went wrong or is missing, unconfirmed limits, files left out, notes."""
+    rows = sorted([*_set_level(record), *_images(record), *_unjudged(record)], key=lambda row: -row[0])
+    if rows:
+        widths = [WIDTH * part for part in (0.185, 0.375, 0.44)]
+        body = grid(("Outcome", "What", "Why, and what to do next"), [[tag(outcome), *cells] for outcome, cells in rows], widths)
+    else:
+        body = paragraph(ALL_MET if record.judgements else UNJUDGED, BODY)
+    return [*heading("Exceptions", "exceptions"), body, *_unconfirmed(record), *_caveats(record), *_left_out(record), *_notes(record)]
+
+
+def _set_level(record: Record) -> Iterator[Row]:
+    """One row per reading and outcome, with all limits that came to it; limits that found no reading stand alone."""
+    groups: dict[tuple[object, ...], list[Judgement]] = {}
+    for judgement in _bad(record):
+        reading = _reading(record, judgement)
+        if reading is None:
+            groups.setdefault((judgement.limit.quantity, judgement.outcome), []).append(judgement)
+        elif not per_image(reading):
+            groups.setdefault((judgement.reading, judgement.outcome), []).append(judgement)
+    for judgements in groups.values():
+        reading = _reading(record, judgements[0])
+        what = _what(reading) if reading else [paragraph(judgements[0].limit.quantity.replace("_", " "), CELL_STRONG)]
+        limits = [limit_line(judgement.limit) for judgement in judgements]
+        reasons = list(dict.fromkeys(judgement.reason for judgement in judgements if judgement.reason))
+        if isinstance(reading, NotMeasured) and not any(reading.reason in reason for reason in reasons):
+            reasons.append(reading.reason)
+        yield judgements[0].outcome, [[*what, *limits], _why(reasons, judgements)]
+
+
+def _images(record: Record) -> Iterator[Row]:
+    """One row per limit on single images and outcome, every image with its reason."""
+    names = image_names(record)
+    groups: dict[tuple[str, Outcome], list[Judgement]] = {}
+    for judgement in _bad(record):
+        reading = _reading(record, judgement)
+        if reading is not None and per_image(reading):
+            groups.setdefault((judgement.limit.limit_id, judgement.outcome), []).append(judgement)
+    for judgements in groups.values():
+        reading = record.readings[judgements[0].reading]
+        count = f"{len(judgements)} image{'s' if len(judgements) > 1 else ''}"
+        what = [paragraph(f"{reading.quantity.meaning}: on {count}", CELL_STRONG), limit_line(judgements[0].limit)]
+        reasons = [f"{_image(names, record.readings[j.reading])}: {j.reason}" for j in judgements]
+        yield judgements[0].outcome, [what, _why(reasons, judgements)]
+
+
+def _unjudged(record: Record) -> Iterator[Row]:
+    """What could not be measured and no limit asked for; images that share a reason share a row."""
+    names = image_names(record)
+    judged = {judgement.reading for judgement in record.judgements}
+    groups: dict[tuple[object, ...], list[NotMeasured]] = {}
+    for index, reading in enumerate(record.readings):
+        if index not in judged and isinstance(reading, NotMeasured):
+            groups.setdefault((reading.quantity.key, reading.reason, per_image(reading) or index), []).append(reading)
+    for readings in groups.values():
+        where = ", ".join(_image(names, reading) for reading in readings) if per_image(readings[0]) else ""
+        what = [paragraph(readings[0].quantity.meaning, CELL_STRONG), *_small(where or numbers.state(readings[0].at))]
+        yield Outcome.NOT_MEASURED, [what, [paragraph(readings[0].reason), paragraph(NOBODY_ASKED, CELL_MUTED)]]
+
+
+def _bad(record: Record) -> Iterator[Judgement]:
+    return (judgement for judgement in record.judgements if judgement.outcome is not Outcome.PASS)
+
+
+def _reading(record: Record, judgement: Judgement) -> Reading | None:
+    return record.readings[judgement.reading] if 0 <= judgement.reading < len(record.readings) else None
+
+
+def _what(reading: Reading) -> list[Flowable]:
+    value = "not measured"
+    if isinstance(reading, Measured):
+        value = f"{numbers.with_unit(numbers.pair(reading), reading.quantity.unit)} {numbers.interval(reading)}".strip()
+    where = numbers.state(reading.at)
+    return [paragraph(reading.quantity.meaning, CELL_STRONG), *_small(where), paragraph(value, STRONG)]
+
+
+def _small(text: str) -> list[Flowable]:
+    return [paragraph(text, CELL_MUTED)] if text else []
+
+
+def _why(reasons: Sequence[str], judgements: Sequence[Judgement]) -> list[Flowable]:
+    unset = all(j.limit.tolerance is None and j.limit.action is None and j.limit.kind != "functional" for j in judgements)
+    techniques = ", ".join(dict.fromkeys(numbers.technique(name) for j in judgements for name in j.limit.techniques))
+    todo = SET_ONE if unset else FACES[judgements[0].outcome].todo.format(techniques=techniques)
+    return [*(paragraph(reason, CELL) for reason in reasons), paragraph(f"→ {todo}", CELL_STRONG)]
+
+
+def _image(names: dict[str, str], reading: Reading) -> str:
+    name, where = names[str(reading.at[UID])], numbers.state(reading.at)
+    return f"image {name} ({where})" if where else f"image {name}"
+
+
+def _unconfirmed(record: Record) -> list[Flowable]:
+    limits = list(dict.fromkeys(j.limit for j in record.judgements if not j.limit.confirmed))
+    if not limits:
+        return []
+    text = "; ".join(f"{limit.limit_id} ({limit.source})" for limit in limits)
+    return [*small_heading(f"Unconfirmed limits: {len(limits)}"), paragraph(UNCONFIRMED, BODY), paragraph(text, CELL_MUTED)]
+
+
+def _caveats(record: Record) -> list[Flowable]:
+    """The flags of set-level readings, each once with the quantities that carry it; those of single images stand under their table."""
+    flags: dict[str, list[str]] = {}
+    for reading in record.readings:
+        if isinstance(reading, Measured) and not per_image(reading):
+            for flag in reading.flags:
+                flags.setdefault(flag, []).append(reading.quantity.key.replace("_", " "))
+    lines = [paragraph(f"{', '.join(dict.fromkeys(names))}: {flag}", BODY) for flag, names in flags.items()]
+    return [*small_heading("Caveats"), *lines] if lines else []
+
+
+def _left_out(record: Record) -> list[Flowable]:
+    """Files that were left out, under their reason: nothing a user hands in disappears."""
+    reasons: dict[str, list[str]] = {}
+    for entry in record.inputs:
+        if not entry.used:
+            reasons.setdefault(entry.reason or "no reason was recorded", []).append(entry.name)
+    if not reasons:
+        return []
+    count = sum(len(names) for names in reasons.values())
+    rows: list[list[Cell]] = [[paragraph(reason), paragraph(",  ".join(names), CELL_MUTED)] for reason, names in reasons.items()]
+    return [*small_heading(f"Files left out: {count}"), grid(("Reason", "Files"), rows, (WIDTH * 0.45, WIDTH * 0.55))]
+
+
+def _notes(record: Record) -> list[Flowable]:
+    if not record.notes:
+        return []
+    return [*small_heading("Notes"), *(paragraph(note, BODY) for note in record.notes)]

@@ -1,0 +1,118 @@
+"""Each outcome has its own shape, so that it is read without colour: circle-tick, triangle-mark, diamond-dash, octagon-cross."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from reportlab.lib.colors import Color
+from reportlab.pdfbase.pdfmetrics import stringWidth
+from reportlab.platypus import Flowable
+
+from qa.limit import Outcome
+from reports.style import BOLD, FACES, FONT, INK, MUTED, WHITE
+
+Canvas = Any  # reportlab carries no types
+Point = tuple[float, float]
+
+
+class Drawn(Flowable):  # type: ignore[misc]
+    """A picture of known size in the flow of the page; ``paint(canvas)`` draws it with the origin at its lower left corner."""
+
+    def __init__(self, width: float, height: float, paint: Callable[[Canvas], None]) -> None:
+        """Points, and the function that draws."""
+        super().__init__()
+        self.width, self.height, self.paint = width, height, paint
+
+    def wrap(self, _width: float, _height: float) -> tuple[float, float]:
+        """The size does not depend on the space offered."""
+        return self.width, self.height
+
+    def draw(self) -> None:
+        """Hand the canvas over."""
+        self.paint(self.canv)
+
+
+def outline(canvas: Canvas, points: Iterable[Point], close: bool = False) -> Any:
+    """A polyline through the points, to be drawn by ``drawPath``, to a hundredth of a point."""
+    line = canvas.beginPath()
+    for n, (x, y) in enumerate(points):
+        (line.lineTo if n else line.moveTo)(round(x, 2), round(y, 2))
+    if close:
+        line.close()
+    return line
+
+
+def path(canvas: Canvas, points: Iterable[Point], close: bool = False, fill: int = 0, stroke: int = 1) -> None:
+    """A polyline through the points, drawn."""
+    canvas.drawPath(outline(canvas, points, close), stroke=stroke, fill=fill)
+
+
+def corners(count: int, x: float, y: float, radius: float, turn: float) -> list[Point]:
+    """The corners of a regular polygon, the first one at ``turn`` degrees."""
+    angles = [math.radians(turn + 360 * n / count) for n in range(count)]
+    return [(x + radius * math.cos(a), y + radius * math.sin(a)) for a in angles]
+
+
+def symbol(canvas: Canvas, outcome: Outcome | None, x: float, y: float, size: float) -> None:
+    """The shape of an outcome, white sign on its colour, centred on (x, y); None, "not judged", is an empty dashed square."""
+    r = size / 2
+    canvas.saveState()
+    if outcome is None:
+        canvas.setStrokeColor(MUTED)
+        canvas.setLineWidth(size / 16)
+        canvas.setDash(size / 8, size / 12)
+        path(canvas, corners(4, x, y, r * 1.15, 45), close=True)
+        canvas.restoreState()
+        return
+    canvas.setFillColor(FACES[outcome].colour)
+    canvas.setStrokeColor(WHITE)
+    canvas.setLineWidth(size * 0.12)
+    canvas.setLineCap(1)
+    canvas.setLineJoin(1)
+    if outcome is Outcome.PASS:
+        canvas.circle(x, y, r, stroke=0, fill=1)
+        path(canvas, [(x - 0.45 * r, y), (x - 0.1 * r, y - 0.38 * r), (x + 0.48 * r, y + 0.38 * r)])
+    elif outcome is Outcome.INDETERMINATE:
+        path(canvas, corners(3, x, y - 0.16 * r, r * 1.16, 90), close=True, fill=1, stroke=0)
+        canvas.line(x, y + 0.42 * r, x, y - 0.12 * r)
+        canvas.setFillColor(WHITE)
+        canvas.circle(x, y - 0.45 * r, size * 0.07, stroke=0, fill=1)
+    elif outcome is Outcome.NOT_MEASURED:
+        path(canvas, corners(4, x, y, r * 1.08, 0), close=True, fill=1, stroke=0)
+        canvas.line(x - 0.42 * r, y, x + 0.42 * r, y)
+    else:
+        path(canvas, corners(8, x, y, r * 1.05, 22.5), close=True, fill=1, stroke=0)
+        for s in (1, -1):
+            canvas.line(x - 0.4 * r, y - s * 0.4 * r, x + 0.4 * r, y + s * 0.4 * r)
+    canvas.restoreState()
+
+
+def tag(outcome: Outcome | None, size: float = 6.6) -> Drawn:
+    """The shape and the word of an outcome, in one line of a table."""
+    word, colour = (FACES[outcome].word, FACES[outcome].colour) if outcome is not None else ("no limit", MUTED)
+    font = BOLD if outcome is not None else FONT
+
+    def paint(canvas: Canvas) -> None:
+        symbol(canvas, outcome, size * 0.62, size * 0.62, size * 1.25)
+        write(canvas, word, size * 1.6, size * 0.28, size, font, colour)
+
+    return Drawn(size * 1.6 + stringWidth(word, font, size), size * 1.28, paint)
+
+
+def marked(outcome: Outcome, text: str, size: float) -> Drawn:
+    """A short text behind the shape of its outcome, for a cell of a compact table."""
+
+    def paint(canvas: Canvas) -> None:
+        symbol(canvas, outcome, size * 0.55, size * 0.6, size * 1.1)
+        write(canvas, text, size * 1.35, size * 0.28, size)
+
+    return Drawn(size * 1.35 + stringWidth(text, FONT, size), size * 1.28, paint)
+
+
+def write(canvas: Canvas, text: str, x: float, y: float, size: float, font: str = FONT, colour: Color = INK, anchor: str = "left") -> None:
+    """One line of text on the canvas; ``anchor`` is left, right or centre."""
+    canvas.setFont(font, size)
+    canvas.setFillColor(colour)
+    {"left": canvas.drawString, "right": canvas.drawRightString, "centre": canvas.drawCentredString}[anchor](x, y, text)

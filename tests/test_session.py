@@ -1,0 +1,248 @@
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qa import dicom, session
+from qa import procedure as procedures
+from qa.acquisition import Acquisition, Image, Refused
+from qa.evidence import Table
+from qa.procedure import Analysis, Procedure, Rehearsal
+from qa.protocol import Limit, Outcome, Protocol, verdicts
+from qa.reading import AnalysisError, Measured, NotMeasured, ProtocolError, QaError, Quantity, Reading
+from qa.record import Record
+from qa.store import Store
+
+MEAN = Quantity("mean_signal", "%", "mean of the image", "test")
+SIZE = Quantity("image_size", "mm", "width of the image", "test")
+
+
+def image(name: str = "a.dcm", machine: str = "LINAC-B", acquired: datetime | None = None, notes: tuple[str, ...] = ()) -> Image:
+    return Image(
+        name=name,
+        sop_instance_uid=f"1.2.{name}",
+        sha256="00ff",
+        shape=(3, 5),
+        load=lambda: np.full((3, 5), 0.25, np.float32),
+        spacing_mm=(0.4, 0.3),
+        sid_mm=1500.0,
+        sad_mm=1000.0,
+        gantry_deg=0.0,
+        collimator_deg=0.0,
+        couch_deg=0.0,
+        radiation="MV",
+        machine=machine,
+        acquired=acquired,
+        notes=notes,
+    )
+
+
+def acquisition(*images: Image, radiation: str = "MV") -> Acquisition:
+    return Acquisition(images, images[0].machine, radiation, f"{radiation}, {images[0].machine}")
+
+
+def accepts(acquisition: Acquisition) -> str:
+    return "" if acquisition.radiation == "MV" else "needs MV images"
+
+
+def analyse(acquisition: Acquisition) -> Analysis:
+    readings: list[Reading] = [Measured(MEAN, 100 * float(image.pixels.mean()), 0.5, image.at) for image in acquisition.images]
+    return Analysis((*readings, NotMeasured(SIZE, "no ruler in the image")), (Table("t", ("a",), (("b",),)),))
+
+
+def rehearse(rng: np.random.Generator) -> Rehearsal:
+    raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Batch:
+    acquisitions: tuple[Acquisition, ...]
+    refused: tuple[Refused, ...] = ()
+
+
+LIMIT = Limit("m", "mean", MEAN.key, "%", 30.0, None, "absolute", ("imrt",), "daily", "test", False)
+PROTOCOL = Protocol("own", "Our own", 2.0, (LIMIT,), "daily", "test")
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Procedure]:
+    """The procedures there are, in place of those of the suite; a test may put others in."""
+    found = {"mean": Procedure("mean", "Mean signal", "7", (MEAN, SIZE), accepts, analyse, rehearse)}
+    monkeypatch.setattr(procedures, "names", lambda: tuple(found))
+    monkeypatch.setattr(procedures, "load", found.__getitem__)
+    return found
+
+
+@pytest.fixture
+def handed_in(monkeypatch: pytest.MonkeyPatch, known: dict[str, Procedure]) -> object:
+    """Sets what reading the files gives."""
+
+    def set_batch(*acquisitions: Acquisition, refused: tuple[Refused, ...] = ()) -> None:
+        @contextmanager
+        def opened(paths: Sequence[Path], progress: Callable[[int, int], None]) -> Iterator[Batch]:
+            progress(1, 1)
+            yield Batch(acquisitions, refused)
+
+        monkeypatch.setattr(dicom, "opened", opened)
+
+    return set_batch
+
+
+def test_record_holds_what_was_measured_judged_and_used(handed_in, tmp_path: Path) -> None:
+    said: list[str] = []
+    handed_in(acquisition(image("a.dcm", notes=("angles taken from the file name",)), image("b.dcm")))
+    store = Store(tmp_path / "records.sqlite")
+    result = session.run([tmp_path], PROTOCOL, phantom="ball 7", performer=" Zoë ", store=store, progress=said.append)
+    (record,) = result.records
+    assert [r.value for r in record.readings if isinstance(r, Measured)] == [25.0, 25.0]
+    assert record.readings[2] == NotMeasured(SIZE, "no ruler in the image")
+    assert [(j.reading, j.outcome) for j in record.judgements] == [(0, Outcome.PASS), (1, Outcome.PASS)]
+    assert (record.procedure, record.procedure_version, record.protocol, record.coverage_factor) == ("mean", "7", "own", 2.0)
+    assert (record.machine, record.phantom, record.performer) == ("LINAC-B", "ball 7", "Zoë")
+    assert [(i.name, i.used) for i in record.inputs] == [("a.dcm", True), ("b.dcm", True)]
+    assert {"igrtqa", "python", "numpy", "scipy", "pydicom"} <= dict(record.versions).keys()
+    assert dict(record.versions)["numpy"] == np.__version__
+    assert "angles taken from the file name (1 of 2 images)" in record.notes
+    assert record.evidence == (Table("t", ("a",), (("b",),)),)
+    assert store.get(record.record_id) == record
+    assert said == ["reading: 1 of 1 files", "Mean signal: MV, LINAC-B"]
+
+
+def test_nothing_that_was_handed_in_disappears(handed_in) -> None:
+    kilovolt = acquisition(image("k.dcm"), radiation="kV")
+    handed_in(acquisition(image("a.dcm")), kilovolt, refused=(Refused("notes.txt", "not a DICOM file"),))
+    result = session.run(["folder"], PROTOCOL)
+    assert [(left.acquisition, left.reasons) for left in result.left_out] == [(kilovolt, (("mean", "needs MV images"),))]
+    assert result.refused == (Refused("notes.txt", "not a DICOM file"),)
+    (record,) = result.records
+    assert [(i.name, i.used, i.reason) for i in record.inputs] == [
+        ("a.dcm", True, ""),
+        ("k.dcm", False, "kV, LINAC-B: mean: needs MV images"),
+        ("notes.txt", False, "not a DICOM file"),
+    ]
+
+
+def test_two_machines_give_two_records(handed_in) -> None:
+    handed_in(acquisition(image(machine="A")), acquisition(image(machine="B")))
+    assert [record.machine for record in session.run(["folder"], PROTOCOL).records] == ["A", "B"]
+    with pytest.raises(QaError, match=r"2 machines \(A, B\)"):
+        session.run(["folder"], PROTOCOL, machine="A")
+
+
+def test_machine_of_another_name_is_kept_beside_the_images_own(handed_in) -> None:
+    handed_in(acquisition(image()))
+    (record,) = session.run(["folder"], PROTOCOL, machine="Linac 2").records
+    assert record.machine == "Linac 2"
+    assert any("LINAC-B" in note and "Linac 2" in note for note in record.notes)
+    (record,) = session.run(["folder"], PROTOCOL, machine="LINAC-B").records
+    assert not any("LINAC-B" in note for note in record.notes)
+
+
+def test_time_of_the_first_image_is_kept_as_utc(handed_in) -> None:
+    east = timezone(timedelta(hours=2))
+    handed_in(
+        acquisition(
+            image(acquired=datetime(2024, 7, 1, 9, 5, tzinfo=east)), image(acquired=datetime(2024, 7, 1, 9, 0, tzinfo=east)), image()
+        )
+    )
+    (record,) = session.run(["folder"], PROTOCOL).records
+    assert record.acquired == datetime(2024, 7, 1, 7, 0, tzinfo=UTC)
+    assert record.acquired.utcoffset() == timedelta(0)
+    handed_in(acquisition(image(acquired=datetime(2024, 7, 1, 9, 0))))
+    (record,) = session.run(["folder"], PROTOCOL).records
+    assert record.acquired == datetime(2024, 7, 1, 9, 0).astimezone()
+    assert any("no time zone" in note for note in record.notes)
+    handed_in(acquisition(image()))
+    (record,) = session.run(["folder"], PROTOCOL).records
+    assert record.acquired is None
+    assert any("do not say when" in note for note in record.notes)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(AnalysisError("no field in any image"), "no field in any image"), (ZeroDivisionError("division by zero"), "test_session.py, line")],
+)
+def test_analysis_that_gives_up_leaves_a_record_without_numbers(
+    handed_in, known: dict[str, Procedure], tmp_path: Path, error: Exception, said: str
+) -> None:
+    def give_up(acquisition: Acquisition) -> Analysis:
+        raise error
+
+    known["mean"] = Procedure("mean", "Mean signal", "7", (MEAN, SIZE), accepts, give_up, rehearse)
+    handed_in(acquisition(image()))
+    store = Store(tmp_path / "records.sqlite")
+    (record,) = session.run(["folder"], PROTOCOL, store=store).records
+    assert [(type(r), r.quantity) for r in record.readings] == [(NotMeasured, MEAN), (NotMeasured, SIZE)]
+    assert all(isinstance(r, NotMeasured) and said in r.reason for r in record.readings)
+    assert verdicts(record.judgements) == {"imrt": Outcome.NOT_MEASURED}
+    assert store.get(record.record_id) == record
+
+
+def test_every_accepting_procedure_makes_its_own_record(handed_in, known: dict[str, Procedure]) -> None:
+    known["other"] = Procedure("other", "Other", "1", (SIZE,), accepts, lambda a: Analysis((NotMeasured(SIZE, "x"),)), rehearse)
+    handed_in(acquisition(image()))
+    assert [r.procedure for r in session.run(["folder"], PROTOCOL).records] == ["mean"]  # the protocol asks for no other
+    both = session.run(["folder"], PROTOCOL, procedures=["other", "mean", "other"]).records
+    assert [(r.procedure, len(r.judgements)) for r in both] == [("other", 0), ("mean", 1)]
+
+
+def test_procedure_of_the_protocol_that_measured_nothing_is_named(handed_in, known: dict[str, Procedure]) -> None:
+    known["other"] = Procedure("other", "Other", "1", (MEAN,), lambda a: "needs a volume", analyse, rehearse)
+    asks_for_both = Protocol("own", "Our own", 2.0, (LIMIT, replace(LIMIT, limit_id="o", procedure="other")), "daily", "test")
+    handed_in(acquisition(image()))
+    result = session.run(["folder"], asks_for_both)
+    assert [record.procedure for record in result.records] == ["mean"]
+    assert result.missing == ("other",)
+
+
+def test_fault_while_accepting_is_a_reason(handed_in, known: dict[str, Procedure]) -> None:
+    known["mean"] = Procedure("mean", "Mean signal", "7", (MEAN,), lambda a: str(1 // 0), analyse, rehearse)
+    handed_in(acquisition(image()))
+    with pytest.raises(QaError, match=r"mean: the analysis broke down \(ZeroDivisionError"):
+        session.run(["folder"], PROTOCOL)
+
+
+def test_nothing_accepted_says_why_for_everything(handed_in) -> None:
+    unread = tuple(Refused(f"{n}.txt", "not a DICOM file") for n in range(3))
+    handed_in(acquisition(image(), radiation="kV"), refused=(*unread, Refused("z.zip", "empty")))
+    with pytest.raises(QaError) as caught:
+        session.run(["folder"], PROTOCOL)
+    for expected in ("kV, LINAC-B: mean: needs MV images", "0.txt and 2 more: not a DICOM file", "z.zip: empty"):
+        assert expected in str(caught.value)
+    handed_in()
+    with pytest.raises(QaError, match="No file was found"):
+        session.run(["folder"], PROTOCOL)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"procedure": "means"}, "no procedure means; its limits would never be judged"),
+        ({"quantity": "mean"}, "measures no 'mean'"),
+        ({"unit": "mm"}, "unit is 'mm'"),
+    ],
+)
+def test_protocol_that_cannot_be_answered_is_refused_before_reading(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, Procedure], changes: dict[str, str], expected: str
+) -> None:
+    monkeypatch.setattr(dicom, "opened", lambda *_: pytest.fail("images were read"))
+    with pytest.raises(ProtocolError, match=expected):
+        session.run(["folder"], Protocol("own", "Our own", 2.0, (LIMIT, replace(LIMIT, **changes)), "daily", "test"))
+
+
+def test_records_before_a_failing_store_stay_stored(handed_in, known: dict[str, Procedure], tmp_path: Path) -> None:
+    def second_has_no_number(acquisition: Acquisition) -> Analysis:
+        return Analysis((Measured(MEAN, 1.0, 0.1, {"x": math.nan if acquisition.machine == "B" else 0.0}),))
+
+    known["mean"] = Procedure("mean", "Mean signal", "7", (MEAN,), accepts, second_has_no_number, rehearse)
+    handed_in(acquisition(image(machine="A")), acquisition(image(machine="B")))
+    store = Store(tmp_path / "records.sqlite")
+    with pytest.raises(QaError, match="finite numbers only"):
+        session.run(["folder"], PROTOCOL, store=store)
+    kept: list[Record] = [store.get(summary.record_id) for summary in store.list()]
+    assert [record.machine for record in kept] == ["A"]

@@ -1,0 +1,350 @@
+import dataclasses
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from sqlalchemy import event
+from test_record import assert_same, example, records
+
+from qa import tables
+from qa.protocol import Outcome
+from qa.reading import Measured, Quantity, RecordError
+from qa.record import Input, Record
+from qa.store import Store, default_database
+
+POSTGRES = os.environ.get("IGRTQA_TEST_POSTGRES", "")  # an empty database to try the same promises on
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "records.sqlite"
+
+
+@pytest.fixture
+def filled(path: Path) -> Path:
+    Store(path).add(example())
+    return path
+
+
+@pytest.fixture
+def raw(filled: Path) -> Iterator[sqlite3.Connection]:
+    """The database without us in between, as any other program can open it."""
+    connection = sqlite3.connect(filled)
+    yield connection
+    connection.close()
+
+
+def test_what_goes_in_comes_out(path: Path) -> None:
+    Store(path).add(example())
+    assert_same(Store(path).get(example().record_id), example())
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(record=records)
+def test_any_record_comes_out_as_it_went_in(tmp_path: Path, record: Record) -> None:
+    store = Store(tmp_path / "records.sqlite")  # one file for all, as in life
+    record = dataclasses.replace(record, record_id=str(uuid.uuid4()))
+    store.add(record)
+    assert_same(store.get(record.record_id), record)
+
+
+def test_record_with_a_file_name_of_an_old_disk_is_stored(path: Path) -> None:
+    record = example(inputs=(Input("Bild-\udce4.dcm", "", "", True),))
+    Store(path).add(record)
+    assert Store(path).get(record.record_id).inputs[0].name == "Bild-\\udce4.dcm"
+
+
+def test_record_is_found_by_the_start_of_its_id(path: Path) -> None:
+    store = Store(path)
+    for record_id in ("aa11-x", "aa12-x", "aa12-x-2", "bb%_-x"):
+        store.add(example(record_id=record_id))
+    assert store.get("AA11").record_id == "aa11-x"
+    assert store.get("aa12-x").record_id == "aa12-x"  # whole, though another one starts so
+    assert store.get("bb%").record_id == "bb%_-x"
+    for start, expected in (("aa1", "several records start with"), ("%", "no record '%'"), ("", "no record ''"), ("zz", "no record 'zz'")):
+        with pytest.raises(RecordError, match=expected):
+            store.get(start)
+
+
+def test_list_has_the_newest_first_with_the_worst_outcome(path: Path) -> None:
+    store = Store(path)
+    failed = dataclasses.replace(example().judgements[0], outcome=Outcome.FAIL)
+    store.add(example(record_id="old", analysed=datetime(2024, 1, 1, tzinfo=UTC), judgements=(*example().judgements, failed)))
+    store.add(example(record_id="new", analysed=datetime(2024, 1, 1, 0, 0, 0, 1, tzinfo=UTC), acquired=None))
+    new, old = store.list()
+    assert (new.record_id, new.acquired, new.machine) == ("new", None, "LINAC-B")
+    assert new.verdicts == {"srs": Outcome.NOT_MEASURED, "sbrt": Outcome.NOT_MEASURED}
+    assert old.verdicts == {"srs": Outcome.FAIL, "sbrt": Outcome.FAIL}
+    assert [summary.record_id for summary in store.list(1)] == ["new"]
+
+
+def test_record_is_stored_once(filled: Path) -> None:
+    with pytest.raises(RecordError, match="stored already"):
+        Store(filled).add(example(machine="another"))
+    assert Store(filled).get(example().record_id).machine == "LINAC-B"
+
+
+def test_record_that_cannot_be_stored_leaves_nothing(filled: Path) -> None:
+    with pytest.raises(RecordError, match="finite"):
+        Store(filled).add(example(record_id="bad", coverage_factor=float("inf")))
+    assert len(Store(filled).list()) == 1
+
+
+# Append-only, against any other program.
+
+
+@pytest.mark.parametrize("table", [table.name for table in tables.metadata.sorted_tables])
+def test_no_row_can_be_changed_deleted_or_replaced(raw: sqlite3.Connection, table: str) -> None:
+    before = raw.execute(f"SELECT * FROM {table}").fetchall()
+    assert before
+    column = raw.execute(f"PRAGMA table_info({table})").fetchone()[1]
+    for statement in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            raw.execute(statement)
+    with pytest.raises(sqlite3.IntegrityError, match="closed"):
+        raw.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(before[0]))})", before[0])
+    assert raw.execute(f"SELECT * FROM {table}").fetchall() == before
+
+
+def test_no_row_can_be_added_to_a_stored_record(raw: sqlite3.Connection) -> None:
+    row = list(raw.execute("SELECT * FROM reading WHERE idx = 0").fetchone())
+    row[1] = 99
+    with pytest.raises(sqlite3.IntegrityError, match="closed"):
+        raw.execute(f"INSERT INTO reading VALUES ({', '.join('?' * len(row))})", row)
+
+
+def test_record_changed_by_force_is_refused(raw: sqlite3.Connection, filled: Path) -> None:
+    raw.execute("DROP TRIGGER reading_no_update")
+    raw.execute("UPDATE reading SET value = 0.01 WHERE idx = 0")
+    raw.commit()
+    with pytest.raises(RecordError, match="changed after it was stored"):
+        Store(filled).get(example().record_id)
+
+
+@pytest.mark.parametrize(
+    ("value", "u", "reason", "accepted"),
+    [
+        (0.3, 0.1, None, True),
+        (None, None, "no ball", True),
+        (0.3, None, None, False),
+        (0.3, 0.0, None, False),
+        (0.3, -0.1, None, False),
+        (0.3, 0.1, "no ball", False),
+        (0.3, None, "no ball", False),
+        (None, 0.1, None, False),
+        (None, 0.1, "no ball", False),
+        (None, None, None, False),
+        (None, None, " ", False),
+        (float("inf"), 0.1, None, False),
+        (0.3, float("inf"), None, False),
+        ("0.3 mm", 0.1, None, False),
+        (0.3, "small", None, False),
+    ],
+)
+def test_reading_is_a_value_with_u_or_a_reason(raw: sqlite3.Connection, value: object, u: object, reason: object, accepted: bool) -> None:
+    statement = (
+        "INSERT INTO reading (record_id, idx, procedure, quantity, unit, meaning, source, at, value, u, reason) "
+        "VALUES ('raw', 0, 'p', 'q', 'mm', '', '', '{}', ?, ?, ?)"
+    )
+    if accepted:
+        raw.execute(statement, (value, u, reason))
+    else:
+        with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+            raw.execute(statement, (value, u, reason))
+
+
+@pytest.mark.parametrize(("reading", "tolerance"), [(-1, 1.0), (0, None)])
+def test_pass_without_a_reading_or_a_tolerance_cannot_be_written(raw: sqlite3.Connection, reading: int, tolerance: float | None) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        raw.execute(
+            "INSERT INTO judgement VALUES "
+            "('raw', 0, ?, 'PASS', '', 'l', 'p', 'q', 'mm', ?, NULL, 'absolute', '[]', 'daily', 's', 1, '[]', '')",
+            (reading, tolerance),
+        )
+
+
+def test_sqlite_is_durable_and_strict(path: Path) -> None:
+    with Store(path)._transaction() as connection:
+        pragmas = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")}
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}  # 2 is FULL
+
+
+def test_postgresql_gets_the_same_guards() -> None:
+    statements = tables.triggers("postgresql")
+    for table in tables.metadata.sorted_tables:
+        assert any(f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} " in s and "igrtqa_changed" in s for s in statements)
+        assert any(f"BEFORE INSERT ON {table.name} " in s and "igrtqa_closed" in s for s in statements) or table.name == "schema_version"
+
+
+@pytest.mark.skipif(not POSTGRES, reason="IGRTQA_TEST_POSTGRES names no empty PostgreSQL database")
+def test_postgresql_keeps_the_same_promises() -> None:
+    store = Store(POSTGRES)
+    store.add(example())
+    assert_same(Store(POSTGRES).get(example().record_id[:6]), example())
+    assert store.list()[0].verdicts == {"srs": Outcome.NOT_MEASURED, "sbrt": Outcome.NOT_MEASURED}
+    columns = "record_id, idx, procedure, quantity, unit, meaning, source, at, value, u"
+    row = f"INSERT INTO reading ({columns}) VALUES ('raw', 0, '', '', '', '', '', '{{}}', "
+    inserted = f"INSERT INTO input VALUES ('{example().record_id}', 9, 'x', '', '', true, '')"
+    changes = [f"UPDATE {table.name} SET {table.columns[0].name} = NULL" for table in tables.metadata.sorted_tables]
+    changes += [f"{verb} {table.name}" for table in tables.metadata.sorted_tables for verb in ("DELETE FROM", "TRUNCATE")]
+    for statement in [*changes, inserted, row + "1, NULL)", row + "1, 0)", row + "'NaN', 1)", row + "1, 'NaN')", row + "'Infinity', 1)"]:
+        with (
+            pytest.raises(RecordError, match=r"append-only|closed|value_with_u_or_reason|truncate"),
+            store._transaction(True) as connection,
+        ):
+            connection.exec_driver_sql(statement)
+    with pytest.raises(RecordError, match="stored already"):
+        store.add(example())
+
+
+# A process that dies.
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_record_is_whole_or_absent_after_kill_9(tmp_path: Path) -> None:
+    # One process per point of the transaction: killed before each of its statements, before its commit, and right after it.
+    code = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from sqlalchemy import event
+from test_record import example
+from qa.store import Store
+def die(*_): os.kill(os.getpid(), signal.SIGKILL)
+def one(point, path):
+    store, seen = Store(path), []
+    store.add(example(record_id="before"))
+    def count(*_):
+        seen.append(1)
+        if len(seen) == point: die()
+    event.listen(store._engine, "before_cursor_execute", count)
+    if point == 0: event.listen(store._engine, "commit", die)
+    store.add(example())
+    die()
+for point in range(9):
+    child = os.fork()
+    if child == 0: one(point, os.path.join({str(tmp_path)!r}, f"{{point}}.sqlite"))
+    print(os.WTERMSIG(os.waitpid(child, 0)[1]))
+"""
+    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert ended == [str(int(signal.SIGKILL))] * 9
+    counts = []
+    for point in range(9):
+        store = Store(tmp_path / f"{point}.sqlite")
+        found = {summary.record_id for summary in store.list()}
+        for record_id in found:
+            assert_same(store.get(record_id), example(record_id=record_id))
+        if example().record_id not in found:
+            with store._transaction() as connection:
+                left = [
+                    connection.exec_driver_sql(f"SELECT count(*) FROM {t} WHERE record_id <> 'before'").scalar()
+                    for t in ("reading", "input")
+                ]
+            assert left == [0, 0]
+            store.add(example())  # and it can be stored afterwards
+        counts.append(len(found))
+    assert counts[0] == 1  # killed before the commit: gone
+    assert counts[-1] == 2  # killed after it: there
+    assert set(counts) == {1, 2}
+
+
+# What a person is told.
+
+
+def test_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    text = tmp_path / "plan.txt"
+    text.write_text("not a database " * 100)
+    with pytest.raises(RecordError, match=r"plan.txt: this file is not a database of records"):
+        Store(text)
+    other = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE patients (name TEXT)")
+    connection.close()
+    with pytest.raises(RecordError, match="belongs to something else"):
+        Store(other)
+    with pytest.raises(RecordError, match="cannot be opened"):
+        Store(tmp_path)
+
+
+def test_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="the folder cannot be created"):
+        Store(tmp_path / "file" / "records.sqlite")
+
+
+def test_read_only_database_is_read_but_not_written(filled: Path) -> None:
+    store = Store(f"sqlite:///file:{filled}?mode=ro&uri=true")
+    assert store.get(example().record_id).machine == "LINAC-B"
+    with pytest.raises(RecordError, match="read-only"):
+        store.add(example(record_id="another"))
+
+
+def test_full_disk_stores_nothing_and_says_so(filled: Path) -> None:
+    store = Store(filled)
+    event.listen(store._engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 1").close())
+    table = example().evidence[-1]
+    large = dataclasses.replace(table, title="x", note=os.urandom(200_000).hex())
+    with pytest.raises(RecordError, match="the disk is full; nothing was stored"):
+        store.add(example(record_id="large", evidence=(large,)))
+    assert [summary.record_id for summary in Store(filled).list()] == [example().record_id]
+
+
+def test_database_held_by_another_program_is_named(filled: Path, raw: sqlite3.Connection) -> None:
+    store = Store(filled)
+    event.listen(store._engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 1").close())
+    raw.execute("BEGIN IMMEDIATE")
+    with pytest.raises(RecordError, match="another program holds the file"):
+        store.add(example(record_id="another"))
+    assert store.get(example().record_id).machine == "LINAC-B"  # reading goes on meanwhile
+
+
+def test_records_of_a_newer_version_are_not_touched(filled: Path, raw: sqlite3.Connection) -> None:
+    raw.execute("INSERT INTO schema_version VALUES (?)", (tables.SCHEMA_VERSION + 1,))
+    raw.commit()
+    with pytest.raises(RecordError, match="update the program"):
+        Store(filled)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("mysql://host/name", "append-only cannot be enforced here"),
+        ("sqlite://", "in memory keeps nothing"),
+        ("://", "name is not valid"),
+        ("~no_such_user_here/records.sqlite", "name is not valid"),
+        ("a\0b/records.sqlite", "the folder cannot be created"),
+        ("nonsense://", "append-only cannot be enforced here"),
+        ("postgresql+no_such_driver://user:secret@host/name", "driver cannot be loaded"),
+    ],
+)
+def test_database_that_cannot_keep_records_is_refused(url: str, expected: str) -> None:
+    with pytest.raises(RecordError, match=expected) as caught:
+        Store(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_default_database_is_named_by_the_environment_else_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("IGRTQA_DATABASE", str(tmp_path / "deep" / "own.sqlite"))
+    Store().add(example())
+    assert (tmp_path / "deep" / "own.sqlite").exists()
+    monkeypatch.delenv("IGRTQA_DATABASE")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert default_database() == str(tmp_path / "data" / "igrtqa" / "records.sqlite")
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert default_database() == str(tmp_path / "local" / "igrtqa" / "records.sqlite")
+
+
+def test_interval_and_exact_floats_are_stored_as_numbers(path: Path) -> None:
+    reading = Measured(Quantity("q", "mm", "", ""), 5e-324, 1.7976931348623157e299, interval=(-0.1, 0.30000000000000004))
+    store = Store(path)
+    store.add(example(readings=(reading,), judgements=()))
+    assert store.get(example().record_id).readings == (reading,)
