@@ -98,6 +98,7 @@ def _reading(record: Record, index: int, reading: Reading) -> dict[str, Any]:
         "reason": reason,
         "budget": dict(measured.budget) if measured else {},
         "flags": list(measured.flags) if measured else [],
+        "missing": measured.missing if measured else "",
         "limits": [_judgement(judgement) for judgement in judgements],
     }
 

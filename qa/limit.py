@@ -51,7 +51,7 @@ class Limit:
         """PASS when |value| + k*u is inside the tolerance, FAIL when |value| - k*u is outside, else INDETERMINATE; with the reason.
 
         Where the reading has its own 95 % interval, the wider of interval and value +/- k*u counts on each side (its arms are scaled by
-        k/2). A baseline is subtracted and its uncertainty added in quadrature. A method whose U = 2u exceeds the tolerance never passes,
+        k/2). A reading of which a part is missing is NOT_MEASURED unless it fails. A baseline is subtracted and its uncertainty added in quadrature. A method whose U = 2u exceeds the tolerance never passes,
         whatever k. ProtocolError when the units differ.
         """
         if reading.quantity.unit != self.unit:
@@ -65,12 +65,12 @@ class Limit:
         if self.tolerance is None:
             return Outcome.NOT_MEASURED, "set your own limit: the source gives no number"
         if self.kind != "baseline":
-            return self._decide(self.tolerance, reading.value, [reading], coverage_factor)
+            return _unless_missing(reading, self._decide(self.tolerance, reading.value, [reading], coverage_factor))
         if baseline is None:
             return Outcome.NOT_MEASURED, "no baseline"
         if baseline.quantity.unit != self.unit:
             raise ProtocolError(f"limit {self.limit_id}: unit is {self.unit!r}, but its baseline is in {baseline.quantity.unit!r}")
-        return self._decide(self.tolerance, reading.value - baseline.value, [reading, baseline], coverage_factor)
+        return _unless_missing(reading, self._decide(self.tolerance, reading.value - baseline.value, [reading, baseline], coverage_factor))
 
     def _decide(self, tolerance: float, value: float, parts: Sequence[Measured], k: float) -> tuple[Outcome, str]:
         down = math.hypot(*(_arms(part, k)[0] for part in parts))
@@ -98,6 +98,14 @@ class Limit:
         if smallest > self.action:
             return f" and outside {level}"
         return f"; {level} is not reached" if largest <= self.action else f"; {level} may be reached"
+
+
+def _unless_missing(reading: Measured, decision: tuple[Outcome, str]) -> tuple[Outcome, str]:
+    """A value of which a part is missing can fail, but nothing else."""
+    outcome, reason = decision
+    if not reading.missing or outcome is Outcome.FAIL:
+        return decision
+    return Outcome.NOT_MEASURED, f"{reading.missing} (the rest: {reason})"
 
 
 def _arms(reading: Measured, k: float) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa.acquisition import Acquisition
@@ -26,10 +27,15 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A random acquisition with known truth: ``truth`` holds (quantity key, SOP Instance UID or "") -> true value in the quantity's unit."""
+    """A random acquisition with known truth.
+
+    ``truth`` holds (quantity key, SOP Instance UID or "") -> true value in the quantity's unit; ``write(folder)`` writes the same images as
+    DICOM files with the truth beside them.
+    """
 
     acquisition: Acquisition
     truth: dict[tuple[str, str], float]
+    write: Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Procedure:
     """One QA test.
 
     ``accepts(acquisition)`` is "" when the images belong to it, else what is missing, in words. ``analyse(acquisition)`` is pure.
-    ``rehearse(rng)`` draws a random small acquisition; ``rehearse_files(rng, folder)`` writes one as DICOM for training.
+    ``rehearse(rng)`` draws a random small acquisition.
     ``version`` names the algorithm in the record and changes whenever a number could.
     """
 

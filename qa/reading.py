@@ -49,8 +49,9 @@ class Measured:
     """A value with its standard uncertainty u (k = 1, same unit).
 
     ``budget`` names the components of u (same unit, k = 1; they need not add up in quadrature when they are correlated);
-    ``flags`` are caveats in words; ``interval`` is a 95 % coverage interval where value +/- 2u would mislead.
-    Raises ValueError for a value or uncertainty that is not finite, or an uncertainty that is not positive.
+    ``flags`` are caveats in words; ``interval`` is a 95 % coverage interval where value +/- 2u would mislead; ``missing`` says what belongs
+    to this value and could not be measured (a largest value over images of which one failed): it can fail a limit but never pass one.
+    Raises ValueError for numbers that are not finite, an interval that is not ordered, or an uncertainty that is not positive.
     """
 
     quantity: Quantity
@@ -60,10 +61,15 @@ class Measured:
     budget: Mapping[str, float] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     interval: tuple[float, float] | None = None
+    missing: str = ""
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.value) or not math.isfinite(self.u) or self.u <= 0:
-            raise ValueError(f"{self.quantity.key}: a measured value needs a finite value and u > 0, got {self.value} and u = {self.u}")
+        """Refuse what is not a measurement, and freeze the mappings."""
+        numbers = (self.value, self.u, *self.budget.values(), *(self.interval or ()))
+        if not all(math.isfinite(number) for number in numbers) or self.u <= 0:
+            raise ValueError(f"{self.quantity.key}: a measured value needs finite numbers and u > 0, got {self.value}, u = {self.u}, {dict(self.budget)}")
+        if self.interval is not None and not self.interval[0] <= self.interval[1]:
+            raise ValueError(f"{self.quantity.key}: an interval runs from low to high, got {self.interval}")
         object.__setattr__(self, "value", float(self.value))
         object.__setattr__(self, "u", float(self.u))
         object.__setattr__(self, "at", MappingProxyType(dict(self.at)))
@@ -79,6 +85,7 @@ class NotMeasured:
     at: At = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Refuse an empty reason, and freeze the mapping."""
         if not self.reason.strip():
             raise ValueError(f"{self.quantity.key}: a missing number needs a reason")
         object.__setattr__(self, "at", MappingProxyType(dict(self.at)))

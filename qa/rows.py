@@ -44,11 +44,11 @@ def _reading_row(reading: Reading) -> dict[str, Any]:
     quantity = reading.quantity
     row: dict[str, Any] = {"quantity": quantity.key, "unit": quantity.unit, "meaning": quantity.meaning, "source": quantity.source}
     row |= {"at": canonical(encode(At, reading.at)), "value": None, "u": None, "low": None, "high": None}
-    row |= {"flags": None, "budget": None, "reason": None}
+    row |= {"flags": None, "budget": None, "missing": None, "reason": None}
     if isinstance(reading, NotMeasured):
         return row | {"reason": reading.reason}
     low, high = reading.interval or (None, None)
-    row |= {"value": reading.value, "u": reading.u, "low": low, "high": high}
+    row |= {"value": reading.value, "u": reading.u, "low": low, "high": high, "missing": reading.missing}
     return row | {"flags": canonical(encode(_TEXTS, reading.flags)), "budget": canonical(encode(Mapping[str, float], reading.budget))}
 
 
@@ -86,7 +86,7 @@ def _reading(row: Mapping[str, Any]) -> Reading:
         return NotMeasured(quantity, row["reason"], at)
     budget = decode(Mapping[str, float], json.loads(row["budget"]), "reading.budget")
     interval = None if row["low"] is None else (row["low"], row["high"])
-    return Measured(quantity, row["value"], row["u"], at, budget, decode(_TEXTS, json.loads(row["flags"]), "reading.flags"), interval)
+    return Measured(quantity, row["value"], row["u"], at, budget, decode(_TEXTS, json.loads(row["flags"]), "reading.flags"), interval, row["missing"])
 
 
 def judgement(row: Mapping[str, Any]) -> Judgement:

@@ -68,6 +68,7 @@ reading = _table(
     Column("at", Text, nullable=False),
     Column("flags", Text),
     Column("budget", Text),
+    Column("missing", Text),
     Column("reason", Text),
     # The upper bounds keep out infinity, and NaN where the database sorts it above every number.
     CheckConstraint(

@@ -71,7 +71,7 @@ def unpack(archive: Found, folder: Path, budget: Budget, left_out: Callable[[str
         with zipfile.ZipFile(archive.path) as opened:
             members = [(i, m) for i, m in enumerate(opened.infolist()) if not m.is_dir()]
     except (*UNREADABLE, OSError) as error:
-        return [], [Refused(archive.name, f"damaged zip ({error}): copy or export it again")]
+        return [], [Refused(archive.name, f"damaged zip ({printable(str(error))}): copy or export it again")]
     if not members:
         return [], [Refused(archive.name, "the zip holds no files")]
     if len(members) > budget.members:
@@ -159,7 +159,7 @@ def _member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, budg
                 written += len(chunk)
                 _write(chunk, target, out)
     except (*UNREADABLE, OSError) as error:
-        return f"damaged in the zip ({error}): copy or export it again", written
+        return f"damaged in the zip ({printable(str(error))}): copy or export it again", written
     return "", written
 
 

@@ -90,6 +90,7 @@ def write(path: Path, dataset: FileDataset | None = None, syntax: UID = Implicit
 
 def compressed(path: Path, dataset: FileDataset, syntax: int) -> Path:
     """The same file with its pixels compressed by gdcm; ``syntax`` is a value of ``gdcm.TransferSyntax``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     plain = write(path.with_suffix(".plain"), dataset)
     reader = gdcm.ImageReader()
     reader.SetFileName(str(plain))

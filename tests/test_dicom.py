@@ -527,6 +527,18 @@ def test_compressed_pixels_cut_short_are_refused(tmp_path: Path) -> None:
     assert "truncated" in refusal(path)
 
 
+def test_stream_that_ends_the_decoder_ends_only_the_decoder(tmp_path: Path) -> None:
+    path = compressed(tmp_path / "set" / "a.dcm", rt_image(lively()), gdcm.TransferSyntax.JPEGLosslessProcess14_1)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"\xff\xd8\xff\xc3") + 6] = 0  # the sample precision of the frame header (T.81, B.2.2)
+    path.write_bytes(bytes(data))
+    write(tmp_path / "set" / "b.dcm")
+    with opened([tmp_path / "set"]) as batch:
+        assert [image.name for image in images(batch)] == ["set/b.dcm"]
+        (refused,) = batch.refused
+        assert (refused.name, "damaged" in refused.reason) == ("set/a.dcm", True)
+
+
 @pytest.mark.parametrize("codec", [gdcm.TransferSyntax.JPEG2000, gdcm.TransferSyntax.JPEGLSNearLossless])
 def test_lossy_syntaxes_are_refused(tmp_path: Path, codec: int) -> None:
     reason = refusal(compressed(tmp_path / "a.dcm", rt_image(lively()), codec))

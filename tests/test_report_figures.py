@@ -51,14 +51,14 @@ def overlay(marks: tuple[Mark, ...], shape: tuple[int, int] = (40, 80), extent: 
 
 
 def test_a_mark_stands_where_its_millimetres_are() -> None:
-    """A rectangle from (0, -10) to (15, 0) mm on (-10..30, -15..5) mm: quarters and fractions known by hand."""
-    rectangle = Mark("outline", "field", ((0.0, -10.0), (15.0, -10.0), (15.0, 0.0), (0.0, 0.0)))
+    """A rectangle from (0, -10) to (15, -2) mm on (-10..30, -15..5) mm: quarters and fractions known by hand."""
+    rectangle = Mark("outline", "field", ((0.0, -10.0), (15.0, -10.0), (15.0, -2.0), (0.0, -2.0)))
     picture, _ = overlays.picture(overlay((rectangle,)), WIDTH, ["field"])
     page = drawn(picture.paint)
     left, bottom, right, top = boxes(page, pdfium.FPDF_PAGEOBJ_IMAGE)[0]
     wide, high = right - left, top - bottom
     assert wide / high == pytest.approx(40 / 20, rel=1e-3)  # millimetres are square although the pixels need not be
-    expected = (left + wide * 10 / 40, bottom + high * 5 / 20, left + wide * 25 / 40, bottom + high * 15 / 20)
+    expected = (left + wide * 10 / 40, bottom + high * 5 / 20, left + wide * 25 / 40, bottom + high * 13 / 20)
     found = [box for box in boxes(page, pdfium.FPDF_PAGEOBJ_PATH) if np.allclose(box, expected, atol=2.0)]
     assert len(found) == 2  # the halo and the line, whose widths widen their boxes alike on all sides
     for box in found:

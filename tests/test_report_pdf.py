@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import subprocess
@@ -24,7 +25,7 @@ import pytest
 from qa.evidence import Curve, Evidence, Mark, Overlay, Series, Table
 from qa.limit import Judgement, Limit, Outcome
 from qa.reading import Measured, NotMeasured, QaError, Quantity, Reading
-from qa.record import Input, Record
+from qa.record import Input, Record, from_json, to_json
 from reports import pdf, style
 
 REPOSITORY = Path(__file__).parents[1]
@@ -172,11 +173,21 @@ def test_page_1_has_the_verdict_of_each_technique_and_what_is_not_a_pass() -> No
     assert re.search(r"physicist, name.*Signature.*Date", text)
 
 
+def green(content: bytes) -> int:
+    """How many pixels of page 1 have the colour of a pass, or of the tint behind it."""
+    pixels = pypdfium2.PdfDocument(content)[0].render(scale=1, rev_byteorder=True).to_numpy()[:, :, :3].astype(int)
+    face = style.FACES[Outcome.PASS]
+    colours = [[round(255 * part) for part in colour.rgb()] for colour in (face.colour, face.tint)]
+    return sum(int((abs(pixels - colour).max(axis=2) <= 2).sum()) for colour in colours)
+
+
 def test_a_record_without_limits_never_looks_like_a_pass() -> None:
-    text = " ".join(texts(pdf.render(replace(record(5), judgements=())))[0].split())
+    content = pdf.render(replace(record(5), judgements=()))
+    text = " ".join(texts(content)[0].split())
     assert "NOT JUDGED" in text
     assert "This is not a pass" in text
     assert not re.search(r"\b(GO|PASS)\b", text)
+    assert green(content) == 0 < green(rendered())
 
 
 def test_limits_that_name_no_technique_give_no_verdict() -> None:
@@ -270,6 +281,10 @@ def test_the_same_record_gives_the_same_bytes_in_another_process() -> None:
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": seed, "TZ": zone}
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
         assert done.stdout == rendered(12) == pdf.render(record(12))
+
+
+def test_a_record_that_was_stored_gives_the_same_report() -> None:
+    assert pdf.render(from_json(json.loads(json.dumps(to_json(record(12)))))) == rendered(12)
 
 
 def objects(content: bytes) -> Iterator[Any]:
@@ -367,8 +382,9 @@ def test_write_to_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
     ("number", "advice"),
     [(errno.ENOSPC, "free some space"), (errno.EROFS, "read-only"), (errno.EACCES, "may not write"), (errno.EIO, "another")],
 )
+@pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_full_or_read_only_disk_leaves_the_older_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, advice: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, advice: str, step: str
 ) -> None:
     path = tmp_path / "report.pdf"
     path.write_bytes(b"an older report")
@@ -376,7 +392,7 @@ def test_a_full_or_read_only_disk_leaves_the_older_report(
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, "fsync", refuse)
+    monkeypatch.setattr(os, step, refuse)
     with pytest.raises(QaError, match=advice) as refused:
         pdf.write(record(5), path)
     assert str(path) in str(refused.value)

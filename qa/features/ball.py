@@ -22,6 +22,7 @@ EDGE_MM = 0.5  # the ball and its blur must stay this far inside the field's 50 
 SETTLED_MM = 0.3  # the surroundings are cut out anew while the centre moves by more than this: a fraction of the free margin
 SMALLEST_MM, LARGEST_MM = 0.4, 8.0  # half-depth radii of balls of 1 to 18 mm diameter
 ROUND = 0.08  # scatter of the rim's radius over the radius; a ball shows 0.02, half a ball or a block corner far more
+NOISY = 12.0  # or this many uncertainties of the centre: what the rays of a noisy ball scatter by (they are 72, each sees little)
 FEWEST_RAYS = 30  # of 72; fewer leave one side of the ball unseen
 
 
@@ -55,10 +56,10 @@ def _refuse_edge(centre: Array, radius: float, region: Region) -> None:
 
 def _join(fit: ProfileFit, circle: Rim) -> Position:
     """Both algorithms' answers as one position, or a refusal when they disagree or the spot is not round."""
-    if circle.rays < FEWEST_RAYS or circle.scatter_mm > max(ROUND * fit.radius_mm, 6 * circle.noise_mm):
+    if circle.rays < FEWEST_RAYS or circle.scatter_mm > max(ROUND * fit.radius_mm, NOISY * float(np.max(fit.u_mm))):
         raise AnalysisError("the dark spot in the field is not round: part of the ball is hidden, or it is not a ball; check the phantom")
     apart = np.abs(fit.centre_mm - circle.centre_mm)
-    u_apart = np.hypot(fit.u_mm, circle.u_mm)
+    u_apart = np.hypot(fit.u_mm, np.maximum(circle.u_mm, 2 * fit.u_mm))  # a rim uses half the information of the whole profile
     if (apart > np.maximum(4 * u_apart, AGREE_MM)).any():
         raise AnalysisError(
             f"two ways to find the ball's centre differ by {apart.max():.2f} mm: something else is on or beside the ball; look at the image and "

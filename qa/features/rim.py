@@ -16,12 +16,11 @@ NEIGHBOURS = 6  # rays whose noise is taken as common
 
 @dataclass(frozen=True)
 class Rim:
-    """Centre (x, y) mm, its standard uncertainty, the scatter of the radius and the part of it that noise explains, and the rays used."""
+    """Centre (x, y) mm, its standard uncertainty, the scatter of the radius, and the rays used."""
 
     centre_mm: Array
     u_mm: Array
     scatter_mm: float
-    noise_mm: float
     rays: int
 
 
@@ -43,9 +42,8 @@ def rim(patch: Patch, fit: ProfileFit) -> Rim:
         shift, u, residual, used = _circle(radius, normal)
         centre = centre + shift
     if used == 0:
-        return Rim(centre, np.full(2, np.inf), np.inf, 0.0, 0)
-    noise = float(np.median(np.abs(np.diff(residual)))) / 0.954
-    return Rim(centre, u, float(np.sqrt(np.mean(residual**2))), noise, used)
+        return Rim(centre, np.full(2, np.inf), np.inf, 0)
+    return Rim(centre, u, float(np.sqrt(np.mean(residual**2))), used)
 
 
 def _crossing(depth: Array, r: Array, level: float) -> Array:

@@ -1,0 +1,48 @@
+"""The smallest sphere that given lines touch, by a general optimiser: slow, and nobody's production code, so a truth to test against."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phantoms.machine import BeamAxis
+
+Array = NDArray[np.float64]
+
+
+def smallest_sphere(axes: Sequence[BeamAxis]) -> tuple[Array, float]:
+    """Centre (x, y, z) mm in F and radius mm; minimises the radius under one constraint per line (SLSQP), from the least-squares point."""
+    points = np.array([axis.source_mm for axis in axes])
+    across = np.array([np.eye(3) - np.outer(axis.direction, axis.direction) for axis in axes])
+    return _smallest(across, np.einsum("nij,nj->ni", across, points))
+
+
+def smallest_circle(points: Sequence[tuple[float, float]]) -> tuple[Array, float]:
+    """Centre (2,) and radius of the smallest circle around points of a plane."""
+    places = np.array(points)
+    return _smallest(np.broadcast_to(np.eye(2), (len(places), 2, 2)), places)
+
+
+def _smallest(across: NDArray[np.float64], feet: Array) -> tuple[Array, float]:
+    """Minimise r over (p, r) with |across_k p - feet_k| <= r."""
+    from scipy.optimize import minimize
+
+    size = across.shape[-1]
+    start = np.linalg.lstsq(across.reshape(-1, size), feet.ravel(), rcond=None)[0]
+    scale = max(float(np.linalg.norm(across @ start - feet, axis=1).max()), 1e-9)
+
+    def room(x: Array) -> Array:
+        rest = across @ (start + scale * x[:size]) - feet
+        value: Array = x[size] ** 2 - (rest**2).sum(axis=1) / scale**2
+        return value
+
+    def slopes(x: Array) -> Array:
+        rest = across @ (start + scale * x[:size]) - feet
+        return np.hstack([-2 * np.einsum("nij,ni->nj", across, rest) / scale, np.full((len(feet), 1), 2 * x[size])])
+
+    found = minimize(
+        lambda x: x[size], np.append(np.zeros(size), 1.0), jac=lambda x: np.append(np.zeros(size), 1.0), method="SLSQP",
+        constraints={"type": "ineq", "fun": room, "jac": slopes}, options={"ftol": 1e-14, "maxiter": 500},
+    )  # fmt: skip
+    centre: Array = start + scale * found.x[:size]
+    return centre, float(np.linalg.norm(across @ centre - feet, axis=1).max())

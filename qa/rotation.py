@@ -1,0 +1,78 @@
+"""A point that turns about an axis: where the axis is, and how far the point wanders, whatever the ball's set-up error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+RESAMPLES = 256
+SEED = 20260102  # resampling is part of the algorithm: the same input gives the same answer
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A circle fitted to (u, v) of a turning point, mm.
+
+    ``centre_mm`` (2,), ``arm_mm`` (2,) the point relative to the centre at angle 0, ``covariance`` (4, 4) of both, ``residual_mm`` and ``u_mm`` (n, 2),
+    ``angle_deg`` (n,) and ``mirror`` (+1, or -1 when u runs against x as at gantry 180).
+    """
+
+    centre_mm: Array
+    arm_mm: Array
+    covariance: Array
+    residual_mm: Array
+    u_mm: Array
+    angle_deg: Array
+    mirror: float
+
+    def largest(self, arm_mm: Array, arm_covariance: Array) -> tuple[float, float]:
+        """The largest distance from the centre on the path of a point with that arm, noise taken out, and its standard uncertainty.
+
+        What the circle leaves over counts. As much noise again, in the arm and in what is left over, tells how much of the largest distance
+        is noise.
+        """
+        blocks, rng = turning(self.angle_deg, self.mirror), np.random.default_rng(SEED)
+        design = np.concatenate([np.broadcast_to(np.eye(2), blocks.shape), blocks], axis=2).reshape(-1, 4)
+        left = np.eye(len(design)) - design @ np.linalg.pinv(design)
+        noise = rng.standard_normal((RESAMPLES, len(design))) * self.u_mm.ravel() @ left.T
+        arms = arm_mm + rng.multivariate_normal(np.zeros(2), arm_covariance, RESAMPLES, method="eigh")
+        path = np.einsum("nij,j->ni", blocks, arm_mm) + self.residual_mm
+        again = np.einsum("nij,bj->bni", blocks, arms) + self.residual_mm + noise.reshape(RESAMPLES, -1, 2)
+        raw, shaken = float(np.hypot(*path.T).max()), np.hypot(again[..., 0], again[..., 1]).max(axis=1)
+        return float(np.sqrt(max(0.0, 2 * raw**2 - float(np.mean(shaken**2))))), float(np.std(shaken))
+
+
+def turning(angle_deg: Array, mirror: float) -> Array:
+    """(n, 2, 2): counter-clockwise turns of (x, y), with x then mirrored into u."""
+    a = np.radians(angle_deg)
+    return np.stack([np.stack([mirror * np.cos(a), -mirror * np.sin(a)], -1), np.stack([np.sin(a), np.cos(a)], -1)], -2)
+
+
+def fit_turn(angle_deg: Array, points_mm: Array, u_mm: Array, mirror: float = 1.0) -> Turn:
+    """The circle (u, v) = centre + R(angle) arm through ``points_mm`` (n, 2) with standard uncertainties ``u_mm`` (n, 2); n >= 3."""
+    blocks = turning(angle_deg, mirror)
+    design = np.concatenate([np.broadcast_to(np.eye(2), blocks.shape), blocks], axis=2).reshape(-1, 4)
+    inverse = np.linalg.pinv(design)
+    solution = inverse @ points_mm.ravel()
+    covariance = (inverse * u_mm.ravel() ** 2) @ inverse.T
+    residual = (points_mm.ravel() - design @ solution).reshape(-1, 2)
+    return Turn(solution[:2], solution[2:], covariance, residual, u_mm, angle_deg, mirror)
+
+
+def length(vector: Array, covariance: Array) -> tuple[float, float]:
+    """Length of a vector without the noise's share, and its standard uncertainty.
+
+    E|v|^2 = |v|^2 + trace(cov), so the trace is taken out; the uncertainty is that along the vector, and never less than along the
+    widest direction when the vector is not longer than its noise.
+    """
+    raw = float(np.linalg.norm(vector))
+    spread = float(np.trace(covariance))
+    value = float(np.sqrt(max(0.0, raw**2 - spread)))
+    widest = float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
+    if raw < 2 * widest:
+        return value, widest
+    unit = vector / raw
+    return value, float(np.sqrt(unit @ covariance @ unit))

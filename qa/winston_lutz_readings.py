@@ -1,0 +1,191 @@
+"""What measured Winston-Lutz images say, as readings; the sections are those of docs/physics/winston_lutz.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa import shot_sets
+from qa.angles import Turned
+from qa.frames import angle_difference
+from qa.isocentre import rows
+from qa.reading import Measured, NotMeasured, Quantity, Reading
+from qa.rotation import length, turning
+from qa.shot_sets import Axis, Isocentre, Sphere
+from qa.shots import Shot, Unseen
+
+Array = NDArray[np.float64]
+Quantities = Mapping[str, Quantity]
+PANEL_MM = 0.02  # repeat standard deviation of an imager's position, the least of 0.02 to 0.06 mm (Clivio et al. 2015, abstract)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What the images say together; a text says why a part is missing."""
+
+    isocentre: Isocentre | str
+    gantry: Sphere | str
+    collimator: tuple[Sphere, Axis] | str
+    couch: tuple[Sphere, Axis] | str
+    everything: Sphere | str
+
+
+def geometry(seen: Sequence[Shot]) -> Geometry:
+    """Everything that the images cover."""
+    gantry, no_gantry = shot_sets.gantry_set(seen)
+    collimator, no_collimator = shot_sets.collimator_set(seen)
+    couch, no_couch = shot_sets.couch_set(seen)
+    return Geometry(
+        isocentre=no_gantry or shot_sets.treatment_isocentre(seen, gantry),
+        gantry=no_gantry or shot_sets.sphere(seen, gantry.indices, gantry.others_deg[1]),
+        collimator=no_collimator or (shot_sets.circle(seen, collimator, "collimator"), shot_sets.collimator_axis(seen, collimator)),
+        couch=no_couch or (shot_sets.circle(seen, couch, "couch"), shot_sets.couch_axis(seen, couch)),
+        everything=no_gantry or shot_sets.sphere(seen, tuple(range(len(seen))), 0.0),
+    )
+
+
+def per_image(quantities: Quantities, shot: Shot) -> list[Reading]:
+    """Sections 3 and 4: ball against field, ball against panel, field against imager origin, each along u and v."""
+    readings: list[Reading] = []
+    receptor = np.array(shot.image.receptor_mm or (0.0, 0.0)) * shot.image.sad_mm / shot.image.sid_mm
+    silent = () if shot.image.receptor_mm else ("the file does not say where the receptor stood; its centre is taken as the origin",)
+    for k, axis in enumerate("uv"):
+        budget = {name: float(part[k]) for name, part in shot.components.items()}
+        readings.append(_measured(quantities[f"ball_offset_{axis}"], shot.offset_mm[k], shot.offset_u_mm[k], shot, budget, shot.flags))
+        ball = {"ball in the image": float(shot.ball_u_mm[k]), "receptor position": PANEL_MM}
+        readings.append(_measured(quantities[f"ball_panel_{axis}"], shot.ball_mm[k], np.hypot(*ball.values()), shot, ball, shot.flags))
+        field = {"field in the image": float(shot.field_u_mm[k]), "receptor position": PANEL_MM}
+        value = shot.field_mm[k] + receptor[k]
+        readings.append(_measured(quantities[f"panel_offset_{axis}"], value, np.hypot(*field.values()), shot, field, silent))
+    return readings
+
+
+def _measured(quantity: Quantity, value: float, u: float, shot: Shot, budget: dict[str, float], flags: tuple[str, ...]) -> Measured:
+    return Measured(quantity, float(value), float(u), shot.image.at, budget, flags)
+
+
+def per_set(quantities: Quantities, seen: Sequence[Shot], unseen: Sequence[Unseen], found: Geometry) -> list[Reading]:
+    """Sections 3 to 7: what holds for the whole set."""
+    missing = f"{len(unseen)} of {len(seen) + len(unseen)} images could not be measured: {', '.join(u.image.name for u in unseen)}" if unseen else ""
+    offsets = [(s.offset_mm, np.diag(s.offset_u_mm**2)) for s in seen]
+    panel = [
+        (s.field_mm + np.array(s.image.receptor_mm or (0.0, 0.0)) * s.image.sad_mm / s.image.sid_mm, np.diag(s.field_u_mm**2 + PANEL_MM**2))
+        for s in seen
+    ]
+    return [
+        _largest(quantities["max_ball_offset"], seen, offsets, missing),
+        _median(quantities["median_ball_offset"], offsets, missing),
+        _largest(quantities["max_panel_offset"], seen, panel, missing),
+        *_shift(quantities, found.isocentre, missing),
+        _size(quantities["isocenter_size_gantry"], found.gantry, missing),
+        _size(quantities["isocenter_size_collimator"], found.collimator if isinstance(found.collimator, str) else found.collimator[0], missing),
+        _size(quantities["isocenter_size_couch"], found.couch if isinstance(found.couch, str) else found.couch[0], missing),
+        _size(quantities["isocenter_size_all"], found.everything, missing),
+        *_collimator(quantities, found, missing),
+        *_couch(quantities, found, missing),
+    ]
+
+
+def _largest(quantity: Quantity, seen: Sequence[Shot], vectors: Sequence[tuple[Array, Array]], missing: str) -> Measured:
+    """The longest of some vectors, its noise taken out, at the state of its image."""
+    lengths = [length(v, c) for v, c in vectors]
+    worst = int(np.argmax([value for value, _ in lengths]))
+    value, u = lengths[worst]
+    return Measured(quantity, value, u, seen[worst].image.at, {"that image": u}, missing=missing)
+
+
+def _median(quantity: Quantity, vectors: Sequence[tuple[Array, Array]], missing: str) -> Measured:
+    """The median length; its uncertainty is that of a median of independent lengths, 1.2533 times that of their mean."""
+    lengths = [length(v, c) for v, c in vectors]
+    u = 1.2533 * float(np.sqrt(np.mean([u**2 for _, u in lengths]) / len(lengths))) if len(lengths) > 2 else max(u for _, u in lengths)
+    return Measured(quantity, float(np.median([value for value, _ in lengths])), u, {}, {"the images": u}, missing=missing)
+
+
+def _shift(quantities: Quantities, found: Isocentre | str, missing: str) -> list[Reading]:
+    """The vector from the ball to the treatment isocentre, by the smallest sphere and by least squares."""
+    keys = ("ball_shift_x", "ball_shift_y", "ball_shift_z", "ball_shift_length", "ball_shift_ls_x", "ball_shift_ls_y", "ball_shift_ls_z")
+    if isinstance(found, str):
+        return [NotMeasured(quantities[key], found) for key in keys]
+    at: dict[str, float | str] = {"couch_deg": found.couch_deg}
+    one = len(found.collimators_deg) == 1
+    flags = ("one collimator angle only: the field's offset from the collimator's axis counts as the beam's",) if one else ()
+    covariance = found.size.covariance + np.eye(3) * found.meeting.gap_mm**2
+    readings: list[Reading] = []
+    for k in range(3):
+        budget = {"images": float(np.sqrt(found.size.covariance[k, k])), "certificate gap": found.meeting.gap_mm}
+        u = float(np.sqrt(covariance[k, k]))
+        readings.append(Measured(quantities[keys[k]], float(found.meeting.point_mm[k]), u, at, budget, flags, missing=missing))
+    value, u = length(found.meeting.point_mm, covariance)
+    readings.append(Measured(quantities["ball_shift_length"], value, u, at, {"images": u}, flags, missing=missing))
+    for k in range(3):
+        u = float(np.sqrt(found.least_squares_covariance[k, k]))
+        readings.append(Measured(quantities[keys[4 + k]], float(found.least_squares_mm[k]), u, at, {"images": u}, flags, missing=missing))
+    return readings
+
+
+def _size(quantity: Quantity, found: Sphere | str, missing: str) -> Reading:
+    """Diameter with the noise's share taken out."""
+    if isinstance(found, str):
+        return NotMeasured(quantity, found)
+    noise = float(np.sqrt(max(found.size.u_mm**2 - found.meeting.gap_mm**2, 0.0)))
+    budget = {"images": noise, "certificate gap": found.meeting.gap_mm}
+    flags = (f"diameter before the noise was taken out: {found.size.raw_mm:.4f} mm",)
+    return Measured(quantity, found.size.diameter_mm, found.size.u_mm, {}, budget, flags, found.size.interval_mm, missing)
+
+
+def _collimator(quantities: Quantities, found: Geometry, missing: str) -> list[Reading]:
+    """Radius of the field centre's path about the collimator's axis, and that axis against the treatment isocentre."""
+    walkout, offset = quantities["collimator_walkout"], quantities["collimator_axis_offset"]
+    if isinstance(found.collimator, str):
+        return [NotMeasured(walkout, found.collimator), NotMeasured(offset, found.collimator)]
+    axis = found.collimator[1]
+    at: dict[str, float | str] = {"gantry_deg": axis.gantry_deg, "couch_deg": axis.couch_deg}
+    arm = axis.turn.covariance[2:, 2:]
+    readings: list[Reading] = [_path(walkout, axis, axis.turn.arm_mm, arm, at, missing)]
+    if isinstance(found.isocentre, str):
+        return [*readings, NotMeasured(offset, f"the treatment isocentre was not measured: {found.isocentre}")]
+    couch = angle_difference(axis.couch_deg, found.isocentre.couch_deg)
+    row = rows(np.array([axis.gantry_deg]), np.array([couch]))[0]
+    vector = axis.turn.centre_mm - row @ found.isocentre.meeting.point_mm
+    covariance = axis.turn.covariance[:2, :2] + row @ found.isocentre.size.covariance @ row.T
+    return [*readings, _length(offset, vector, covariance, at, (), missing)]
+
+
+def _couch(quantities: Quantities, found: Geometry, missing: str) -> list[Reading]:
+    """The couch's axis against the treatment isocentre, and the path a point at the treatment isocentre takes about it.
+
+    The ball's set-up error drops out: the arm of the isocentre, not the ball's, is turned.
+    """
+    walkout, offset = quantities["couch_walkout"], quantities["couch_axis_offset"]
+    if isinstance(found.couch, str):
+        return [NotMeasured(walkout, found.couch), NotMeasured(offset, found.couch)]
+    axis = found.couch[1]
+    at: dict[str, float | str] = {"gantry_deg": axis.gantry_deg}
+    flags: tuple[str, ...] = ()
+    if isinstance(found.isocentre, str):
+        back = turning(np.zeros(1), axis.turn.mirror)[0].T  # (u, v) to (x, y)
+        arm, covariance = -back @ axis.turn.centre_mm, back @ axis.turn.covariance[:2, :2] @ back.T
+        flags = (f"against the beam axis at gantry {axis.gantry_deg:.0f}, because the treatment isocentre was not measured",)
+    else:
+        to_couch = turning(np.array([-found.isocentre.couch_deg]), 1.0)[0]
+        arm = axis.turn.arm_mm + to_couch @ found.isocentre.meeting.point_mm[:2]
+        covariance = axis.turn.covariance[2:, 2:] + to_couch @ found.isocentre.size.covariance[:2, :2] @ to_couch.T
+    return [_path(walkout, axis, arm, covariance, at, missing, flags), _length(offset, arm, covariance, at, flags, missing)]
+
+
+def _path(
+    quantity: Quantity, axis: Axis, arm: Array, covariance: Array, at: dict[str, float | str], missing: str, flags: tuple[str, ...] = ()
+) -> Measured:
+    """The largest distance from the axis on the path of a point with that arm; what the circle leaves over counts."""
+    value, u = axis.turn.largest(arm, covariance)
+    return Measured(quantity, value, u, at, {"images": u}, flags, missing=missing)
+
+
+def _length(
+    quantity: Quantity, vector: Array, covariance: Array, at: dict[str, float | str], flags: tuple[str, ...], missing: str
+) -> Measured:
+    value, u = length(vector, covariance)
+    return Measured(quantity, value, u, at, {"images": u}, flags, missing=missing)
