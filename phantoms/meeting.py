@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from phantoms.machine import BeamAxis
 
 Array = NDArray[np.float64]
+TIE_MM = 0.001  # nearly parallel lines leave the centre open along themselves; a micrometre more of radius is no worse
 
 
 def smallest_sphere(axes: Sequence[BeamAxis]) -> tuple[Array, float]:
@@ -24,7 +25,7 @@ def smallest_circle(points: Sequence[tuple[float, float]]) -> tuple[Array, float
 
 
 def _smallest(across: NDArray[np.float64], feet: Array) -> tuple[Array, float]:
-    """Minimise r over (p, r) with |across_k p - feet_k| <= r."""
+    """Minimise r over (p, r) with |across_k p - feet_k| <= r; of all p within TIE_MM of that r take the one with the least sum of squares."""
     from scipy.optimize import minimize
 
     size = across.shape[-1]
@@ -44,5 +45,21 @@ def _smallest(across: NDArray[np.float64], feet: Array) -> tuple[Array, float]:
         lambda x: x[size], np.append(np.zeros(size), 1.0), jac=lambda x: np.append(np.zeros(size), 1.0), method="SLSQP",
         constraints={"type": "ineq", "fun": room, "jac": slopes}, options={"ftol": 1e-14, "maxiter": 500},
     )  # fmt: skip
-    centre: Array = start + scale * found.x[:size]
-    return centre, float(np.linalg.norm(across @ centre - feet, axis=1).max())
+    smallest = float(np.linalg.norm(across @ (start + scale * found.x[:size]) - feet, axis=1).max())
+
+    def spare(x: Array) -> Array:
+        rest = across @ (start + scale * x) - feet
+        value: Array = ((smallest + TIE_MM) / scale) ** 2 - (rest**2).sum(axis=1) / scale**2
+        return value
+
+    def total(x: Array) -> tuple[float, Array]:
+        rest = across @ (start + scale * x) - feet
+        return float((rest**2).sum()) / scale**2, 2 * np.einsum("nij,ni->j", across, rest) / scale
+
+    settled = minimize(
+        total, found.x[:size], jac=True, method="SLSQP",
+        constraints={"type": "ineq", "fun": spare, "jac": lambda x: slopes(np.append(x, 0.0))[:, :size]},
+        options={"ftol": 1e-15, "maxiter": 500},
+    )  # fmt: skip
+    centre: Array = start + scale * settled.x
+    return centre, smallest

@@ -5,13 +5,17 @@ Everything is relative to a ball that appears in every image, so the panel's pos
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-GAP_MM = 5e-5  # the certificate: the radius found is at most this much above the smallest possible one
+TIE_MM = 0.001  # points whose largest distances differ by less are as good as each other
+RIDGE = 1e-9  # of the mean square beside the largest: keeps the equations solvable along directions that no axis fixes
+OUTER_STEPS, INNER_STEPS = 8, 12  # the barrier shrinks tenfold each time, to 1e-8 of the radius squared
+CENTRED = 1e-3  # Newton decrement at which a step no longer matters
 RESAMPLES = 128  # their standard deviation is then known to 6 %
 SEED = 20260101  # resampling is part of the algorithm: the same input gives the same answer
 
@@ -48,50 +52,103 @@ def least_squares(matrix: Array, offsets: Array) -> Array:
 
 
 def smallest_sphere(matrix: Array, offsets: Array) -> Meeting:
-    """The point whose largest distance to the axes is smallest.
+    """The smallest sphere that all axes touch, and its centre.
 
-    Convex: for weights w (sum 1) the weighted least-squares point p_w gives the lower bound sqrt(sum w r^2) and the upper bound max r on the
-    radius; Lawson's iteration w <- w r closes the gap. ``gap_mm`` is the certificate.
+    ``matrix`` (n, 2, p), ``offsets`` (n, 2), mm. The radius is the smallest possible one; convex, so it can be certified: for any weights w
+    (sum 1) the weighted least-squares point p_w gives the lower bound sqrt(sum w r^2) on it, and ``gap_mm`` is the radius found minus such
+    a bound. Axes that are nearly parallel leave the centre open along themselves, so of all points whose largest distance is within 1
+    micrometre of the radius (less than the axes are known) the one with the least sum of squares is taken.
     """
-    weights = np.full((1, len(offsets)), 1.0 / len(offsets))
-    best_point, best, lower = np.zeros(matrix.shape[-1]), np.inf, 0.0
-    power = 1.0
-    for _ in range(4000):
-        point, distance = _weighted(matrix, offsets[None], weights)
-        upper = float(distance.max())
-        if upper < best:
-            best, best_point = upper, point[0]
-        lower = max(lower, float(np.sqrt((weights * distance**2).sum())))
-        if best - lower < GAP_MM:
-            break
-        weights = weights * np.maximum(distance, 1e-12) ** power
-        weights /= weights.sum()
-    return Meeting(best_point, best, max(best - lower, 0.0))
+    outermost, weights = _outermost(matrix, offsets[None])
+    radius = float(_distances(matrix, offsets[None], outermost)[0].max())
+    normal = np.einsum("n,nij,nik->jk", weights[0], matrix, matrix) + 1e-12 * np.eye(matrix.shape[-1])
+    weighted = np.linalg.solve(normal, np.einsum("n,nij,ni->j", weights[0], matrix, offsets))
+    lower = float(np.sqrt(weights[0] @ _distances(matrix, offsets[None], weighted[None])[0] ** 2))
+    settled = _settled(matrix, offsets[None], outermost)
+    return Meeting(settled[0], radius, max(radius - lower, 0.0))
 
 
-def radii(matrix: Array, offsets: Array, iterations: int = 120) -> tuple[Array, Array]:
-    """Smallest-sphere radii and points of many sets at once: ``offsets`` (sets, n, 2); near the optimum, without certificate."""
-    weights = np.full(offsets.shape[:2], 1.0 / offsets.shape[1])
-    best, points = np.full(len(offsets), np.inf), np.zeros((len(offsets), matrix.shape[-1]))
-    for _ in range(iterations):
-        point, distance = _weighted(matrix, offsets, weights)
-        upper = distance.max(axis=1)
-        better = upper < best
-        best, points = np.where(better, upper, best), np.where(better[:, None], point, points)
-        weights = weights * np.maximum(distance, 1e-12)
-        weights /= weights.sum(axis=1, keepdims=True)
-    return best, points
+def spheres(matrix: Array, offsets: Array) -> tuple[Array, Array]:
+    """Radii (sets,) and centres (sets, p) of the smallest spheres of many sets at once: ``offsets`` (sets, n, 2)."""
+    outermost, _ = _outermost(matrix, offsets)
+    return _distances(matrix, offsets, outermost).max(axis=1), _settled(matrix, offsets, outermost)
 
 
-def _weighted(matrix: Array, offsets: Array, weights: Array) -> tuple[Array, Array]:
-    """Weighted least-squares points (sets, p) and distances (sets, n)."""
-    squares = np.einsum("nij,nik->njk", matrix, matrix)
-    normal = np.tensordot(weights, squares, axes=1)
-    normal += 1e-9 * np.eye(matrix.shape[-1])
-    right = np.einsum("bn,nij,bni->bj", weights, matrix, offsets, optimize=True)
-    point = np.linalg.solve(normal, right[..., None])[..., 0]
+def _distances(matrix: Array, offsets: Array, points: Array) -> Array:
+    """(sets, n) distances of points (sets, p) from the axes."""
+    rest = offsets - np.einsum("nij,bj->bni", matrix, points)
+    return np.asarray(np.sqrt((rest**2).sum(axis=-1)))
+
+
+def _outermost(matrix: Array, offsets: Array) -> tuple[Array, Array]:
+    """Points (sets, p) that minimise the largest distance, and dual weights (sets, n): t is minimised with r_k^2 < t."""
+    sets, count, size = len(offsets), len(matrix), matrix.shape[-1]
+    point = offsets.reshape(sets, -1) @ np.linalg.pinv(matrix.reshape(-1, size)).T
+    scale = np.maximum(_distances(matrix, offsets, point).max(axis=1), 1e-9)
+    offsets, unknown = offsets / scale[:, None, None], np.hstack([point / scale[:, None], np.full((sets, 1), 1.2)])
+    ones = np.ones((sets, count))
+
+    def room(unknown: Array) -> Array:
+        return np.asarray(unknown[:, size:] - _distances(matrix, offsets, unknown[:, :size]) ** 2)
+
+    def barrier(unknown: Array, mu: float) -> tuple[Array, Array]:
+        slack, (slope, curved) = room(unknown), _slopes(matrix, offsets, unknown[:, :size])
+        gradient = np.hstack([np.einsum("bn,bnj->bj", 1 / slack, slope), (1 / mu - (1 / slack).sum(axis=1))[:, None]])
+        steep = np.concatenate([slope, -ones[..., None]], axis=2) / slack[..., None]
+        hessian = np.einsum("bnj,bnk->bjk", steep, steep)
+        hessian[:, :size, :size] += np.tensordot(1 / slack + RIDGE / mu, curved, axes=1)
+        return gradient, hessian
+
+    unknown, slack = _descend(barrier, room, unknown)
+    weights = 1 / slack
+    return unknown[:, :size] * scale[:, None], weights / weights.sum(axis=1, keepdims=True)
+
+
+def _settled(matrix: Array, offsets: Array, outermost: Array) -> Array:
+    """Points (sets, p) with the least sum of squares among those within TIE_MM of the smallest largest distance."""
+    count = len(matrix)
+    limit = (_distances(matrix, offsets, outermost).max(axis=1) + TIE_MM)[:, None]
+    offsets = offsets / limit[..., None]
+
+    def room(unknown: Array) -> Array:
+        return np.asarray(1 - _distances(matrix, offsets, unknown) ** 2)
+
+    def barrier(unknown: Array, mu: float) -> tuple[Array, Array]:
+        slack, (slope, curved) = room(unknown), _slopes(matrix, offsets, unknown)
+        pull = 1 / slack + 1 / (count * mu)
+        steep = slope / slack[..., None]
+        return np.einsum("bn,bnj->bj", pull, slope), np.tensordot(pull, curved, axes=1) + np.einsum("bnj,bnk->bjk", steep, steep)
+
+    return _descend(barrier, room, outermost / limit)[0] * limit
+
+
+def _slopes(matrix: Array, offsets: Array, point: Array) -> tuple[Array, Array]:
+    """The gradient of r^2 (sets, n, p) and its Hessian (n, p, p)."""
     rest = offsets - np.einsum("nij,bj->bni", matrix, point)
-    return point, np.sqrt((rest**2).sum(axis=-1))
+    return -2 * np.einsum("nij,bni->bnj", matrix, rest), 2 * np.einsum("nij,nik->njk", matrix, matrix)
+
+
+def _descend(
+    barrier: Callable[[Array, float], tuple[Array, Array]], room: Callable[[Array], Array], unknown: Array
+) -> tuple[Array, Array]:
+    """The minimum of a logarithmic barrier as it shrinks, by damped Newton steps that keep ``room`` positive, and the room left.
+
+    Source: interior-point method for self-concordant barriers (Boyd and Vandenberghe 2004, chapters 9 and 11; recalled).
+    """
+    mu = 1.0
+    for _ in range(OUTER_STEPS):
+        mu *= 0.1
+        for _ in range(INNER_STEPS):
+            gradient, hessian = barrier(unknown, mu)
+            step = np.linalg.solve(hessian, -gradient[..., None])[..., 0]
+            decrement = np.sqrt(np.maximum(-(gradient * step).sum(axis=1), 0.0))[:, None]
+            if decrement.max() < CENTRED:
+                break
+            damped = np.where(decrement > 0.25, 1 / (1 + decrement), 1.0)
+            while (outside := (room(unknown + damped * step) <= 0).any(axis=1)).any():  # rounding can carry a step over the wall
+                damped[outside] /= 2
+            unknown = unknown + damped * step
+    return unknown, room(unknown)
 
 
 @dataclass(frozen=True)
@@ -115,7 +172,7 @@ def size(matrix: Array, offsets: Array, u_mm: Array, meeting: Meeting) -> Size:
     linearly with the noise variance, and the line is followed back to none. Fails (interval from 0) when noise dominates.
     """
     noise = np.random.default_rng(SEED).standard_normal((RESAMPLES, *offsets.shape))
-    again, points = radii(matrix, offsets + noise * u_mm)
+    again, points = spheres(matrix, offsets + noise * u_mm)
     raw = 2 * meeting.radius_mm
     grown = float(np.mean((2 * again) ** 2)) - raw**2
     debiased = float(np.sqrt(max(0.0, raw**2 - max(grown, 0.0))))

@@ -31,8 +31,8 @@ class Turn:
     def largest(self, arm_mm: Array, arm_covariance: Array) -> tuple[float, float]:
         """The largest distance from the centre on the path of a point with that arm, noise taken out, and its standard uncertainty.
 
-        What the circle leaves over counts. As much noise again, in the arm and in what is left over, tells how much of the largest distance
-        is noise.
+        What the circle leaves over counts. Noise alone makes the largest of several distances larger than the arm: by how much, on a
+        perfect circle with the images' uncertainties, is taken out.
         """
         blocks, rng = turning(self.angle_deg, self.mirror), np.random.default_rng(SEED)
         design = np.concatenate([np.broadcast_to(np.eye(2), blocks.shape), blocks], axis=2).reshape(-1, 4)
@@ -40,9 +40,10 @@ class Turn:
         noise = rng.standard_normal((RESAMPLES, len(design))) * self.u_mm.ravel() @ left.T
         arms = arm_mm + rng.multivariate_normal(np.zeros(2), arm_covariance, RESAMPLES, method="eigh")
         path = np.einsum("nij,j->ni", blocks, arm_mm) + self.residual_mm
-        again = np.einsum("nij,bj->bni", blocks, arms) + self.residual_mm + noise.reshape(RESAMPLES, -1, 2)
+        again = np.einsum("nij,bj->bni", blocks, arms) + noise.reshape(RESAMPLES, -1, 2)
         raw, shaken = float(np.hypot(*path.T).max()), np.hypot(again[..., 0], again[..., 1]).max(axis=1)
-        return float(np.sqrt(max(0.0, 2 * raw**2 - float(np.mean(shaken**2))))), float(np.std(shaken))
+        grown = float(np.mean(shaken**2)) - float(arm_mm @ arm_mm)
+        return float(np.sqrt(max(0.0, raw**2 - max(grown, 0.0)))), float(np.std(shaken))
 
 
 def turning(angle_deg: Array, mirror: float) -> Array:

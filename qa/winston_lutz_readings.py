@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qa import shot_sets
 from qa.angles import Turned
 from qa.frames import angle_difference
-from qa.isocentre import rows
+from qa.isocentre import RESAMPLES, SEED, rows
 from qa.reading import Measured, NotMeasured, Quantity, Reading
 from qa.rotation import length, turning
 from qa.shot_sets import Axis, Isocentre, Sphere
@@ -98,10 +98,11 @@ def _largest(quantity: Quantity, seen: Sequence[Shot], vectors: Sequence[tuple[A
 
 
 def _median(quantity: Quantity, vectors: Sequence[tuple[Array, Array]], missing: str) -> Measured:
-    """The median length; its uncertainty is that of a median of independent lengths, 1.2533 times that of their mean."""
-    lengths = [length(v, c) for v, c in vectors]
-    u = 1.2533 * float(np.sqrt(np.mean([u**2 for _, u in lengths]) / len(lengths))) if len(lengths) > 2 else max(u for _, u in lengths)
-    return Measured(quantity, float(np.median([value for value, _ in lengths])), u, {}, {"the images": u}, missing=missing)
+    """The median length; its uncertainty is the scatter of the median when every length is shaken by its own."""
+    values, us = (np.array(column) for column in zip(*(length(v, c) for v, c in vectors), strict=True))
+    shaken = values + us * np.random.default_rng(SEED).standard_normal((RESAMPLES, len(values)))
+    u = float(np.std(np.median(shaken, axis=1)))
+    return Measured(quantity, float(np.median(values)), u, {}, {"images": u}, missing=missing)
 
 
 def _shift(quantities: Quantities, found: Isocentre | str, missing: str) -> list[Reading]:

@@ -23,7 +23,7 @@ SETTLED_MM = 0.3  # the surroundings are cut out anew while the centre moves by 
 SMALLEST_MM, LARGEST_MM = 0.4, 8.0  # half-depth radii of balls of 1 to 18 mm diameter
 ROUND = 0.08  # scatter of the rim's radius over the radius; a ball shows 0.02, half a ball or a block corner far more
 NOISY = 12.0  # or this many uncertainties of the centre: what the rays of a noisy ball scatter by (they are 72, each sees little)
-FEWEST_RAYS = 30  # of 72; fewer leave one side of the ball unseen
+FEWEST_RAYS = 24  # of 72; fewer leave too much of the rim unseen
 
 
 def ball_centre(surface: Surface, region: Region, blob: Blob) -> Position:

@@ -32,7 +32,8 @@ def rim_mm(radius_mm: float) -> float:
 class ProfileFit:
     """Centre (x, y) mm and its standard uncertainty, radius at half depth, depth of the log signal, whether a rod was left out.
 
-    ``ball_log`` (rows, columns of the patch) is the log signal minus the open field, the picture the rim algorithm works on.
+    ``ball_log`` (rows, columns of the patch) is the log signal minus the open field, the picture the rim algorithm works on, and ``valid``
+    says where it means anything.
     """
 
     centre_mm: Array
@@ -41,6 +42,7 @@ class ProfileFit:
     depth: float
     rod: bool
     ball_log: Array
+    valid: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,16 @@ class Patch:
         covered = strip.covers(*self._offsets(centre))
         return replace(self, valid=self.valid & ~covered, field=self.field[~covered[self.valid]], rod=True)
 
+    def _alone(self, solution: Solution) -> Array:
+        """The fitted ball on every pixel: it stands in where pixels do not count, so that nothing jumps at their border."""
+        distance = np.hypot(*self._offsets(solution.centre))
+        values, _ = even_radial(distance.ravel(), self._knot(), rim_mm(self.radius_mm))
+        return np.asarray((values @ solution.profile).reshape(distance.shape))
+
+    def _knot(self) -> float:
+        """Knot distance of the radial profile, mm."""
+        return max(KNOT_MM, float(self.x_mm[1] - self.x_mm[0]), float(self.y_mm[1] - self.y_mm[0]))
+
     def _offsets(self, centre: Array) -> tuple[Array, Array]:
         """Offsets (x, y) of every pixel from a centre."""
         dx, dy = np.broadcast_arrays(self.x_mm[None, :] - centre[0], self.y_mm[:, None] - centre[1])
@@ -112,8 +124,7 @@ class Patch:
         """Offsets (x, y) of the valid pixels from a centre, and the radial functions there with their slopes."""
         dx, dy = self._offsets(centre)
         a, b = dx[self.valid], dy[self.valid]
-        knot = max(KNOT_MM, float(self.x_mm[1] - self.x_mm[0]), float(self.y_mm[1] - self.y_mm[0]))
-        values, slopes = even_radial(np.hypot(a, b), knot, rim_mm(self.radius_mm))
+        values, slopes = even_radial(np.hypot(a, b), self._knot(), rim_mm(self.radius_mm))
         return a, b, values, slopes
 
     def _solve(self, start: Array, profile: Array | None = None, steps: int = 10) -> tuple[Solution, Array]:
@@ -141,9 +152,9 @@ class Patch:
         freedom = max(len(residual) - len(solution.profile) - len(solution.field) - 2, 1)
         variance = float(residual @ residual) / freedom * correlation_factor(residual, self.valid)
         u = np.sqrt(variance * np.diag(solution.inverse))
-        ball = np.zeros(self.log.shape)
+        ball = self._alone(solution)
         ball[self.valid] = self.log[self.valid] - self.field @ solution.field
-        return ProfileFit(solution.centre, u, solution.radius, solution.depth, self.rod, ball)
+        return ProfileFit(solution.centre, u, solution.radius, solution.depth, self.rod, ball, self.valid)
 
 
 @dataclass(frozen=True)
@@ -191,9 +202,8 @@ def _bordered(design: Array, field: Array, field_normal: Array, field_data: Arra
 
 def _half_depth(profile: Array, patch: Patch) -> tuple[float, float]:
     """Radius at which the profile is half as deep as at the centre (NaN when it never is), and the depth (positive when dark)."""
-    knot = max(KNOT_MM, float(patch.x_mm[1] - patch.x_mm[0]), float(patch.y_mm[1] - patch.y_mm[0]))
     r = np.linspace(0.0, rim_mm(patch.radius_mm), 300)
-    depths = -(even_radial(r, knot, rim_mm(patch.radius_mm))[0] @ profile)
+    depths = -(even_radial(r, patch._knot(), rim_mm(patch.radius_mm))[0] @ profile)
     depth = float(depths[:30].mean())
     below = np.nonzero(depths < depth / 2)[0]
     return (float(r[below[0]]) if depth > 0 and len(below) else float("nan")), depth

@@ -11,6 +11,7 @@ from qa.features.position import Array, clustered_u
 
 RAYS = 72
 STEP_MM = 0.1
+NEAR_MM = 0.4  # a ray counts when it is free this far to either side of the rim
 NEIGHBOURS = 6  # rays whose noise is taken as common
 
 
@@ -37,7 +38,8 @@ def rim(patch: Patch, fit: ProfileFit) -> Rim:
         rows = (centre[1] + r * normal[:, 1:] - patch.y_mm[0]) / step[0]
         columns = (centre[0] + r * normal[:, :1] - patch.x_mm[0]) / step[1]
         depth = map_coordinates(fit.ball_log, [rows, columns], order=3, mode="nearest")
-        covered = map_coordinates((~patch.valid).astype(np.float64), [rows, columns], order=1, mode="nearest").max(axis=1) > 0.01
+        near = np.abs(r - fit.radius_mm) < NEAR_MM
+        covered = map_coordinates((~fit.valid).astype(np.float64), [rows[:, near], columns[:, near]], order=1).max(axis=1) > 0.01
         radius = np.where(covered, np.nan, _crossing(depth, r, -fit.depth / 2))
         shift, u, residual, used = _circle(radius, normal)
         centre = centre + shift
