@@ -7,12 +7,17 @@ so that help comes at once.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qa.exits import Debug, Status, guarded
+from qa.exits import Debug, Status, guarded, judged, worst
+from qa.reading import QaError
+
+if TYPE_CHECKING:
+    from qa.record import Record
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: its matrices are tiny here, threads would only contend
 
@@ -47,7 +52,7 @@ def main(
 def run(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, folders of images, or zips.")],
     machine: Annotated[str, typer.Option(help="Name to record the machine under, if not the one in the images.")] = "",
-    protocol: Annotated[str, typer.Option(help="Name of a protocol (igrtqa list --protocols) or a protocol file.")] = "mppg9a_monthly",
+    protocol: Annotated[str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.")] = "mppg9a_monthly",
     phantom: Annotated[str, typer.Option(help="Which phantom, e.g. its serial number.")] = "",
     performer: Annotated[str, typer.Option(help="Who took the images.")] = "",
     pdf: Pdf = None,
@@ -56,6 +61,131 @@ def run(
     debug: Debug = False,
 ) -> Status:
     """Measure, judge and store what is in PATH..."""
-    from qa import running
+    return _run(paths, protocol, database, pdf, json, machine=machine, phantom=phantom, performer=performer)
 
-    return running.run(paths, protocol, machine, phantom, performer, database)
+
+@app.command()
+@guarded
+def demo(
+    out: Annotated[Path, typer.Option(help="Where to put images, records, report and readings.")] = Path("demo"), debug: Debug = False
+) -> Status:
+    """Simulate a typical machine's check and run it, from images to report."""
+    from qa import procedure, progress
+
+    images: list[Path] = []
+    with progress.shown() as say:
+        for found in map(procedure.load, procedure.names()):
+            if found.demonstrate is not None:
+                images += found.demonstrate(out / "images" / found.name, say)
+    status = _run(images, "mppg9a_monthly", str(out / "records.sqlite"), out / "report.pdf", out / "readings.json", performer="demo")
+    print(f"images in {out / 'images'}")
+    return status
+
+
+def _run(
+    paths: Sequence[Path], protocol: str, database: str | None, pdf: Path | None, json: Path | None, **who: str
+) -> Status:
+    from qa import progress, protocol as protocols, session
+    from qa.keeping import keeping
+
+    judged_by = protocols.read(protocol)
+    with keeping(database) as kept, progress.shown() as say:
+        result = session.run(paths, judged_by, store=kept, progress=say, **who)
+    status = _shown(result.records, kept.where, pdf, json)
+    if result.missing:
+        print(f"not fulfilled: {judged_by.title} also asks for {', '.join(result.missing)}, and no images for it were handed in")
+    return worst([status, Status.UNDECIDED]) if result.missing else status
+
+
+@app.command("list")
+@guarded
+def list_(
+    tests: Annotated[bool, typer.Option("--tests", help="The tests there are, not the records.")] = False,
+    protocols: Annotated[bool, typer.Option("--protocols", help="The protocols there are, not the records.")] = False,
+    most: Annotated[int, typer.Option("--most", min=1, help="How many records to show.")] = 20,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """List the records, newest first, or the tests and protocols there are."""
+    from reports import catalogue, screen
+
+    rows = [*catalogue.tests()] if tests else []
+    rows += catalogue.protocols() if protocols else []
+    if not tests and not protocols:
+        from qa.store import Store
+
+        store = Store(database)
+        rows += map(catalogue.record, store.list(most))
+        if not rows:
+            print(f"no records yet in {store.where}")
+    screen.show(rows, screen.terminal())
+    return Status.PASSED
+
+
+@app.command()
+@guarded
+def report(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id or its beginning (see: igrtqa list).")],
+    pdf: Pdf = None,
+    json: Json = None,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """Show a stored record again; the status is that of its outcome."""
+    from qa.store import Store
+
+    store = Store(database)
+    return _shown((store.get(record),), str(store.where), pdf, json)
+
+
+@app.command()
+@guarded
+def rehearse(
+    name: Annotated[str, typer.Argument(help="A test (see: igrtqa list --tests).")],
+    out: Annotated[Path, typer.Option(help="An empty or new folder for the images.")],
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed draws the same images; without it they are new.")] = None,
+    debug: Debug = False,
+) -> Status:
+    """Draw images of a random phantom on a random machine as DICOM, with the truth beside them."""
+    import secrets
+
+    import numpy as np
+
+    from qa import procedure
+
+    found = procedure.load(name)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise QaError(f"{out} is not an empty folder: name a new one, so that images of two rehearsals do not mix")
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    rehearsal = found.rehearse(np.random.default_rng(seed))
+    rehearsal.write(out)
+    for (key, image), value in rehearsal.truth.items():
+        if not image:
+            print(f"truth {key}: {value:.4f} {found.quantity(key).unit}".rstrip())
+    print(f"{len(rehearsal.acquisition.images)} images and their truth in {out}, seed {seed}")
+    return Status.PASSED
+
+
+def _shown(records: Sequence[Record], where: str, pdf: Path | None, json: Path | None) -> Status:
+    """Prints the records, writes what was asked for, and says how they came out."""
+    from reports import screen
+
+    screen.show_records(records, where, screen.terminal())
+    if pdf is not None:
+        from reports import pdf as reports_pdf
+
+        for number, record in enumerate(records, 1):
+            path = pdf if len(records) == 1 else pdf.with_stem(f"{pdf.stem}-{number}")
+            print(f"report of {record.record_id}: {reports_pdf.write(record, path)}")
+    else:
+        print(f"for a report: igrtqa report {records[0].record_id} --pdf FILE")
+    if json is not None:
+        from qa.export import write_json
+
+        write_json(json, records)
+        print(f"readings: {json}")
+    return worst(judged(judgement.outcome for judgement in record.judgements) for record in records)
+
+
+if __name__ == "__main__":
+    app()

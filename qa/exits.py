@@ -13,6 +13,7 @@ from typing import Annotated, ParamSpec
 
 import typer
 
+from qa.limit import Outcome
 from qa.reading import QaError
 
 P = ParamSpec("P")
@@ -50,11 +51,9 @@ def guarded(command: Callable[P, Status]) -> Callable[P, None]:
         try:
             status = command(*args, **kwargs)
             sys.stdout.flush()  # a full disk shows here, and not after the status was given
-        except (typer.Exit, typer.Abort, typer.BadParameter):
+        except (typer.Exit, typer.Abort, typer.BadParameter, SystemExit, GeneratorExit):
             raise
         except BaseException as error:
-            if isinstance(error, SystemExit):
-                raise
             if kwargs.get("debug"):
                 traceback.print_exc()
             status = _report(error)
@@ -65,23 +64,33 @@ def guarded(command: Callable[P, Status]) -> Callable[P, None]:
 
 def _report(error: BaseException) -> Status:
     """Says what went wrong on the error output; the status that belongs to it."""
+    words = " ".join(str(error).split())
     if isinstance(error, KeyboardInterrupt | Stopped):
-        _say(str(error) or "stopped; nothing was stored")
+        _say(words or "stopped; nothing was stored")
         return Status.STOPPED
-    if isinstance(error, BrokenPipeError):
-        _give_up_output()
-        _say("error: nobody read the output to its end; the records are stored, `igrtqa list` names them")
-    elif isinstance(error, QaError):
+    if isinstance(error, QaError):
         _say(f"error: {error}")
-    elif isinstance(error, OSError) and error.filename is None and error.errno is not None:
-        _give_up_output()
-        _say(f"error: the output cannot be written ({error.strerror}); the records are stored, `igrtqa list` names them")
+    elif isinstance(error, OSError) and error.errno is not None:
+        place = error.filename or ("the disk" if _output_works() else "the output")
+        _say(f"error: {place} cannot be read or written ({error.strerror}); igrtqa list shows what is stored")
     elif isinstance(error, MemoryError):
         _say("error: this computer has too little memory for these images; close other programs or hand in fewer images")
     else:
-        words = " ".join(str(error).split())
         _say(f"unexpected error ({type(error).__name__}: {words}): please report it; run again with --debug to see where it came from")
     return Status.WRONG_INPUT
+
+
+def _output_works() -> bool:
+    """Whether the output can be written; where not, what is buffered goes nowhere, so that the interpreter does not stumble over it."""
+    try:
+        sys.stdout.flush()
+        return True
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+        return False
 
 
 def _say(text: str) -> None:
@@ -89,12 +98,10 @@ def _say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _give_up_output() -> None:
-    """Sends what is still buffered nowhere, so that the interpreter does not stumble over it at exit."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+def judged(outcomes: Iterable[Outcome]) -> Status:
+    """The status of one record's outcomes: without any, nothing was decided."""
+    outcome = max(outcomes, default=Outcome.NOT_MEASURED)
+    return {Outcome.PASS: Status.PASSED, Outcome.FAIL: Status.FAILED}.get(outcome, Status.UNDECIDED)
 
 
 def worst(statuses: Iterable[Status]) -> Status:

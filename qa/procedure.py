@@ -44,7 +44,8 @@ class Procedure:
 
     ``accepts(acquisition)`` is "" when the images belong to it, else what is missing, in words. ``analyse(acquisition)`` is pure.
     ``rehearse(rng)`` draws a random small acquisition.
-    ``version`` names the algorithm in the record and changes whenever a number could.
+    ``version`` names the algorithm in the record and changes whenever a number could. ``demonstrate(folder, say)`` writes the images of an
+    ordinary check on an ordinary machine as DICOM files and returns them; None = this test has no demonstration.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Procedure:
     accepts: Callable[[Acquisition], str]
     analyse: Callable[[Acquisition], Analysis]
     rehearse: Callable[[np.random.Generator], Rehearsal]
+    demonstrate: Callable[[Path, Callable[[str], None]], list[Path]] | None = None
 
     def quantity(self, key: str) -> Quantity:
         """The quantity of that key; QaError when this procedure does not define it."""

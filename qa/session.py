@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol as Shape
 
 import qa
 from qa import procedure as procedures_
@@ -20,10 +20,14 @@ from qa.protocol import Protocol, check, judge
 from qa.reading import NotMeasured, ProtocolError, QaError
 from qa.record import Input, Record
 
-if TYPE_CHECKING:
-    from qa.store import Store
-
 _PACKAGES = ("numpy", "scipy", "pydicom", "python-gdcm")  # what a number can depend on
+
+
+class Keeper(Shape):
+    """What keeps records: a store, or whoever stands before one."""
+
+    def add(self, record: Record) -> str:
+        """Stores the record as a whole and returns its id; RecordError when it cannot be stored."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def run(
     machine: str = "",
     phantom: str = "",
     performer: str = "",
-    store: Store | None = None,
+    store: Keeper | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Session:
     """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.

@@ -32,9 +32,10 @@ def ball_centre(surface: Surface, region: Region, blob: Blob) -> Position:
     AnalysisError when the ball reaches the field's edge, is not round, or when the two algorithms disagree beyond their uncertainty.
     """
     centre, radius = np.array([blob.x_mm, blob.y_mm]), blob.radius_mm
+    every = 2 if radius > 6 * max(surface.pitch_mm) else 1  # a quarter of the pixels is enough to say roughly where a large ball is
     for _ in range(5):
         _refuse_edge(centre, radius, region)
-        start, centre, radius = centre, *Patch.cut(surface, region, centre, radius).roughly()
+        start, centre, radius = centre, *Patch.cut(surface, region, centre, radius, every).roughly()
         if not (np.isfinite(centre).all() and SMALLEST_MM < radius < LARGEST_MM and np.hypot(centre[0] - blob.x_mm, centre[1] - blob.y_mm) < 1.5 * blob.radius_mm):
             raise AnalysisError("the dark spot in the field is not a ball: its centre cannot be settled; check the phantom and repeat the exposure")
         if np.hypot(*(centre - start)) < SETTLED_MM:

@@ -11,7 +11,7 @@ from qa.features.region import Region
 from qa.features.surface import Surface
 from qa.reading import AnalysisError
 
-SCALES_MM = ((0.45, (1.2, 1.7)), (0.7, (2.4, 3.4, 4.8)))
+SCALES_MM = ((0.45, (1.2, 1.7)), (0.7, (2.5, 4.0)))
 """Search grid and the ball radii looked for on it: balls of 2 to 11 mm diameter lie within a factor 1.2 of one of these."""
 RIM_MM = 2.0  # the search keeps this far from the field's edges: the penumbra is darker than any ball
 SIGNIFICANT = 6.0  # times the scatter of the (positive) response elsewhere in the field

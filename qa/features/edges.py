@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.features.position import Array, clustered_u
+from qa.features.position import Array, clustered_u, middle
 from qa.features.region import Region
 from qa.features.surface import Surface
 
@@ -95,7 +95,7 @@ class Edges:
         open_plus, open_minus = plus[:, zone].mean(axis=1), minus[:, zone].mean(axis=1)
         both = np.maximum(open_plus + open_minus, 1e-9)
         ratio = (open_plus - open_minus) / both
-        good = clear_plus & clear_minus & (np.minimum(open_plus, open_minus) > 0.2 * np.median(both) / 2)
+        good = clear_plus & clear_minus & (np.minimum(open_plus, open_minus) > 0.1 * middle(both))
         if good.sum() < 2:
             return cls(normal[:0], along[:0], axis[:0], outward, plus[:0], minus[:0], along[:0])
         own = ratio / (half - depth)
@@ -121,7 +121,7 @@ class Edges:
     def widening_mm(self) -> tuple[float, float]:
         """How much larger than the frame the field is, half width along each axis."""
         wider = (self._half_level(self.plus) + self._half_level(self.minus)) / 2
-        values = [float(np.nanmedian(wider[self.axis == a])) if (self.axis == a).any() else 0.0 for a in (0, 1)]
+        values = [middle(wider[mine]) if (mine := (self.axis == a) & np.isfinite(wider)).any() else 0.0 for a in (0, 1)]
         return (values[0], values[1]) if (self.axis == 1).any() else (values[0], values[0])
 
     def turn_deg(self) -> float:
@@ -184,28 +184,30 @@ def _robust_vector(along_normal: Array, normal: Array, axis: NDArray[np.intp], c
     Fails (NaN) when one direction is not covered.
     """
     finite = np.isfinite(along_normal)
-    use = finite
+    use, groups = finite, [axis == a for a in range(int(axis.max()) + 1)] if len(axis) else []
     for _ in range(4):
-        if use.sum() < 4 or np.linalg.matrix_rank(normal[use]) < 2:
+        chosen = normal[use]
+        square = chosen.T @ chosen
+        if len(chosen) < 4 or np.linalg.det(square) < 1e-3 * len(chosen):
             return np.full(2, np.nan), np.full(2, np.inf)
-        inverse = np.linalg.inv(normal[use].T @ normal[use]) @ normal[use].T
+        inverse = np.linalg.inv(square) @ chosen.T
         vector = inverse @ along_normal[use]
         residual = along_normal - normal @ vector
         keep = finite.copy()
-        for a in np.unique(axis):
-            mine = residual[use & (axis == a)]
-            centre = np.median(mine)
-            spread = 1.4826 * np.median(np.abs(mine - centre))
-            keep &= (axis != a) | (np.abs(residual - centre) <= 4 * spread + 1e-12)
+        for group in groups:
+            mine = residual[use & group]
+            if len(mine):
+                centre = middle(mine)
+                keep &= ~group | (np.abs(residual - centre) <= 4 * 1.4826 * middle(np.abs(mine - centre)) + 1e-12)
         fitted, use = use, keep
         if (fitted == use).all():
             break
     influence = inverse.T * (residual + common)[fitted][:, None]
-    size = -(-len(along_normal) // (PATCHES * len(np.unique(axis))))
+    size = -(-len(along_normal) // (PATCHES * len(groups)))
     patch = (np.arange(len(along_normal)) // size)[fitted]
     alone, together = (influence**2).sum(axis=0), clustered_u(influence, patch) ** 2
     # correlation raises the variance of both coordinates alike, so its factor is read from both together
-    factor = max(1.0, float(np.mean(together / np.maximum(alone, 1e-300))))
+    factor = max(1.0, float((together / np.maximum(alone, 1e-300)).sum()) / 2)
     return vector, np.sqrt(alone * factor)
 
 

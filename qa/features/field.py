@@ -18,6 +18,7 @@ from qa.reading import AnalysisError
 
 AGREE_MM = 0.05  # nearer than this the two algorithms never count as in conflict: a tenth of the tightest published limit
 FEWEST_PAIRS = 16  # fewer pairs of profiles cannot show their own scatter
+FINAL_STRIPS = 72  # profiles per axis; more see the same noise again
 SATURATED = 0.02  # fraction of the field's pixels at exactly the largest value; noise leaves one in thousands
 ROUGH = 0.008  # median fourth difference over the open level: 0.15 % of noise gives this, a smooth penumbra a third of it
 
@@ -30,17 +31,19 @@ def field_centre(surface: Surface, region: Region, disc: Disc | None = None) -> 
     """
     _refuse_saturation(surface, region)
     frame = Frame.of(region)
-    for strips in (12, 16, 72):
+    for strips in (16, FINAL_STRIPS):
         edges = Edges.sample(surface, frame, disc, strips)
         if not _enough(edges):
             edges = Edges.sample(surface, frame, disc, strips, depth_share=0.15)
         if not _enough(edges):
             raise AnalysisError("too little of the field's edges is free: the ball or its holder covers them; use a larger field or centre the ball")
-        mirror, crossing, before = edges.mirror(), edges.crossing(), frame
-        if not (np.isfinite(mirror.xy_mm).all() and np.isfinite(crossing.xy_mm).all()):
+        mirror, before = edges.mirror(), frame
+        if not np.isfinite(mirror.xy_mm).all():
             raise AnalysisError("the field has no clear edges; repeat the exposure with the field well inside the panel")
         frame = moved(frame, mirror, edges)
-    centre = np.array(before.centre_mm)
+    centre, crossing = np.array(before.centre_mm), edges.crossing()
+    if not np.isfinite(crossing.xy_mm).all():
+        raise AnalysisError("the field has no clear edges; repeat the exposure with the field well inside the panel")
     return _join(centre + mirror.xy_mm, mirror.u_mm, centre + crossing.xy_mm, crossing.u_mm, frame)
 
 

@@ -59,13 +59,14 @@ class Patch:
     rod: bool = False
 
     @classmethod
-    def cut(cls, surface: Surface, region: Region, centre: Array, radius: float) -> Patch:
-        """The pixels within reach of a ball of about that centre and radius, those in the penumbra left out."""
+    def cut(cls, surface: Surface, region: Region, centre: Array, radius: float, every: int = 1) -> Patch:
+        """The pixels (every n-th row and column) within reach of a ball of about that centre and radius, those in the penumbra left out."""
         x, y = surface.grid()
         reach = rim_mm(radius) + FREE_MM
         columns, rows = np.nonzero(np.abs(x - centre[0]) <= reach)[0], np.nonzero(np.abs(y - centre[1]) <= reach)[0]
+        rows, columns = rows[::every], columns[::every]
         x, y = x[columns], y[rows]
-        values = surface.values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] / (region.level - region.dark)
+        values = surface.values[rows[0] : rows[-1] + 1 : every, columns[0] : columns[-1] + 1 : every] / (region.level - region.dark)
         first, second = region.along_axes(x[None, :], y[:, None])
         valid = region.inside(x[None, :], y[:, None], INSIDE_MM) & (values > 0.02) & (np.hypot(x[None, :] - centre[0], y[:, None] - centre[1]) <= reach)
         log = np.log(np.where(valid, values, 1.0))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.features.position import Array
+from qa.features.position import Array, middle
 from qa.reading import AnalysisError
 
 COARSE_MM = 1.1  # the search grid: finer than the smallest penumbra, coarse enough that a full panel takes a millisecond
@@ -103,7 +103,7 @@ def _median3(grid: Array) -> Array:
 
 def _noise(grid: Array, dark: float) -> float:
     """Noise of the coarse image from the median of neighbour differences (they hardly see the field)."""
-    return float(np.median(np.abs(np.diff(grid, axis=1)))) / 0.954
+    return middle(np.abs(np.diff(grid, axis=1))) / 0.954
 
 
 def _check_single(

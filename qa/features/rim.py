@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qa.features.patch import Patch, ProfileFit, rim_mm
-from qa.features.position import Array, clustered_u
+from qa.features.position import Array, clustered_u, middle
 
 RAYS = 72
 STEP_MM = 0.1
@@ -64,9 +64,9 @@ def _circle(radius: Array, normal: Array) -> tuple[Array, Array, Array, int]:
     for _ in range(3):
         if use.sum() < 12:
             return np.zeros(2), np.full(2, np.inf), np.zeros(0), 0
-        solution = np.linalg.lstsq(design[use], radius[use], rcond=None)[0]
+        solution = np.linalg.solve(design[use].T @ design[use], design[use].T @ radius[use])
         residual = radius - design @ solution
-        spread = 1.4826 * float(np.median(np.abs(residual[use])))
+        spread = 1.4826 * middle(np.abs(residual[use]))
         keep = np.isfinite(radius) & (np.abs(residual) <= 4 * spread + 1e-9)
         fitted, use = use, keep
         if (fitted == use).all():

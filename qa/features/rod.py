@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.features.position import Array
+from qa.features.position import Array, middle
 
 SECTORS = 24
 DARK = 0.02  # a rod takes at least this share of the ball's depth
@@ -46,7 +46,7 @@ class Strip:
         count = np.bincount(place)
         profile = np.bincount(place, picture[band]) / np.maximum(count, 1)
         darkest = float(profile[count > 0].min())
-        limit = max(DARK * depth, SIGNIFICANT * pixel_noise(picture, outside) * np.sqrt(CORRELATED / max(float(np.median(count)), 1.0)))
+        limit = max(DARK * depth, SIGNIFICANT * pixel_noise(picture, outside) * np.sqrt(CORRELATED / max(middle(count), 1.0)))
         if darkest > -limit:
             return None
         dark = np.nonzero((profile < FADED * darkest) & (count > 0))[0]
@@ -78,4 +78,4 @@ def darkest_direction(picture: Array, outside: NDArray[np.bool_], dx: Array, dy:
 def pixel_noise(picture: Array, valid: NDArray[np.bool_]) -> float:
     """Standard deviation of neighbouring pixels' difference over root two, robust."""
     pairs = valid[:, 1:] & valid[:, :-1]
-    return float(np.median(np.abs(np.diff(picture, axis=1)[pairs]))) / 0.954 if pairs.any() else 0.0
+    return middle(np.abs(np.diff(picture, axis=1)[pairs])) / 0.954 if pairs.any() else 0.0
