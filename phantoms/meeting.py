@@ -1,6 +1,7 @@
 """The smallest sphere that given lines touch, by a general optimiser: slow, and nobody's production code, so a truth to test against."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,10 @@ def smallest_circle(points: Sequence[tuple[float, float]]) -> tuple[Array, float
 
 
 def _smallest(across: NDArray[np.float64], feet: Array) -> tuple[Array, float]:
-    """Minimise r over (p, r) with |across_k p - feet_k| <= r; of all p within TIE_MM of that r take the one with the least sum of squares."""
-    from scipy.optimize import minimize
+    """Minimise r over (p, r) with |across_k p - feet_k| <= r; of all p within TIE_MM of it take the one with the least sum of squares."""
+    from scipy import optimize
+
+    minimize: Any = optimize.minimize  # its stubs know no dictionary of constraints
 
     size = across.shape[-1]
     start = np.linalg.lstsq(across.reshape(-1, size), feet.ravel(), rcond=None)[0]

@@ -19,10 +19,10 @@ class Image:
 
     ``pixels`` float32 (rows, columns), read-only, larger value = more radiation reached the pixel; they are decoded by ``load`` at
     every access and not kept, so that memory does not grow with the number of images: take them once. ``shape`` is (rows, columns),
-    ``spacing_mm`` is (row, column) at the receptor. Angles are IEC 61217 as read out, not rounded. ``column_u``/``row_v`` are +1 or -1: the direction of u along
-    growing columns and of v along growing rows (RT Image orientation [1,0,0,0,-1,0] is +1, -1). ``receptor_mm`` is the receptor
-    translation (x, y) the file states, ``couch_mm`` the couch readout (lateral, longitudinal, vertical as read out), both None when
-    the file is silent. ``notes`` are caveats from reading (e.g. "angles taken from the file name").
+    ``spacing_mm`` is (row, column) at the receptor. Angles are IEC 61217 as read out, not rounded. ``column_u``/``row_v`` are +1 or
+    -1: the direction of u along growing columns and of v along growing rows (RT Image orientation [1,0,0,0,-1,0] is +1, -1).
+    ``receptor_mm`` is the receptor translation (x, y) the file states, ``couch_mm`` the couch readout (lateral, longitudinal,
+    vertical as read out), both None when the file is silent. ``notes`` are caveats from reading (e.g. "angles taken from the file name").
     """
 
     name: str

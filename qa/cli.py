@@ -24,7 +24,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 Database = Annotated[str | None, typer.Option("--database", metavar="FILE", help="Where the records are kept: a file or a database URL.")]
-Pdf = Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="Write the report here; several records get -1, -2, ... before the suffix.")]
+Pdf = Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="Write the report here; of several records FILE-1, FILE-2, ...")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all readings here (docs/json.md).")]
 
 
@@ -36,10 +36,11 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")]
+
+
 @app.callback()
-def main(
-    debug: Debug = False, version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False
-) -> None:
+def main(debug: Debug = False, version: Version = False) -> None:
     """Quality assurance of image-guided radiotherapy.
 
     Exit status: 0 everything passed; 1 something failed; 3 undecided or not measured: repeat or complete the measurement; 2 wrong
@@ -85,7 +86,8 @@ def demo(
 def _run(
     paths: Sequence[Path], protocol: str, database: str | None, pdf: Path | None, json: Path | None, **who: str
 ) -> Status:
-    from qa import progress, protocol as protocols, session
+    from qa import progress, session
+    from qa import protocol as protocols
     from qa.keeping import keeping
 
     judged_by = protocols.read(protocol)
@@ -164,6 +166,26 @@ def rehearse(
             print(f"truth {key}: {value:.4f} {found.quantity(key).unit}".rstrip())
     print(f"{len(rehearsal.acquisition.images)} images and their truth in {out}, seed {seed}")
     return Status.PASSED
+
+
+@app.command("compare-engines")
+@guarded
+def compare_engines(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, folders of images, or zips.")], debug: Debug = False
+) -> Status:
+    """Measure the same images with a second, independent engine; status 3 where the two do not agree."""
+    from qa import engines, progress
+    from reports import comparison, screen
+
+    with progress.shown() as say:
+        found = engines.compare(paths, say)
+    console = screen.terminal()
+    for one in found:
+        for grid in comparison.grids(one):
+            screen.show_grid(grid, console)
+        if one.why:
+            print(f"pylinac has nothing about the whole set: {one.why}")
+    return Status.PASSED if all(one.agree for one in found) else Status.UNDECIDED
 
 
 def _shown(records: Sequence[Record], where: str, pdf: Path | None, json: Path | None) -> Status:

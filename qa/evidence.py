@@ -42,7 +42,10 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: x and y of equal length; ``style`` is "points", "line" or "both"; ``u`` are standard uncertainties of y (or empty)."""
+    """One curve: x and y of equal length; ``style`` is "points", "line" or "both"; ``u`` are standard uncertainties of y (or empty).
+
+    Series of one name look alike and stand in the legend once.
+    """
 
     name: str
     x: tuple[float, ...]

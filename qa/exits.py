@@ -29,7 +29,7 @@ class Status(IntEnum):
     STOPPED = 130  # what a shell reports for Ctrl-C
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - not an error
     """A person pressed Ctrl-C; the message says what is stored nevertheless."""
 
 

@@ -22,7 +22,7 @@ def pixel_mm(image: Image) -> tuple[float, float]:
 
 
 def to_plane(image: Image, row: float, column: float) -> tuple[float, float]:
-    """(u, v) in mm on the isocentre plane of a pixel position, from the panel's centre pixel ((rows-1)/2, (columns-1)/2); no tag-based shift."""
+    """(u, v) in mm on the isocentre plane of a pixel position, from the panel's centre ((rows-1)/2, (columns-1)/2); no tag-based shift."""
     rows, columns = image.shape
     pitch_v, pitch_u = pixel_mm(image)
     return image.column_u * (column - (columns - 1) / 2) * pitch_u, image.row_v * (row - (rows - 1) / 2) * pitch_v

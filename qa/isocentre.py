@@ -16,6 +16,7 @@ TIE_MM = 0.001  # points whose largest distances differ by less are as good as e
 RIDGE = 1e-9  # of the mean square beside the largest: keeps the equations solvable along directions that no axis fixes
 OUTER_STEPS, INNER_STEPS = 8, 12  # the barrier shrinks tenfold each time, to 1e-8 of the radius squared
 CENTRED = 1e-3  # Newton decrement at which a step no longer matters
+SMALL = 6.0  # sizes below this many uncertainties are compared with no size at all
 RESAMPLES = 128  # their standard deviation is then known to 6 %
 SEED = 20260101  # resampling is part of the algorithm: the same input gives the same answer
 
@@ -39,7 +40,7 @@ def towards_source(gantry_deg: Array, couch_deg: Array) -> Array:
 
 @dataclass(frozen=True)
 class Meeting:
-    """Where axes meet, mm from the ball: the point (3,) or (2,), the largest distance to an axis, and how far that is above the lower bound."""
+    """Where axes meet, mm from the ball: the point (3,) or (2,), the smallest radius, and how far that is above its lower bound."""
 
     point_mm: Array
     radius_mm: float
@@ -119,7 +120,7 @@ def _settled(matrix: Array, offsets: Array, outermost: Array) -> Array:
         steep = slope / slack[..., None]
         return np.einsum("bn,bnj->bj", pull, slope), np.tensordot(pull, curved, axes=1) + np.einsum("bnj,bnk->bjk", steep, steep)
 
-    return _descend(barrier, room, outermost / limit)[0] * limit
+    return np.asarray(_descend(barrier, room, outermost / limit)[0] * limit)
 
 
 def _slopes(matrix: Array, offsets: Array, point: Array) -> tuple[Array, Array]:
@@ -128,9 +129,7 @@ def _slopes(matrix: Array, offsets: Array, point: Array) -> tuple[Array, Array]:
     return -2 * np.einsum("nij,bni->bnj", matrix, rest), 2 * np.einsum("nij,nik->njk", matrix, matrix)
 
 
-def _descend(
-    barrier: Callable[[Array, float], tuple[Array, Array]], room: Callable[[Array], Array], unknown: Array
-) -> tuple[Array, Array]:
+def _descend(barrier: Callable[[Array, float], tuple[Array, Array]], room: Callable[[Array], Array], unknown: Array) -> tuple[Array, Array]:
     """The minimum of a logarithmic barrier as it shrinks, by damped Newton steps that keep ``room`` positive, and the room left.
 
     Source: interior-point method for self-concordant barriers (Boyd and Vandenberghe 2004, chapters 9 and 11; recalled).
@@ -178,5 +177,7 @@ def size(matrix: Array, offsets: Array, u_mm: Array, meeting: Meeting) -> Size:
     debiased = float(np.sqrt(max(0.0, raw**2 - max(grown, 0.0))))
     u = float(np.hypot(np.std(2 * again), meeting.gap_mm))
     low, high = (float(q) for q in np.quantile(2 * again - np.mean(2 * again), (0.025, 0.975)))
-    covariance = np.cov(points.T)
-    return Size(debiased, u, (max(0.0, debiased - high), debiased - low), raw, np.asarray(covariance))
+    least = max(0.0, debiased - high)
+    if least > 0 and debiased < SMALL * u:  # could a machine without any size have given this?
+        least = least if raw > float(np.quantile(2 * spheres(matrix, noise * u_mm)[0], 0.975)) else 0.0
+    return Size(debiased, u, (least, max(debiased - low, debiased)), raw, np.asarray(np.cov(points.T)))

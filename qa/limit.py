@@ -51,8 +51,8 @@ class Limit:
         """PASS when |value| + k*u is inside the tolerance, FAIL when |value| - k*u is outside, else INDETERMINATE; with the reason.
 
         Where the reading has its own 95 % interval, the wider of interval and value +/- k*u counts on each side (its arms are scaled by
-        k/2). A reading of which a part is missing is NOT_MEASURED unless it fails. A baseline is subtracted and its uncertainty added in quadrature. A method whose U = 2u exceeds the tolerance never passes,
-        whatever k. ProtocolError when the units differ.
+        k/2). A reading of which a part is missing is NOT_MEASURED unless it fails. A baseline is subtracted and its uncertainty added
+        in quadrature. A method whose U = 2u exceeds the tolerance never passes, whatever k. ProtocolError when the units differ.
         """
         if reading.quantity.unit != self.unit:
             raise ProtocolError(
@@ -114,8 +114,6 @@ def _arms(reading: Measured, k: float) -> tuple[float, float]:
     if reading.interval is None or k == 0:
         return half, half
     low, high = reading.interval
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        return math.inf, math.inf  # an interval that means nothing must not help a pass
     return max(half, (reading.value - low) * k / 2), max(half, (high - reading.value) * k / 2)
 
 

@@ -67,7 +67,8 @@ class Measured:
         """Refuse what is not a measurement, and freeze the mappings."""
         numbers = (self.value, self.u, *self.budget.values(), *(self.interval or ()))
         if not all(math.isfinite(number) for number in numbers) or self.u <= 0:
-            raise ValueError(f"{self.quantity.key}: a measured value needs finite numbers and u > 0, got {self.value}, u = {self.u}, {dict(self.budget)}")
+            found = f"{self.value}, u = {self.u}, {dict(self.budget)}"
+            raise ValueError(f"{self.quantity.key}: a measured value needs finite numbers and u > 0, got {found}")
         if self.interval is not None and not self.interval[0] <= self.interval[1]:
             raise ValueError(f"{self.quantity.key}: an interval runs from low to high, got {self.interval}")
         object.__setattr__(self, "value", float(self.value))

@@ -53,6 +53,7 @@ class Record:
     judgements: tuple[Judgement, ...]
     evidence: tuple[Evidence, ...]
     notes: tuple[str, ...] = ()
+    procedure_title: str = ""
 
 
 def to_json(record: Record) -> dict[str, Any]:

@@ -16,7 +16,8 @@ SEED = 20260102  # resampling is part of the algorithm: the same input gives the
 class Turn:
     """A circle fitted to (u, v) of a turning point, mm.
 
-    ``centre_mm`` (2,), ``arm_mm`` (2,) the point relative to the centre at angle 0, ``covariance`` (4, 4) of both, ``residual_mm`` and ``u_mm`` (n, 2),
+    ``centre_mm`` (2,), ``arm_mm`` (2,) the point relative to the centre at angle 0, ``covariance`` (4, 4) of both,
+    ``residual_mm`` and ``u_mm`` (n, 2),
     ``angle_deg`` (n,) and ``mirror`` (+1, or -1 when u runs against x as at gantry 180).
     """
 

@@ -86,7 +86,9 @@ def _reading(row: Mapping[str, Any]) -> Reading:
         return NotMeasured(quantity, row["reason"], at)
     budget = decode(Mapping[str, float], json.loads(row["budget"]), "reading.budget")
     interval = None if row["low"] is None else (row["low"], row["high"])
-    return Measured(quantity, row["value"], row["u"], at, budget, decode(_TEXTS, json.loads(row["flags"]), "reading.flags"), interval, row["missing"])
+    return Measured(
+        quantity, row["value"], row["u"], at, budget, decode(_TEXTS, json.loads(row["flags"]), "reading.flags"), interval, row["missing"]
+    )
 
 
 def judgement(row: Mapping[str, Any]) -> Judgement:

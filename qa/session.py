@@ -151,6 +151,7 @@ def _record(
         record_id=str(uuid.uuid4()),
         procedure=procedure.name,
         procedure_version=procedure.version,
+        procedure_title=procedure.title,
         title=acquisition.title,
         machine=machine or acquisition.machine,
         phantom=phantom,

@@ -40,6 +40,7 @@ record = _table(
     Column("acquired", Text),  # ISO 8601, UTC, microseconds: sorts as time
     Column("analysed", Text, nullable=False),
     Column("versions", Text, nullable=False),  # JSON, as are at, budget, flags, notes, techniques and needs
+    Column("procedure_title", Text, nullable=False),
     Column("notes", Text, nullable=False),
 )
 

@@ -59,7 +59,7 @@ def _field_outline(shot: Shot) -> Array:
         corners = np.array([[1, 1, -1, -1], [1, -1, -1, 1]]) / 2 * np.array([[width], [height]])
     a = np.radians(angle_deg)
     x, y = np.cos(a) * corners[0] - np.sin(a) * corners[1], np.sin(a) * corners[0] + np.cos(a) * corners[1]
-    return shot.field_mm[:, None] + np.stack([shot.image.column_u * x, shot.image.row_v * y])
+    return np.asarray(shot.field_mm[:, None] + np.stack([shot.image.column_u * x, shot.image.row_v * y]))
 
 
 def _points(columns: Array) -> tuple[tuple[float, float], ...]:
@@ -75,7 +75,7 @@ def _beams(seen: Sequence[Shot], found: Isocentre) -> list[Evidence]:
         series = []
         for k in found.indices:
             start, end = _beam_ends(seen[k], centre)
-            series.append(Series("beam axis", (start[i], end[i]), (start[j], end[j]), "line"))
+            series.append(Series("beam axes", (start[i], end[i]), (start[j], end[j]), "line"))
         angle = np.linspace(0, 2 * np.pi, 73)
         radius = found.meeting.radius_mm
         series.append(Series("smallest sphere", tuple(radius * np.cos(angle)), tuple(radius * np.sin(angle)), "line"))
@@ -134,7 +134,9 @@ def _against_angle(seen: Sequence[Shot]) -> list[Evidence]:
 def _spheres(found: Geometry) -> Table:
     """Each smallest sphere with its certificate."""
     parts: list[tuple[str, Sphere | str]] = [("gantry", found.gantry)]
-    parts += [(name, part if isinstance(part, str) else part[0]) for name, part in (("collimator", found.collimator), ("couch", found.couch))]
+    parts += [
+        (name, part if isinstance(part, str) else part[0]) for name, part in (("collimator", found.collimator), ("couch", found.couch))
+    ]
     parts.append(("all", found.everything))
     rows = [
         (name, "not measured", "", "", "", "")
@@ -157,9 +159,23 @@ def _spheres(found: Geometry) -> Table:
 def _checks(seen: Sequence[Shot]) -> Table:
     """Second algorithms and the symmetry self-test, per image, in micrometres."""
     rows = tuple(
-        (s.image.name, _label(s), f"{1e3 * s.apart_mm[0]:.1f}", f"{1e3 * s.apart_mm[1]:.1f}", f"{1e3 * s.turned_mm:.2f}", f"{2 * s.radius_mm:.2f}")
+        (
+            s.image.name,
+            _label(s),
+            f"{1e3 * s.apart_mm[0]:.1f}",
+            f"{1e3 * s.apart_mm[1]:.1f}",
+            f"{1e3 * s.turned_mm:.2f}",
+            f"{2 * s.radius_mm:.2f}",
+        )
         for s in seen
     )
-    header = ("image", "angles / deg", "ball: profile - rim / µm", "field: mirror - 50 % / µm", "turned picture / µm", "ball width at half depth / mm")
+    header = (
+        "image",
+        "angles / deg",
+        "ball: profile - rim / µm",
+        "field: mirror - 50 % / µm",
+        "turned picture / µm",
+        "ball width at half depth / mm",
+    )
     note = "Two algorithms with different failure modes must agree, and the answer must turn with the picture."
     return Table("Checks on every image", header, rows, note)

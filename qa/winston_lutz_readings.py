@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qa import shot_sets
-from qa.angles import Turned
 from qa.frames import angle_difference
 from qa.isocentre import RESAMPLES, SEED, rows
 from qa.reading import Measured, NotMeasured, Quantity, Reading
@@ -19,6 +18,8 @@ from qa.shots import Shot, Unseen
 
 Array = NDArray[np.float64]
 Quantities = Mapping[str, Quantity]
+Budget = Callable[[float], dict[str, float]]
+State = dict[str, float | str]
 PANEL_MM = 0.02  # repeat standard deviation of an imager's position, the least of 0.02 to 0.06 mm (Clivio et al. 2015, abstract)
 
 
@@ -56,10 +57,14 @@ def per_image(quantities: Quantities, shot: Shot) -> list[Reading]:
         budget = {name: float(part[k]) for name, part in shot.components.items()}
         readings.append(_measured(quantities[f"ball_offset_{axis}"], shot.offset_mm[k], shot.offset_u_mm[k], shot, budget, shot.flags))
         ball = {"ball in the image": float(shot.ball_u_mm[k]), "receptor position": PANEL_MM}
-        readings.append(_measured(quantities[f"ball_panel_{axis}"], shot.ball_mm[k], np.hypot(*ball.values()), shot, ball, shot.flags))
+        readings.append(
+            _measured(quantities[f"ball_panel_{axis}"], shot.ball_mm[k], float(np.linalg.norm(list(ball.values()))), shot, ball, shot.flags)
+        )
         field = {"field in the image": float(shot.field_u_mm[k]), "receptor position": PANEL_MM}
         value = shot.field_mm[k] + receptor[k]
-        readings.append(_measured(quantities[f"panel_offset_{axis}"], value, np.hypot(*field.values()), shot, field, silent))
+        readings.append(
+            _measured(quantities[f"panel_offset_{axis}"], value, float(np.linalg.norm(list(field.values()))), shot, field, silent)
+        )
     return readings
 
 
@@ -69,43 +74,64 @@ def _measured(quantity: Quantity, value: float, u: float, shot: Shot, budget: di
 
 def per_set(quantities: Quantities, seen: Sequence[Shot], unseen: Sequence[Unseen], found: Geometry) -> list[Reading]:
     """Sections 3 to 7: what holds for the whole set."""
-    missing = f"{len(unseen)} of {len(seen) + len(unseen)} images could not be measured: {', '.join(u.image.name for u in unseen)}" if unseen else ""
+    missing = ""
+    if unseen:
+        names = ", ".join(u.image.name for u in unseen)
+        missing = f"{len(unseen)} of {len(seen) + len(unseen)} images could not be measured: {names}"
+    budget = _shares(seen)
     offsets = [(s.offset_mm, np.diag(s.offset_u_mm**2)) for s in seen]
     panel = [
         (s.field_mm + np.array(s.image.receptor_mm or (0.0, 0.0)) * s.image.sad_mm / s.image.sid_mm, np.diag(s.field_u_mm**2 + PANEL_MM**2))
         for s in seen
     ]
     return [
-        _largest(quantities["max_ball_offset"], seen, offsets, missing),
-        _median(quantities["median_ball_offset"], offsets, missing),
-        _largest(quantities["max_panel_offset"], seen, panel, missing),
-        *_shift(quantities, found.isocentre, missing),
-        _size(quantities["isocenter_size_gantry"], found.gantry, missing),
-        _size(quantities["isocenter_size_collimator"], found.collimator if isinstance(found.collimator, str) else found.collimator[0], missing),
-        _size(quantities["isocenter_size_couch"], found.couch if isinstance(found.couch, str) else found.couch[0], missing),
-        _size(quantities["isocenter_size_all"], found.everything, missing),
-        *_collimator(quantities, found, missing),
-        *_couch(quantities, found, missing),
+        _largest(quantities["max_ball_offset"], seen, offsets, budget, missing),
+        _median(quantities["median_ball_offset"], offsets, budget, missing),
+        _largest(quantities["max_panel_offset"], seen, panel, _panel_budget, missing),
+        *_shift(quantities, found.isocentre, budget, missing),
+        _size(quantities["isocenter_size_gantry"], found.gantry, budget, missing),
+        _size(quantities["isocenter_size_collimator"], _first(found.collimator), budget, missing),
+        _size(quantities["isocenter_size_couch"], _first(found.couch), budget, missing),
+        _size(quantities["isocenter_size_all"], found.everything, budget, missing),
+        *_collimator(quantities, found, budget, missing),
+        *_couch(quantities, found, budget, missing),
     ]
 
 
-def _largest(quantity: Quantity, seen: Sequence[Shot], vectors: Sequence[tuple[Array, Array]], missing: str) -> Measured:
+def _first(part: tuple[Sphere, Axis] | str) -> Sphere | str:
+    return part if isinstance(part, str) else part[0]
+
+
+def _shares(seen: Sequence[Shot]) -> Callable[[float], dict[str, float]]:
+    """A function that splits the uncertainty of a result of many images into the images' components, by their mean squares."""
+    names = dict.fromkeys(name for shot in seen for name in shot.components)
+    squares = {name: float(np.mean([np.mean(shot.components[name] ** 2) for shot in seen if name in shot.components])) for name in names}
+    total = sum(squares.values())
+    return lambda u: {name: u * float(np.sqrt(square / total)) for name, square in squares.items()}
+
+
+def _panel_budget(u: float) -> dict[str, float]:
+    return {"field in the image": float(np.sqrt(max(u**2 - PANEL_MM**2, 0.0))), "receptor position": min(PANEL_MM, u)}
+
+
+def _largest(quantity: Quantity, seen: Sequence[Shot], vectors: Sequence[tuple[Array, Array]], budget: Budget, missing: str) -> Measured:
     """The longest of some vectors, its noise taken out, at the state of its image."""
     lengths = [length(v, c) for v, c in vectors]
     worst = int(np.argmax([value for value, _ in lengths]))
     value, u = lengths[worst]
-    return Measured(quantity, value, u, seen[worst].image.at, {"that image": u}, missing=missing)
+    at = {key: state for key, state in seen[worst].image.at.items() if key.endswith("_deg")}
+    return Measured(quantity, value, u, at, budget(u), missing=missing)
 
 
-def _median(quantity: Quantity, vectors: Sequence[tuple[Array, Array]], missing: str) -> Measured:
+def _median(quantity: Quantity, vectors: Sequence[tuple[Array, Array]], budget: Budget, missing: str) -> Measured:
     """The median length; its uncertainty is the scatter of the median when every length is shaken by its own."""
     values, us = (np.array(column) for column in zip(*(length(v, c) for v, c in vectors), strict=True))
     shaken = values + us * np.random.default_rng(SEED).standard_normal((RESAMPLES, len(values)))
     u = float(np.std(np.median(shaken, axis=1)))
-    return Measured(quantity, float(np.median(values)), u, {}, {"images": u}, missing=missing)
+    return Measured(quantity, float(np.median(values)), u, {}, budget(u), missing=missing)
 
 
-def _shift(quantities: Quantities, found: Isocentre | str, missing: str) -> list[Reading]:
+def _shift(quantities: Quantities, found: Isocentre | str, budget: Budget, missing: str) -> list[Reading]:
     """The vector from the ball to the treatment isocentre, by the smallest sphere and by least squares."""
     keys = ("ball_shift_x", "ball_shift_y", "ball_shift_z", "ball_shift_length", "ball_shift_ls_x", "ball_shift_ls_y", "ball_shift_ls_z")
     if isinstance(found, str):
@@ -116,28 +142,26 @@ def _shift(quantities: Quantities, found: Isocentre | str, missing: str) -> list
     covariance = found.size.covariance + np.eye(3) * found.meeting.gap_mm**2
     readings: list[Reading] = []
     for k in range(3):
-        budget = {"images": float(np.sqrt(found.size.covariance[k, k])), "certificate gap": found.meeting.gap_mm}
         u = float(np.sqrt(covariance[k, k]))
-        readings.append(Measured(quantities[keys[k]], float(found.meeting.point_mm[k]), u, at, budget, flags, missing=missing))
+        readings.append(Measured(quantities[keys[k]], float(found.meeting.point_mm[k]), u, at, budget(u), flags, missing=missing))
     value, u = length(found.meeting.point_mm, covariance)
-    readings.append(Measured(quantities["ball_shift_length"], value, u, at, {"images": u}, flags, missing=missing))
+    readings.append(Measured(quantities["ball_shift_length"], value, u, at, budget(u), flags, missing=missing))
     for k in range(3):
         u = float(np.sqrt(found.least_squares_covariance[k, k]))
-        readings.append(Measured(quantities[keys[4 + k]], float(found.least_squares_mm[k]), u, at, {"images": u}, flags, missing=missing))
+        readings.append(Measured(quantities[keys[4 + k]], float(found.least_squares_mm[k]), u, at, budget(u), flags, missing=missing))
     return readings
 
 
-def _size(quantity: Quantity, found: Sphere | str, missing: str) -> Reading:
+def _size(quantity: Quantity, found: Sphere | str, budget: Budget, missing: str) -> Reading:
     """Diameter with the noise's share taken out."""
     if isinstance(found, str):
         return NotMeasured(quantity, found)
-    noise = float(np.sqrt(max(found.size.u_mm**2 - found.meeting.gap_mm**2, 0.0)))
-    budget = {"images": noise, "certificate gap": found.meeting.gap_mm}
-    flags = (f"diameter before the noise was taken out: {found.size.raw_mm:.4f} mm",)
-    return Measured(quantity, found.size.diameter_mm, found.size.u_mm, {}, budget, flags, found.size.interval_mm, missing)
+    u = found.size.u_mm
+    parts = budget(u) | {"certificate gap": found.meeting.gap_mm}
+    return Measured(quantity, found.size.diameter_mm, u, {}, parts, (), found.size.interval_mm, missing)
 
 
-def _collimator(quantities: Quantities, found: Geometry, missing: str) -> list[Reading]:
+def _collimator(quantities: Quantities, found: Geometry, budget: Budget, missing: str) -> list[Reading]:
     """Radius of the field centre's path about the collimator's axis, and that axis against the treatment isocentre."""
     walkout, offset = quantities["collimator_walkout"], quantities["collimator_axis_offset"]
     if isinstance(found.collimator, str):
@@ -145,17 +169,17 @@ def _collimator(quantities: Quantities, found: Geometry, missing: str) -> list[R
     axis = found.collimator[1]
     at: dict[str, float | str] = {"gantry_deg": axis.gantry_deg, "couch_deg": axis.couch_deg}
     arm = axis.turn.covariance[2:, 2:]
-    readings: list[Reading] = [_path(walkout, axis, axis.turn.arm_mm, arm, at, missing)]
+    readings: list[Reading] = [_path(walkout, axis, axis.turn.arm_mm, arm, at, budget, missing)]
     if isinstance(found.isocentre, str):
         return [*readings, NotMeasured(offset, f"the treatment isocentre was not measured: {found.isocentre}")]
     couch = angle_difference(axis.couch_deg, found.isocentre.couch_deg)
     row = rows(np.array([axis.gantry_deg]), np.array([couch]))[0]
     vector = axis.turn.centre_mm - row @ found.isocentre.meeting.point_mm
     covariance = axis.turn.covariance[:2, :2] + row @ found.isocentre.size.covariance @ row.T
-    return [*readings, _length(offset, vector, covariance, at, (), missing)]
+    return [*readings, _length(offset, vector, covariance, at, budget, (), missing)]
 
 
-def _couch(quantities: Quantities, found: Geometry, missing: str) -> list[Reading]:
+def _couch(quantities: Quantities, found: Geometry, budget: Budget, missing: str) -> list[Reading]:
     """The couch's axis against the treatment isocentre, and the path a point at the treatment isocentre takes about it.
 
     The ball's set-up error drops out: the arm of the isocentre, not the ball's, is turned.
@@ -174,19 +198,19 @@ def _couch(quantities: Quantities, found: Geometry, missing: str) -> list[Readin
         to_couch = turning(np.array([-found.isocentre.couch_deg]), 1.0)[0]
         arm = axis.turn.arm_mm + to_couch @ found.isocentre.meeting.point_mm[:2]
         covariance = axis.turn.covariance[2:, 2:] + to_couch @ found.isocentre.size.covariance[:2, :2] @ to_couch.T
-    return [_path(walkout, axis, arm, covariance, at, missing, flags), _length(offset, arm, covariance, at, flags, missing)]
+    return [_path(walkout, axis, arm, covariance, at, budget, missing, flags), _length(offset, arm, covariance, at, budget, flags, missing)]
 
 
 def _path(
-    quantity: Quantity, axis: Axis, arm: Array, covariance: Array, at: dict[str, float | str], missing: str, flags: tuple[str, ...] = ()
+    quantity: Quantity, axis: Axis, arm: Array, covariance: Array, at: State, budget: Budget, missing: str, flags: tuple[str, ...] = ()
 ) -> Measured:
     """The largest distance from the axis on the path of a point with that arm; what the circle leaves over counts."""
     value, u = axis.turn.largest(arm, covariance)
-    return Measured(quantity, value, u, at, {"images": u}, flags, missing=missing)
+    return Measured(quantity, value, u, at, budget(u), flags, missing=missing)
 
 
 def _length(
-    quantity: Quantity, vector: Array, covariance: Array, at: dict[str, float | str], flags: tuple[str, ...], missing: str
+    quantity: Quantity, vector: Array, covariance: Array, at: State, budget: Budget, flags: tuple[str, ...], missing: str
 ) -> Measured:
     value, u = length(vector, covariance)
-    return Measured(quantity, value, u, at, {"images": u}, flags, missing=missing)
+    return Measured(quantity, value, u, at, budget(u), flags, missing=missing)

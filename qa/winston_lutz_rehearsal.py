@@ -115,7 +115,8 @@ def _per_set(linac: Linac, setup: BallSetup, shots: Sequence[Shot], exposures: S
     truth["ball_shift_length", ""] = float(np.linalg.norm(shift))
     gantry = [k for k in still if shots[k].collimator_deg == 0]
     truth["isocenter_size_gantry", ""] = 2 * smallest_sphere([axes[k] for k in gantry])[1]
-    truth["isocenter_size_all", ""] = 2 * smallest_sphere([_as_couch_sees(linac, a, s.couch_deg) for a, s in zip(axes, shots, strict=True)])[1]
+    from_couch = [_as_couch_sees(linac, axis, shot.couch_deg) for axis, shot in zip(axes, shots, strict=True)]
+    truth["isocenter_size_all", ""] = 2 * smallest_sphere(from_couch)[1]
     upright = [k for k in still if shots[k].gantry_deg == 0]
     truth["isocenter_size_collimator", ""] = 2 * smallest_circle([_foot(axes[k]) for k in upright])[1]
     turning = [k for k, shot in enumerate(shots) if shot.gantry_deg == 0 and shot.collimator_deg == 0]

@@ -16,7 +16,8 @@ Dot = tuple[float, float, float]  # x, y, u
 
 def picture(curve: Curve, width: float) -> tuple[Drawn, tuple[str, ...]]:
     """The curve ``width`` points wide, and the names that its legend has no room for; without a finite point the axes stay empty."""
-    data = [(n, series, _finite(series)) for n, series in enumerate(curve.series)]
+    looks = {name: n for n, name in enumerate(dict.fromkeys(series.name for series in curve.series))}
+    data = [(looks[series.name], series, _finite(series)) for series in curve.series]
     x_range = axes.padded([x for _, _, dots in data for x, _, _ in dots])
     y_range = axes.padded([edge for _, _, dots in data for _, y, u in dots for edge in (y - 2 * u, y + 2 * u)])
     shape = 1.0 if curve.equal else SHAPE
@@ -27,7 +28,8 @@ def picture(curve: Curve, width: float) -> tuple[Drawn, tuple[str, ...]]:
         x_range, y_range = _same_scale(x_range, y_range)
         up = axes.scale(y_range, curve.axes[1], height, 20)
     across = axes.scale(x_range, curve.axes[0], plot, 34)
-    named = [legend.Item(series.name, partial(_sample, series, n)) for n, series, _ in data if series.name]
+    first = {series.name: (n, series) for n, series, _ in reversed(data) if series.name}
+    named = [legend.Item(name, partial(_sample, *first[name][::-1])) for name in looks if name in first]
     key = legend.place(named, width - axes.beside(up) - 8)
     base = axes.below(across) + key.height + 3
     frame = axes.Axes(axes.beside(up), base, plot, height, x_range, y_range)

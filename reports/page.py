@@ -25,7 +25,7 @@ DISCLAIMER = "Not a medical device. This report counts only after review by a qu
 
 def title(record: Record) -> str:
     """What the report is of, in words."""
-    return " ".join(word[:1].upper() + word[1:] for word in record.procedure.replace("_", " ").split())
+    return record.procedure_title or " ".join(word[:1].upper() + word[1:] for word in record.procedure.replace("_", " ").split())
 
 
 def build(record: Record, story: Sequence[Flowable]) -> bytes:

@@ -36,6 +36,7 @@ def test_measured_reading_is_exported_in_full() -> None:
         "reason": "outside",
         "budget": {"noise": 0.1},
         "flags": ["faint"],
+        "missing": "",
     }
     assert [(row["limit_id"], row["outcome"], row["reason"]) for row in limits] == [("a", "PASS", "inside"), ("b", "FAIL", "outside")]
 

@@ -71,12 +71,16 @@ def test_decision_is_guarded_by_k_times_u(value: float, u: float, k: float, expe
         ((-1.1, 0.7), 2, Outcome.INDETERMINATE),  # the lower end is the larger magnitude
         ((0.4, 1.1), 0, Outcome.PASS),  # simple acceptance looks at the value alone
         ((0.4, 0.8), 4, Outcome.INDETERMINATE),  # the arm of 0.3 belongs to k = 2, at k = 4 it is 0.6
-        ((math.nan, 0.6), 2, Outcome.INDETERMINATE),
-        ((0.6, 0.4), 2, Outcome.INDETERMINATE),
     ],
 )
 def test_interval_counts_where_it_is_wider(interval: tuple[float, float], k: float, expected: Outcome) -> None:
     assert limit().judge(measured(0.5, 0.1, interval=interval), k)[0] is expected
+
+
+@pytest.mark.parametrize("interval", [(math.nan, 0.6), (0.6, 0.4)])
+def test_interval_that_means_nothing_is_no_measurement(interval: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="interval|finite"):
+        measured(0.5, 0.1, interval=interval)
 
 
 def test_interval_narrower_than_u_does_not_help_a_pass() -> None:
@@ -337,3 +341,13 @@ def test_mppg9a_monthly_is_what_its_table_1_says() -> None:
 def test_limit_that_no_procedure_can_answer_is_refused_beforehand(changes: dict[str, object], expected: str) -> None:
     with pytest.raises(ProtocolError, match=expected):
         check(protocol(limit(**changes)), "winston_lutz", [BALL])
+
+
+def test_a_value_of_which_a_part_is_missing_can_fail_but_never_pass() -> None:
+    inside = Measured(BALL, 0.2, 0.01, missing="1 of 17 images could not be measured: a.dcm")
+    outside = Measured(BALL, 2.0, 0.01, missing="1 of 17 images could not be measured: a.dcm")
+    limit = Limit("x", "winston_lutz", "max_ball_offset", "mm", 1.0, None, "absolute", ("srs",), "monthly", "s", True)
+    outcome, reason = limit.judge(inside, 2.0)
+    assert outcome is Outcome.NOT_MEASURED
+    assert "a.dcm" in reason
+    assert limit.judge(outside, 2.0)[0] is Outcome.FAIL

@@ -19,10 +19,10 @@ from qa.reading import AnalysisError
 
 AGREE_MM = 0.05  # nearer than this the two algorithms never count as in conflict: a tenth of the tightest published limit
 EDGE_MM = 0.5  # the ball and its blur must stay this far inside the field's 50 % edge
-SETTLED_MM = 0.3  # the surroundings are cut out anew while the centre moves by more than this: a fraction of the free margin
+SETTLED_MM = 0.3  # the surroundings are cut out anew while the centre moves by more than this, a fraction of the free margin
 SMALLEST_MM, LARGEST_MM = 0.4, 8.0  # half-depth radii of balls of 1 to 18 mm diameter
 ROUND = 0.08  # scatter of the rim's radius over the radius; a ball shows 0.02, half a ball or a block corner far more
-NOISY = 12.0  # or this many uncertainties of the centre: what the rays of a noisy ball scatter by (they are 72, each sees little)
+NOISY = 12.0  # or this many uncertainties of the centre: the rays of a noisy ball scatter, each of the 72 sees little
 FEWEST_RAYS = 24  # of 72; fewer leave too much of the rim unseen
 
 
@@ -36,8 +36,9 @@ def ball_centre(surface: Surface, region: Region, blob: Blob) -> Position:
     for _ in range(5):
         _refuse_edge(centre, radius, region)
         start, centre, radius = centre, *Patch.cut(surface, region, centre, radius, every).roughly()
-        if not (np.isfinite(centre).all() and SMALLEST_MM < radius < LARGEST_MM and np.hypot(centre[0] - blob.x_mm, centre[1] - blob.y_mm) < 1.5 * blob.radius_mm):
-            raise AnalysisError("the dark spot in the field is not a ball: its centre cannot be settled; check the phantom and repeat the exposure")
+        strayed = float(np.hypot(centre[0] - blob.x_mm, centre[1] - blob.y_mm))
+        if not (SMALLEST_MM < radius < LARGEST_MM and strayed < 1.5 * blob.radius_mm):
+            raise AnalysisError("the dark spot in the field is not a ball: its centre cannot be settled; check the phantom and repeat")
         if np.hypot(*(centre - start)) < SETTLED_MM:
             break
     _refuse_edge(centre, radius, region)
@@ -52,19 +53,21 @@ def _refuse_edge(centre: Array, radius: float, region: Region) -> None:
     """The ball's surroundings must be open field on all sides."""
     room = float(region.depth_mm(*centre))
     if room < rim_mm(radius) + EDGE_MM:
-        raise AnalysisError(f"the ball reaches the field's edge (its centre is {room:.1f} mm from it); centre the ball or use a larger field")
+        raise AnalysisError(
+            f"the ball reaches the field's edge (its centre is {room:.1f} mm from it); centre the ball or use a larger field"
+        )
 
 
 def _join(fit: ProfileFit, circle: Rim) -> Position:
     """Both algorithms' answers as one position, or a refusal when they disagree or the spot is not round."""
-    if circle.rays < FEWEST_RAYS or circle.scatter_mm > max(ROUND * fit.radius_mm, NOISY * float(np.max(fit.u_mm))):
+    if circle.rays < FEWEST_RAYS or circle.scatter_mm > max(ROUND * fit.radius_mm, NOISY * float(fit.u_mm.max())):
         raise AnalysisError("the dark spot in the field is not round: part of the ball is hidden, or it is not a ball; check the phantom")
     apart = np.abs(fit.centre_mm - circle.centre_mm)
     u_apart = np.hypot(fit.u_mm, np.maximum(circle.u_mm, 2 * fit.u_mm))  # a rim uses half the information of the whole profile
     if (apart > np.maximum(4 * u_apart, AGREE_MM)).any():
         raise AnalysisError(
-            f"two ways to find the ball's centre differ by {apart.max():.2f} mm: something else is on or beside the ball; look at the image and "
-            "repeat the exposure"
+            f"two ways to find the ball's centre differ by {apart.max():.2f} mm: something else is on or beside the ball; look at the "
+            "image and repeat the exposure"
         )
     method = np.maximum(apart - 2 * u_apart, 0) / np.sqrt(3)
     u = np.hypot(fit.u_mm, method)
@@ -76,9 +79,10 @@ def _join(fit: ProfileFit, circle: Rim) -> Position:
             "ball: image noise": (float(fit.u_mm[0]), float(fit.u_mm[1])),
             "ball: rim definition": (float(method[0]), float(method[1])),
         },
-        second=Estimate("rim circle", (float(circle.centre_mm[0]), float(circle.centre_mm[1])), (float(circle.u_mm[0]), float(circle.u_mm[1]))),
+        second=Estimate(
+            "rim circle", (float(circle.centre_mm[0]), float(circle.centre_mm[1])), (float(circle.u_mm[0]), float(circle.u_mm[1]))
+        ),
         size_mm=(fit.radius_mm,),
         shape="ball",
         flags=("holder rod left out",) if fit.rod else (),
     )
-

@@ -19,7 +19,7 @@ from qa.features.turns import DihedralTurn
 from qa.reading import AnalysisError
 
 MARGIN_MM = 6.0  # of the crop around the field: the profiles end 3 mm outside, the rest is room for the spline
-TURNED_MM = 0.01  # an answer may move this much when the picture is turned (a fiftieth of the tightest published limit), or its own uncertainty
+TURNED_MM = 0.01  # an answer may move by this (a fiftieth of the tightest published limit) or its own uncertainty when turned
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def ball_in_field(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], tu
     noise = float(np.linalg.norm((*ball.u_mm, *field.u_mm)))
     if moved > max(TURNED_MM, noise):
         raise AnalysisError(
-            f"the answer moves by {moved:.3f} mm when the picture is turned: something in the image pulls on one side; look at the image and "
-            "repeat the exposure"
+            f"the answer moves by {moved:.3f} mm when the picture is turned: something in the image pulls on one side; look at the "
+            "image and repeat the exposure"
         )
     return Seen(ball, field, region, moved)
 

@@ -59,7 +59,7 @@ def find_ball(surface: Surface, region: Region) -> Blob:
 
 
 def _log_signal(surface: Surface, region: Region, spacing_mm: float) -> tuple[Array, Array, Array]:
-    """The log of the signal on the search grid, with x of its columns and y of its rows; the outside is clipped at a tenth of the open level."""
+    """The log of the signal on the search grid, clipped at a tenth of the open level, with x of its columns and y of its rows."""
     every = max(1, round(spacing_mm / surface.pitch_mm[0])), max(1, round(spacing_mm / surface.pitch_mm[1]))
     x, y = surface.grid()
     rows, columns = (len(y) // every[0]) * every[0], (len(x) // every[1]) * every[1]

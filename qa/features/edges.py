@@ -59,10 +59,10 @@ class Shift:
 class Edges:
     """Pairs of opposite edge profiles.
 
-    ``normal`` (pairs, 2) unit vectors, ``along_mm`` where along the edge each pair lies, ``axis`` 0 or 1 (a cone has 0 only), ``outward_mm``
-    (samples,) distance outward from the frame's edge, ``plus`` and ``minus`` (pairs, samples) profiles divided by the open signal, which
-    is read at the profile's inner end and follows the field's own tilt (one slope for all pairs); ``tilt_rest`` (pairs,) how far each pair's
-    own slope is from that, 1/mm.
+    ``normal`` (pairs, 2) unit vectors, ``along_mm`` place along the edge, ``axis`` 0 or 1 (a cone has 0 only), ``outward_mm``
+    (samples,) distance outward from the frame's edge, ``plus`` and ``minus`` (pairs, samples) profiles divided by the open signal,
+    which is read at the profile's inner end and follows the field's own tilt (one slope for all pairs); ``tilt_rest`` (pairs,) how
+    far each pair's own slope is from that, 1/mm.
     """
 
     normal: Array
@@ -159,13 +159,14 @@ def _layout(frame: Frame, strips: int) -> tuple[Array, Array, Array, Array, NDAr
         normal = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         count = len(angle)
         return np.tile(centre, (count, 1)), normal, np.zeros(count), np.full(count, frame.half_mm[0]), np.zeros(count, dtype=np.intp)
-    parts = []
     first, second = frame.axes()
-    for a, (n, t, half, reach) in enumerate(((first, second, *frame.half_mm), (second, first, *frame.half_mm[::-1]))):
-        along = np.linspace(-1, 1, strips) * (reach - min(3.5, 0.5 * reach))
-        parts.append((centre + along[:, None] * t, np.tile(n, (strips, 1)), along, np.full(strips, half), np.full(strips, a, dtype=np.intp)))
-    base, normal, along, half, axis = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return base, normal, along, half, axis
+    parts = []
+    for a, (n, t) in enumerate(((first, second), (second, first))):
+        reach = frame.half_mm[1 - a]
+        place = np.linspace(-1, 1, strips) * (reach - min(3.5, 0.5 * reach))
+        parts.append((centre + place[:, None] * t, np.tile(n, (strips, 1)), place, np.full(strips, frame.half_mm[a])))
+    base, normal, along, half = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return base, normal, along, half, np.repeat(np.arange(2), strips)
 
 
 def _clear(x: Array, y: Array, outward: Array, depth: float, disc: Disc | None) -> NDArray[np.bool_]:
@@ -180,7 +181,7 @@ def _robust_vector(along_normal: Array, normal: Array, axis: NDArray[np.intp], c
     """The vector whose components along the normals are given (least squares without outliers), and its standard uncertainty.
 
     Outliers are beyond 4 robust standard deviations of their axis. ``common`` (pairs,) is what each pair contributes through a quantity all
-    of them share; it averages to nothing and counts in the uncertainty only. The uncertainty is that of correlated neighbours (``clustered_u``).
+    of them share; it averages to nothing and counts in the uncertainty only, which is that of correlated neighbours.
     Fails (NaN) when one direction is not covered.
     """
     finite = np.isfinite(along_normal)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.features.edges import Disc, Edges, Frame, Shift, moved
+from qa.features.edges import Disc, Edges, Frame, moved
 from qa.features.position import Array, Estimate, Position
 from qa.features.region import Region
 from qa.features.surface import Surface
@@ -36,7 +36,9 @@ def field_centre(surface: Surface, region: Region, disc: Disc | None = None) -> 
         if not _enough(edges):
             edges = Edges.sample(surface, frame, disc, strips, depth_share=0.15)
         if not _enough(edges):
-            raise AnalysisError("too little of the field's edges is free: the ball or its holder covers them; use a larger field or centre the ball")
+            raise AnalysisError(
+                "too little of the field's edges is free: the ball or its holder covers them; use a larger field or centre the ball"
+            )
         mirror, before = edges.mirror(), frame
         if not np.isfinite(mirror.xy_mm).all():
             raise AnalysisError("the field has no clear edges; repeat the exposure with the field well inside the panel")
@@ -73,8 +75,8 @@ def _join(mirror: Array, u_mirror: Array, crossing: Array, u_crossing: Array, fr
     u_apart = np.hypot(u_mirror, u_crossing)
     if (apart > np.maximum(4 * u_apart, AGREE_MM)).any():
         raise AnalysisError(
-            f"two ways to find the field centre differ by {apart.max():.2f} mm: one edge is not like its opposite (something covers it, or an "
-            "artefact); look at the image and repeat the exposure"
+            f"two ways to find the field centre differ by {apart.max():.2f} mm: one edge is not like its opposite (something covers it, "
+            "or an artefact); look at the image and repeat the exposure"
         )
     method = np.maximum(apart - 2 * u_apart, 0) / np.sqrt(3)
     u = np.hypot(u_mirror, method)

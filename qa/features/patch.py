@@ -1,4 +1,4 @@
-"""The surroundings of a ball explained as open field + ball: the field a sum of two smooth edge profiles, the ball any function of radius."""
+"""The surroundings of a ball as open field + ball: the field a sum of two smooth edge profiles, the ball any function of radius."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Patch:
 
     @classmethod
     def cut(cls, surface: Surface, region: Region, centre: Array, radius: float, every: int = 1) -> Patch:
-        """The pixels (every n-th row and column) within reach of a ball of about that centre and radius, those in the penumbra left out."""
+        """The pixels (every n-th row and column) within reach of such a ball, those in the penumbra left out."""
         x, y = surface.grid()
         reach = rim_mm(radius) + FREE_MM
         columns, rows = np.nonzero(np.abs(x - centre[0]) <= reach)[0], np.nonzero(np.abs(y - centre[1]) <= reach)[0]
@@ -68,7 +68,11 @@ class Patch:
         x, y = x[columns], y[rows]
         values = surface.values[rows[0] : rows[-1] + 1 : every, columns[0] : columns[-1] + 1 : every] / (region.level - region.dark)
         first, second = region.along_axes(x[None, :], y[:, None])
-        valid = region.inside(x[None, :], y[:, None], INSIDE_MM) & (values > 0.02) & (np.hypot(x[None, :] - centre[0], y[:, None] - centre[1]) <= reach)
+        valid = (
+            region.inside(x[None, :], y[:, None], INSIDE_MM)
+            & (values > 0.02)
+            & (np.hypot(x[None, :] - centre[0], y[:, None] - centre[1]) <= reach)
+        )
         log = np.log(np.where(valid, values, 1.0))
         return cls(x, y, log, valid, _field_functions(region, first[valid], second[valid], centre, reach), centre, radius)
 
@@ -97,7 +101,7 @@ class Patch:
             return None
         band = Strip(towards, 1.2 * self.radius_mm)
         trial, _ = self._without(band, solution.centre)._solve(solution.centre, solution.profile, steps=1)
-        a, b, values, _ = self._basis(trial.centre)
+        values = self._basis(trial.centre)[2]
         picture[self.valid] = self.log[self.valid] - values @ trial.profile - self.field @ trial.field
         return band.narrowed(picture, beyond, dx, dy, solution.depth)
 
@@ -132,11 +136,11 @@ class Patch:
         """Gauss-Newton on the centre with everything else linear; the solution and the residuals of the valid pixels."""
         centre, data = np.array(start), self.log[self.valid]
         field_normal, field_data = self.field.T @ self.field, self.field.T @ data
+        if profile is None:
+            values = self._basis(centre)[2]
+            profile = _bordered(values, self.field, field_normal, field_data, data)[0][: values.shape[1]]
         for _ in range(steps):
             a, b, values, slopes = self._basis(centre)
-            if profile is None:
-                design = values
-                profile = _bordered(design, self.field, field_normal, field_data, data)[0][: values.shape[1]]
             fall = (slopes @ profile) / np.maximum(np.hypot(a, b), 1e-9)
             design = np.hstack([values, -(fall * a)[:, None], -(fall * b)[:, None]])
             coefficients, inverse = _bordered(design, self.field, field_normal, field_data, data)
@@ -175,8 +179,8 @@ class Solution:
 def _field_functions(region: Region, a: Array, b: Array, centre: Array, reach: float) -> Array:
     """What the log of an open field can be near its middle: (points, functions).
 
-    A rectangle: any smooth function along each of its axes, and a twist. A cone: any smooth function of the distance from its centre, and
-    a plane.
+    A rectangle: any smooth function along each of its axes, and a twist. A cone: any smooth function of the distance from its
+    centre, and a plane.
     """
     if region.shape == "cone":
         r = np.hypot(a, b)
@@ -213,7 +217,7 @@ def _half_depth(profile: Array, patch: Patch) -> tuple[float, float]:
 def correlation_factor(residual: Array, use: NDArray[np.bool_]) -> float:
     """By how much correlation between neighbouring pixels raises the variance of a smooth average (1 for white noise).
 
-    ``residual`` (n,) belongs to the true pixels of ``use`` (rows, columns). The larger of two estimates of the sum of the autocorrelation: over
+    ``residual`` (n,) belongs to the true pixels of ``use`` (rows, columns). The larger of two sums of the autocorrelation: over
     lags up to 4 pixels as it is (structure counts), and that of a Gaussian through the lags of one pixel (a fit takes the long lags
     out of its residuals, so the plain sum alone is too small for strongly correlated noise).
     """

@@ -77,7 +77,7 @@ def locate(pixels: NDArray[np.float32], pitch_mm: tuple[float, float]) -> Region
             )
     else:
         raise AnalysisError("no radiation field found: only small bright spots; check the panel and repeat the exposure")
-    _check_single(labels, areas, best, mask, step)
+    _check_single(areas, best, mask, step)
     return _describe(mask, coarse, step, dark)
 
 
@@ -106,9 +106,7 @@ def _noise(grid: Array, dark: float) -> float:
     return middle(np.abs(np.diff(grid, axis=1))) / 0.954
 
 
-def _check_single(
-    labels: NDArray[np.int32], areas: NDArray[np.intp], best: int, mask: NDArray[np.bool_], step: tuple[float, float]
-) -> None:
+def _check_single(areas: NDArray[np.intp], best: int, mask: NDArray[np.bool_], step: tuple[float, float]) -> None:
     """Refuse a second field of comparable size and a field that runs off the panel."""
     others = np.delete(areas, best - 1)
     if len(others) and others.max() > 0.25 * areas[best - 1] and others.max() * step[0] * step[1] > SMALLEST_MM**2:

@@ -46,7 +46,9 @@ class Strip:
         count = np.bincount(place)
         profile = np.bincount(place, picture[band]) / np.maximum(count, 1)
         darkest = float(profile[count > 0].min())
-        limit = max(DARK * depth, SIGNIFICANT * pixel_noise(picture, outside) * np.sqrt(CORRELATED / max(middle(count), 1.0)))
+        limit = max(
+            DARK * depth, SIGNIFICANT * pixel_noise(picture, outside) * np.sqrt(CORRELATED / max(middle(count.astype(np.float64)), 1.0))
+        )
         if darkest > -limit:
             return None
         dark = np.nonzero((profile < FADED * darkest) & (count > 0))[0]

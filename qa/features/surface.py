@@ -53,4 +53,6 @@ class Surface:
     def grid(self) -> tuple[Array, Array]:
         """x of every column and y of every row of the crop, mm."""
         rows, columns = self.values.shape
-        return (np.arange(columns) + self.corner[1]) * self.pitch_mm[1], (np.arange(rows) + self.corner[0]) * self.pitch_mm[0]
+        x = (np.arange(columns, dtype=np.float64) + self.corner[1]) * self.pitch_mm[1]
+        y = (np.arange(rows, dtype=np.float64) + self.corner[0]) * self.pitch_mm[0]
+        return np.asarray(x), np.asarray(y)

@@ -5,6 +5,9 @@ Physics, formulas and uncertainty budget: docs/physics/winston_lutz.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from qa.acquisition import Acquisition
 from qa.procedure import Analysis, Procedure, Rehearsal
 from qa.reading import NotMeasured, Quantity, Reading
@@ -40,9 +43,9 @@ PER_SET = (
     _quantity("ball_shift_ls_y", "as ball_shift_y, to the least-squares isocentre", 5),
     _quantity("ball_shift_ls_z", "as ball_shift_z, to the least-squares isocentre", 5),
     _quantity("isocenter_size_gantry", "diameter of the smallest sphere that all beam axes touch, gantry turning", 6),
-    _quantity("isocenter_size_collimator", "diameter of the smallest circle that all beam axes touch on the isocentre plane, collimator turning", 6),
+    _quantity("isocenter_size_collimator", "diameter of the smallest circle that all beam axes touch, collimator turning", 6),
     _quantity("isocenter_size_couch", "diameter of the smallest circle that all beam axes touch as the couch sees them, couch turning", 6),
-    _quantity("isocenter_size_all", "diameter of the smallest sphere that all beam axes touch as the couch sees them, everything turning", 6),
+    _quantity("isocenter_size_all", "diameter of the smallest sphere that all beam axes touch as the couch sees them, all turning", 6),
     _quantity("collimator_walkout", "radius on which the field centre runs about the collimator's axis", 7),
     _quantity("collimator_axis_offset", "distance of the collimator's axis from the treatment isocentre", 7),
     _quantity("couch_walkout", "radius on which a point at the treatment isocentre runs about the couch's axis", 7),
@@ -90,6 +93,13 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
     return winston_lutz_rehearsal.draw(rng)
 
 
+def demonstrate(folder: Path, say: Callable[[str], None]) -> list[Path]:
+    """The images of a monthly check of an ordinary machine."""
+    from qa import winston_lutz_demonstration
+
+    return winston_lutz_demonstration.write(folder, say)
+
+
 PROCEDURE = Procedure(
     name="winston_lutz",
     title="Winston-Lutz: treatment isocentre",
@@ -98,4 +108,5 @@ PROCEDURE = Procedure(
     accepts=accepts,
     analyse=analyse,
     rehearse=rehearse,
+    demonstrate=demonstrate,
 )

@@ -1,0 +1,33 @@
+"""What there is to choose from: records, tests, protocols, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+
+from qa import procedure
+from qa import protocol as protocols_
+from qa.store import Summary
+from reports import numbers
+from reports.lines import Line, outcome_words
+
+
+def tests() -> Iterator[Line]:
+    """Every test by its name."""
+    for name in procedure.names():
+        yield Line("test", None, name, procedure.load(name).title)
+
+
+def protocols() -> Iterator[Line]:
+    """Every protocol of the suite by its name."""
+    for name in protocols_.names():
+        found = protocols_.read(name)
+        yield Line("protocol", None, name, f"{found.title}: {len(found.limits)} limits for {', '.join(found.procedures)}")
+
+
+def record(summary: Summary) -> Line:
+    """When, what and how it came out; the whole id, so that it can be copied."""
+    verdicts = ", ".join(f"{numbers.technique(name)} {outcome_words(outcome)}" for name, outcome in summary.verdicts.items())
+    when = f"{summary.analysed.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    words = f"{when}, {summary.procedure}, {summary.machine}, {verdicts or 'not judged'}; {summary.title}"
+    return Line("record", max(summary.verdicts.values(), default=None), summary.record_id, words)

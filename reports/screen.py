@@ -1,0 +1,138 @@
+"""Records on a screen: tables, colour and symbols on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from qa.limit import Outcome
+from qa.record import Record
+from reports.lines import Line, left_out, lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+LOOKS = {  # symbol and colour; the word says the same to those who see neither
+    Outcome.PASS: ("✔", "green"),
+    Outcome.INDETERMINATE: ("↻", "yellow"),
+    Outcome.NOT_MEASURED: ("?", "yellow"),
+    Outcome.FAIL: ("✖", "red"),
+}
+HEADS = {
+    "verdict": ("Technique", "Verdict"),
+    "exception": ("Not a pass", "Why"),
+    "not measured": ("Not measured", "Why (no limit asks for it)"),
+    "value": ("Value ± U (U = 2u)", ""),
+    "caveat": ("Caveat", ""),
+    "left out": ("Files left out", "Why"),
+    "note": ("Note", ""),
+    "test": ("Test", "What it is"),
+    "protocol": ("Protocol", "What it judges"),
+    "record": ("Record", "What it holds"),
+}
+
+
+def terminal() -> Console | None:
+    """The terminal that the output goes to, None when it goes anywhere else or cannot show symbols."""
+    if not sys.stdout.isatty() or "utf" not in (sys.stdout.encoding or "").lower():
+        return None
+    from rich.console import Console
+
+    return Console()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows of text under a header."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def show_grid(grid: Grid, console: Console | None) -> None:
+    """As a table on a terminal, else in columns two blanks apart."""
+    if grid.title:
+        _say(grid.title, console, "bold")
+    if console is None:
+        widths = [max(len(row[k]) for row in (grid.header, *grid.rows)) for k in range(len(grid.header))]
+        for row in (grid.header, *grid.rows):
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        return
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for head in grid.header:
+        table.add_column(head, overflow="fold")
+    for row in grid.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+def show_records(records: Sequence[Record], where: str, console: Console | None) -> None:
+    """Every record in order, then the files that no record used."""
+    for record in records:
+        if console is not None:
+            console.rule(style="dim")
+        _say(_title(record), console, "bold")
+        show(lines(record), console)
+        _say(f"record {record.record_id} in {where}", console)
+    show(left_out(records[0]) if records else (), console)
+
+
+def show(all_lines: Iterable[Line], console: Console | None) -> None:
+    """Lines as one table per kind on a terminal, else one below the other."""
+    of: dict[str, list[Line]] = {}
+    for line in all_lines:
+        if console is None:
+            _say(line.plain, console)
+        else:
+            of.setdefault(line.kind, []).append(line)
+    for kind, together in of.items():
+        assert console is not None
+        console.print(_table(kind, together))
+
+
+def _title(record: Record) -> str:
+    when = f", {record.acquired.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if record.acquired else ""
+    used = sum(entry.used for entry in record.inputs)
+    return f"{record.procedure}: {record.title}{when}; {used} files, judged by {record.protocol_title}"
+
+
+def _say(text: str, console: Console | None, style: str = "") -> None:
+    """One line, whatever the words hold."""
+    text = " ".join(text.split())
+    if console is None:
+        print(text)
+    else:
+        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(kind: str, together: Sequence[Line]) -> object:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    first, second = HEADS[kind]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for head in ("", first, second):
+        table.add_column(head, overflow="fold")
+    for line in together:
+        table.add_row(_mark(line), Text(line.about), Text(line.words, style=_colour(line) if kind == "verdict" else ""))
+    return table
+
+
+def _mark(line: Line) -> Text:
+    from rich.text import Text
+
+    return Text(LOOKS[line.outcome][0] if line.outcome is not None else " ", style=_colour(line))
+
+
+def _colour(line: Line) -> str:
+    return f"bold {LOOKS[line.outcome][1]}" if line.outcome is not None else ""
