@@ -79,7 +79,7 @@ def test_interval_counts_where_it_is_wider(interval: tuple[float, float], k: flo
 
 @pytest.mark.parametrize("interval", [(math.nan, 0.6), (0.6, 0.4)])
 def test_interval_that_means_nothing_is_no_measurement(interval: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match="interval|finite"):
+    with pytest.raises(ValueError, match=r"interval|finite"):
         measured(0.5, 0.1, interval=interval)
 
 
