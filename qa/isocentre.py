@@ -69,10 +69,24 @@ def smallest_sphere(matrix: Array, offsets: Array) -> Meeting:
     return Meeting(settled[0], radius, max(radius - lower, 0.0))
 
 
-def spheres(matrix: Array, offsets: Array) -> tuple[Array, Array]:
-    """Radii (sets,) and centres (sets, p) of the smallest spheres of many sets at once: ``offsets`` (sets, n, 2)."""
-    outermost, _ = _outermost(matrix, offsets)
-    return _distances(matrix, offsets, outermost).max(axis=1), _settled(matrix, offsets, outermost)
+def radii(matrix: Array, offsets: Array) -> Array:
+    """Radii (sets,) of the smallest spheres of many sets at once: ``offsets`` (sets, n, 2)."""
+    return np.asarray(_distances(matrix, offsets, _outermost(matrix, offsets)[0]).max(axis=1))
+
+
+def centres(matrix: Array, offsets: Array) -> Array:
+    """Centres (sets, p) of the smallest spheres of many sets at once: ``offsets`` (sets, n, 2)."""
+    return _settled(matrix, offsets, _outermost(matrix, offsets)[0])
+
+
+def centre_covariance(matrix: Array, offsets: Array, u_mm: Array) -> Array:
+    """(p, p) mm^2: how the centre scatters when every offset is shaken by its standard uncertainty ``u_mm`` (n, 2)."""
+    return np.asarray(np.cov(centres(matrix, offsets + _noise(offsets) * u_mm).T))
+
+
+def _noise(offsets: Array) -> Array:
+    """(RESAMPLES, n, 2) standard normal numbers, the same every time."""
+    return np.random.default_rng(SEED).standard_normal((RESAMPLES, *offsets.shape))
 
 
 def _distances(matrix: Array, offsets: Array, points: Array) -> Array:
@@ -152,16 +166,12 @@ def _descend(barrier: Callable[[Array, float], tuple[Array, Array]], room: Calla
 
 @dataclass(frozen=True)
 class Size:
-    """Diameter of the smallest sphere with the noise's share taken out, its standard uncertainty, 95 % interval, and the raw diameter.
-
-    ``point_u_mm`` is the standard uncertainty of the sphere's centre and ``covariance`` (p, p) mm^2 its covariance.
-    """
+    """Diameter of the smallest sphere with the noise's share taken out, its standard uncertainty, 95 % interval, and the raw diameter."""
 
     diameter_mm: float
     u_mm: float
     interval_mm: tuple[float, float]
     raw_mm: float
-    covariance: Array
 
 
 def size(matrix: Array, offsets: Array, u_mm: Array, meeting: Meeting) -> Size:
@@ -170,8 +180,8 @@ def size(matrix: Array, offsets: Array, u_mm: Array, meeting: Meeting) -> Size:
     ``u_mm`` (n, 2) are the standard uncertainties of the offsets. As much noise again is added many times: diameter squared grows
     linearly with the noise variance, and the line is followed back to none. Fails (interval from 0) when noise dominates.
     """
-    noise = np.random.default_rng(SEED).standard_normal((RESAMPLES, *offsets.shape))
-    again, points = spheres(matrix, offsets + noise * u_mm)
+    noise = _noise(offsets) * u_mm
+    again = radii(matrix, offsets + noise)
     raw = 2 * meeting.radius_mm
     grown = float(np.mean((2 * again) ** 2)) - raw**2
     debiased = float(np.sqrt(max(0.0, raw**2 - max(grown, 0.0))))
@@ -179,5 +189,5 @@ def size(matrix: Array, offsets: Array, u_mm: Array, meeting: Meeting) -> Size:
     low, high = (float(q) for q in np.quantile(2 * again - np.mean(2 * again), (0.025, 0.975)))
     least = max(0.0, debiased - high)
     if least > 0 and debiased < SMALL * u:  # could a machine without any size have given this?
-        least = least if raw > float(np.quantile(2 * spheres(matrix, noise * u_mm)[0], 0.975)) else 0.0
-    return Size(debiased, u, (least, max(debiased - low, debiased)), raw, np.asarray(np.cov(points.T)))
+        least = least if raw > float(np.quantile(2 * radii(matrix, noise), 0.975)) else 0.0
+    return Size(debiased, u, (least, max(debiased - low, debiased)), raw)

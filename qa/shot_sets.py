@@ -25,12 +25,12 @@ COUCH = (3, 240.0)  # couches turn through half a circle at most
 class Isocentre:
     """The treatment isocentre T from the beam axes at one couch angle.
 
-    ``meeting`` minimises the largest distance, ``size`` is its sphere; ``least_squares_mm`` beside it with covariance; all vectors in F
+    ``meeting`` minimises the largest distance, ``least_squares_mm`` stands beside it, both with covariance (3, 3) mm^2; all vectors in F
     (couch at ``couch_deg``) from the ball to T, mm. ``indices`` are the shots used; ``collimators_deg`` the collimator angles among them.
     """
 
     meeting: Meeting
-    size: Size
+    covariance: Array
     least_squares_mm: Array
     least_squares_covariance: Array
     indices: tuple[int, ...]
@@ -92,7 +92,7 @@ def treatment_isocentre(shots: Sequence[Shot], gantry: Turned) -> Isocentre:
     inverse = np.linalg.pinv(design)
     return Isocentre(
         meeting=meeting,
-        size=isocentre.size(matrix, offsets, u, meeting),
+        covariance=isocentre.centre_covariance(matrix, offsets, u) + np.eye(3) * meeting.gap_mm**2,
         least_squares_mm=isocentre.least_squares(matrix, offsets),
         least_squares_covariance=(inverse * u.ravel() ** 2) @ inverse.T,
         indices=indices,

@@ -139,12 +139,11 @@ def _shift(quantities: Quantities, found: Isocentre | str, budget: Budget, missi
     at: dict[str, float | str] = {"couch_deg": found.couch_deg}
     one = len(found.collimators_deg) == 1
     flags = ("one collimator angle only: the field's offset from the collimator's axis counts as the beam's",) if one else ()
-    covariance = found.size.covariance + np.eye(3) * found.meeting.gap_mm**2
     readings: list[Reading] = []
     for k in range(3):
-        u = float(np.sqrt(covariance[k, k]))
+        u = float(np.sqrt(found.covariance[k, k]))
         readings.append(Measured(quantities[keys[k]], float(found.meeting.point_mm[k]), u, at, budget(u), flags, missing=missing))
-    value, u = length(found.meeting.point_mm, covariance)
+    value, u = length(found.meeting.point_mm, found.covariance)
     readings.append(Measured(quantities["ball_shift_length"], value, u, at, budget(u), flags, missing=missing))
     for k in range(3):
         u = float(np.sqrt(found.least_squares_covariance[k, k]))
@@ -175,7 +174,7 @@ def _collimator(quantities: Quantities, found: Geometry, budget: Budget, missing
     couch = angle_difference(axis.couch_deg, found.isocentre.couch_deg)
     row = rows(np.array([axis.gantry_deg]), np.array([couch]))[0]
     vector = axis.turn.centre_mm - row @ found.isocentre.meeting.point_mm
-    covariance = axis.turn.covariance[:2, :2] + row @ found.isocentre.size.covariance @ row.T
+    covariance = axis.turn.covariance[:2, :2] + row @ found.isocentre.covariance @ row.T
     return [*readings, _length(offset, vector, covariance, at, budget, (), missing)]
 
 
@@ -197,7 +196,7 @@ def _couch(quantities: Quantities, found: Geometry, budget: Budget, missing: str
     else:
         to_couch = turning(np.array([-found.isocentre.couch_deg]), 1.0)[0]
         arm = axis.turn.arm_mm + to_couch @ found.isocentre.meeting.point_mm[:2]
-        covariance = axis.turn.covariance[2:, 2:] + to_couch @ found.isocentre.size.covariance[:2, :2] @ to_couch.T
+        covariance = axis.turn.covariance[2:, 2:] + to_couch @ found.isocentre.covariance[:2, :2] @ to_couch.T
     return [_path(walkout, axis, arm, covariance, at, budget, missing, flags), _length(offset, arm, covariance, at, budget, flags, missing)]
 
 
