@@ -48,7 +48,8 @@ def bright_outside(rng: Random) -> Scene:
     """A bright spot of 1 to 5 mm radius, 16 to 26 mm from the field centre."""
     view, angle, far = plain(rng), rng.uniform(0, 2 * np.pi), rng.uniform(16, 26)
     row, column = _pixel(view, (view.field_uv_mm[0] + far * np.cos(angle), view.field_uv_mm[1] + far * np.sin(angle)))
-    return _taken(view, rng, partial(bright_spot, row_px=row, column_px=column, radius_px=rng.uniform(1, 5) / 0.224, value=rng.uniform(0.7, 1.2)))
+    radius, value = rng.uniform(1, 5) / 0.224, rng.uniform(0.7, 1.2)
+    return _taken(view, rng, partial(bright_spot, row_px=row, column_px=column, radius_px=radius, value=value))
 
 
 def dead_line_in_field(rng: Random) -> Scene:
@@ -167,7 +168,9 @@ def case_row(what: str, make: Callable[[Random], Scene], n: int, seed: Sequence[
             if not answer.refused and errors.mm[-1] > SILENT_MM:
                 silent[whose].append(f"{errors.mm[-1]:.2f} mm at seed {[*seed, k]}")
     alarms = tuple(
-        f"**SILENT ERROR, {whose}**: {len(found)} of {n} above {SILENT_MM:g} mm, such as {', '.join(found[:4])}" for whose, found in silent.items() if found
+        f"**SILENT ERROR, {whose}**: {len(found)} of {n} above {SILENT_MM:g} mm, such as {', '.join(found[:4])}"
+        for whose, found in silent.items()
+        if found
     )
     refused = mine.refused.total() > 0.01 * n and make in CLEAN
     verdict = f"{MISSED} (silent error)" if silent["ours"] else f"{MISSED} (clean images refused)" if refused else MET

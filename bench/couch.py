@@ -54,7 +54,8 @@ def rows(quick: bool, seed: int) -> list[Row]:
     """Displacements against the readout, then the gain per axis; skipped with the reason when there are no real images."""
     folder = os.environ.get(VARIABLE)
     if folder is None:
-        return [Row("6 real couch moves", 0, f"{GOAL_MM:g} mm", "skipped", "skipped", NONE, remarks=(f"{VARIABLE} names no folder of real images",))]
+        why = f"{VARIABLE} names no folder of real images"
+        return [Row("6 real couch moves", 0, f"{GOAL_MM:g} mm", "skipped", "skipped", NONE, remarks=(why,))]
     seen = {(name, round(s.image.gantry_deg) % 360): s for name, s in _all(Path(folder) / "couch_shift.zip")}
     moves = [_move(name, gantry, seen["reference", gantry], seen[name, gantry]) for name in SETS for gantry in (0, 90, 180, 270)]
     return [*(_line(move, k) for move in moves for k in (0, 1)), _gain("lateral", moves, 0), _gain("longitudinal", moves, 1)]
@@ -126,5 +127,3 @@ def _peer(path: Path, image: Image) -> Array:
     u = (found.bb.x - (columns - 1) / 2) * image.spacing_mm[1] * scale
     v = -(found.bb.y - (rows - 1) / 2) * image.spacing_mm[0] * scale
     return np.array([u, v])
-
-

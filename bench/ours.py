@@ -16,9 +16,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a program says of a scene, (u, v) mm on the isocentre plane: ball and field from the panel's centre pixel, u of ball minus field.
+    """What a program says of a scene: ball and field from the panel's centre pixel, (u, v) mm on the isocentre plane.
 
-    ``refused`` is the reason when there is no answer. A peer states no uncertainty (``u_mm`` is None).
+    ``u_mm`` is the standard uncertainty of ball minus field, None from a peer that states none; ``refused`` is why there is no answer.
     """
 
     ball_mm: Array | None = None
@@ -30,7 +30,6 @@ class Answer:
         """Ball minus field, found minus true."""
         assert self.ball_mm is not None
         assert self.field_mm is not None
-        # a panel at another distance than stated scales what is found: that is part of the error
         return self.ball_mm - self.field_mm - scene.offset_mm
 
 

@@ -30,8 +30,8 @@ def image(path: Path, diameter_mm: float) -> Any:
 def answer(scene: Scene) -> Answer:
     """Ball and field of a scene, or the error it ended with.
 
-    pylinac knows one pixel pitch: its pixels are turned into millimetres with the right pitch of each axis. Rows and columns that it cut off
-    the image are counted in.
+    pylinac knows one pixel pitch: its pixels are turned into millimetres with the right pitch of each axis. Rows and columns that it cut
+    off the image are counted in.
     """
     with scene.file() as path:
         try:
@@ -47,7 +47,7 @@ def answer(scene: Scene) -> Answer:
 
 
 def gantry_radius_mm(gantry_deg: Array, offsets_mm: Array) -> float:
-    """The radius that pylinac's own minimiser (`WinstonLutz._minimize_axis`) finds for axes at those gantry angles and (u, v) from the ball."""
+    """The radius that pylinac's own minimiser (`WinstonLutz._minimize_axis`) finds for axes at those angles and (u, v) from the ball."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pylinac.core.geometry import Point

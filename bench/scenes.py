@@ -23,8 +23,13 @@ Array = NDArray[np.float64]
 FULL_SCALE = 1.25  # of the open beam at level 65535: a level is 2e-5 of the open beam, far below any noise drawn here
 MU_TUNGSTEN = 0.10  # 1/mm: about 19 g/cm3 times 0.05 cm2/g, the attenuation of heavy metals between 1 and 3 MeV, where a 6 MV beam is
 PANELS: tuple[tuple[Panel, float], ...] = (
-    (AS1200, 1500.0), (AS1200, 1000.0), (AS1000, 1400.0), (AS500, 1500.0), (IVIEWGT, 1600.0), (Panel("oblong", 460, 380, (0.56, 0.42)), 1500.0),
-)  # fmt: skip
+    (AS1200, 1500.0),
+    (AS1200, 1000.0),
+    (AS1000, 1400.0),
+    (AS500, 1500.0),
+    (IVIEWGT, 1600.0),
+    (Panel("oblong", 460, 380, (0.56, 0.42)), 1500.0),
+)
 SIZE_MM = 80.0  # the panels are cut to this about their centre, on the isocentre plane: nothing is drawn further out
 
 
@@ -91,6 +96,8 @@ def around(place: tuple[float, float], radius_mm: float, rng: np.random.Generato
     return float(place[0] + r * np.cos(angle)), float(place[1] + r * np.sin(angle))
 
 
-def ball_in(view: View, diameter_mm: float, radius_mm: float, rng: np.random.Generator, mu_per_mm: float = MU_TUNGSTEN, blur_mm: float = 0.6) -> View:
+def ball_in(
+    view: View, diameter_mm: float, radius_mm: float, rng: np.random.Generator, mu_per_mm: float = MU_TUNGSTEN, blur_mm: float = 0.6
+) -> View:
     """The view with a ball within ``radius_mm`` of the field centre."""
     return replace(view, balls=(Shadow(*around(view.aperture_uv_mm, radius_mm, rng), diameter_mm, mu_per_mm, blur_mm),))

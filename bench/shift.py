@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench import peer
 from bench.scenes import cut
-from bench.table import Errors, Row, progress, refusals, within, worst
+from bench.table import Errors, Row, both, progress, refusals, within
 from phantoms import rtimage
 from phantoms.linac import BallSetup, BeamAxis, Linac, Rod, Shot, beam_axes, expose, typical
 from phantoms.meeting import smallest_sphere
@@ -103,7 +103,7 @@ def row(n: int, seed: Sequence[int], noise: bool, with_peer: bool = True) -> lis
     kind = "0.3 % noise, correlated 0.8" if noise else "no noise"
     other = str(theirs) if with_peer else "-"
     remarks = (*refusals(smallest.refused, "ours"), *refusals(theirs.refused if with_peer else type(theirs.refused)(), "pylinac"))
-    verdicts = [worst(within(e.rms, GOAL_MM), within(e.largest, GOAL_MM)) for e in (smallest, least)]
+    verdicts = [both(within(e.rms, GOAL_MM), within(e.largest, GOAL_MM)) for e in (smallest, least)]
     goal = f"{GOAL_MM:g} / {GOAL_MM:g} mm"
     return [
         Row(f"5 3D shift, smallest sphere, {kind}, rms / max", n, goal, str(smallest), "-", verdicts[0], remarks=remarks),

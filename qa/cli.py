@@ -6,7 +6,9 @@ so that help comes at once.
 
 from __future__ import annotations
 
+import gc
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,6 +48,7 @@ def main(debug: Debug = False, version: Version = False) -> None:
     Exit status: 0 everything passed; 1 something failed; 3 undecided or not measured: repeat or complete the measurement; 2 wrong
     input, nothing to rely on; 130 stopped.
     """
+    gc.set_threshold(50_000, 20, 100)  # looking for cycles among the many objects of large imports took a quarter of a run; few are made
 
 
 @app.command()
@@ -83,20 +86,20 @@ def demo(
     return status
 
 
-def _run(
-    paths: Sequence[Path], protocol: str, database: str | None, pdf: Path | None, json: Path | None, **who: str
-) -> Status:
+def _run(paths: Sequence[Path], protocol: str, database: str | None, pdf: Path | None, json: Path | None, **who: str) -> Status:
     from qa import progress, session
     from qa import protocol as protocols
     from qa.keeping import keeping
 
     judged_by = protocols.read(protocol)
-    with keeping(database) as kept, progress.shown() as say:
-        result = session.run(paths, judged_by, store=kept, progress=say, **who)
-    status = _shown(result.records, kept.where, pdf, json)
-    if result.missing:
-        print(f"not fulfilled: {judged_by.title} also asks for {', '.join(result.missing)}, and no images for it were handed in")
-    return worst([status, Status.UNDECIDED]) if result.missing else status
+    with keeping(database) as kept:
+        with progress.shown() as say:
+            result = session.run(paths, judged_by, store=kept, progress=say, **who)
+        status = _shown(result.records, kept.where, pdf, json, database)
+        if result.missing:
+            print(f"not fulfilled: {judged_by.title} also asks for {', '.join(result.missing)}, and no images for it were handed in")
+            status = worst([status, Status.UNDECIDED])
+    return status
 
 
 @app.command("list")
@@ -137,7 +140,7 @@ def report(
     from qa.store import Store
 
     store = Store(database)
-    return _shown((store.get(record),), str(store.where), pdf, json)
+    return _shown((store.get(record),), str(store.where), pdf, json, database)
 
 
 @app.command()
@@ -188,19 +191,20 @@ def compare_engines(
     return Status.PASSED if all(one.agree for one in found) else Status.UNDECIDED
 
 
-def _shown(records: Sequence[Record], where: str, pdf: Path | None, json: Path | None) -> Status:
+def _shown(records: Sequence[Record], where: str, pdf: Path | None, json: Path | None, database: str | None) -> Status:
     """Prints the records, writes what was asked for, and says how they came out."""
     from reports import screen
 
     screen.show_records(records, where, screen.terminal())
-    if pdf is not None:
-        from reports import pdf as reports_pdf
+    for number, record in enumerate(records, 1):
+        if pdf is None:
+            kept = f" --database {shlex.quote(database)}" if database else ""
+            print(f"for a report: igrtqa report {record.record_id}{kept} --pdf FILE")
+        else:
+            from reports.pdf import write
 
-        for number, record in enumerate(records, 1):
-            path = pdf if len(records) == 1 else pdf.with_stem(f"{pdf.stem}-{number}")
-            print(f"report of {record.record_id}: {reports_pdf.write(record, path)}")
-    else:
-        print(f"for a report: igrtqa report {records[0].record_id} --pdf FILE")
+            path = pdf if len(records) == 1 else pdf.with_name(f"{pdf.stem}-{number}{pdf.suffix}")
+            print(f"report of {record.record_id}: {write(record, path)}")
     if json is not None:
         from qa.export import write_json
 

@@ -185,7 +185,7 @@ def _image(file: Found, data: bytes, dataset: Any, stored: pixels.Stored) -> tup
         sop_instance_uid=uid,
         sha256=sha256,
         shape=facts.shape,
-        load=partial(_pixels, file, sha256, facts.slope, facts.intercept, invert),
+        load=partial(_pixels, file, zlib.crc32(data), facts.slope, facts.intercept, invert),
         spacing_mm=facts.spacing_mm,
         sid_mm=facts.sid_mm,
         sad_mm=facts.sad_mm,
@@ -206,13 +206,16 @@ def _image(file: Found, data: bytes, dataset: Any, stored: pixels.Stored) -> tup
     return image, facts.day
 
 
-def _pixels(file: Found, sha256: str, slope: float, intercept: float, invert: bool) -> NDArray[np.float32]:
-    """Decoded from the very bytes that were scanned. DicomError when the file is gone or was changed since."""
+def _pixels(file: Found, checksum: int, slope: float, intercept: float, invert: bool) -> NDArray[np.float32]:
+    """Decoded from the very bytes that were scanned. DicomError when the file is gone or was changed since.
+
+    A CRC tells a changed file; the SHA-256 of the scan, which costs more than all the decoding, is for the record.
+    """
     try:
         data = file.path.read_bytes()
     except OSError as error:
         raise DicomError(f"{file.name} is not there any more ({error.strerror}): hand it in again") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
+    if zlib.crc32(data) != checksum:
         raise DicomError(f"{file.name} was changed after it was read: hand it in again")
     with _quiet():
         dataset, syntax, little_endian = _parsed(data)

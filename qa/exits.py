@@ -9,12 +9,14 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from enum import IntEnum
+from io import TextIOWrapper
 from typing import Annotated, ParamSpec
 
 import typer
 
 from qa.limit import Outcome
 from qa.reading import QaError
+from qa.visible import visible
 
 P = ParamSpec("P")
 
@@ -48,6 +50,9 @@ def guarded(command: Callable[P, Status]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a name the console cannot spell must not end a run
         try:
             status = command(*args, **kwargs)
             sys.stdout.flush()  # a full disk shows here, and not after the status was given
@@ -64,15 +69,20 @@ def guarded(command: Callable[P, Status]) -> Callable[P, None]:
 
 def _report(error: BaseException) -> Status:
     """Says what went wrong on the error output; the status that belongs to it."""
-    words = " ".join(str(error).split())
+    words = visible(str(error))
     if isinstance(error, KeyboardInterrupt | Stopped):
         _say(words or "stopped; nothing was stored")
         return Status.STOPPED
+    if isinstance(error, BrokenPipeError):  # whoever reads has seen enough
+        _give_up_output()
+        return Status.STOPPED
     if isinstance(error, QaError):
-        _say(f"error: {error}")
+        _say("error: " + "\n".join(visible(line) for line in str(error).splitlines()))
     elif isinstance(error, OSError) and error.errno is not None:
-        place = error.filename or ("the disk" if _output_works() else "the output")
-        _say(f"error: {place} cannot be read or written ({error.strerror}); igrtqa list shows what is stored")
+        if error.filename is None:
+            _give_up_output()
+        place = visible(str(error.filename or "the output"))
+        _say(f"error: {place} cannot be read or written ({error.strerror}): check disk and permission; igrtqa list shows what is stored")
     elif isinstance(error, MemoryError):
         _say("error: this computer has too little memory for these images; close other programs or hand in fewer images")
     else:
@@ -80,17 +90,12 @@ def _report(error: BaseException) -> Status:
     return Status.WRONG_INPUT
 
 
-def _output_works() -> bool:
-    """Whether the output can be written; where not, what is buffered goes nowhere, so that the interpreter does not stumble over it."""
-    try:
-        sys.stdout.flush()
-        return True
-    except (OSError, ValueError):
-        with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
-        return False
+def _give_up_output() -> None:
+    """What is still buffered goes nowhere, so that the interpreter does not stumble over it at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _say(text: str) -> None:

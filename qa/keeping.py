@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qa.exits import Stopped
+from qa.reading import RecordError
 from qa.record import Record
 
 if TYPE_CHECKING:
@@ -14,18 +15,29 @@ if TYPE_CHECKING:
 
 
 class Kept:
-    """The records that one command stored: their ids in ``ids``."""
+    """The records that one command hands to the store."""
 
     def __init__(self, store: Store) -> None:
-        """Nothing is kept yet."""
+        """Nothing is handed in yet."""
         self._store = store
+        self._handed_in: list[str] = []
         self.where = str(store.where)
-        self.ids: list[str] = []
 
     def add(self, record: Record) -> str:
-        """Stores the record and remembers its id."""
-        self.ids.append(self._store.add(record))
-        return record.record_id
+        """Stores the record and remembers that it was tried."""
+        self._handed_in.append(record.record_id)
+        return self._store.add(record)
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The ids of those that are in the store now, as the store says."""
+        return tuple(record_id for record_id in self._handed_in if self._has(record_id))
+
+    def _has(self, record_id: str) -> bool:
+        try:
+            return self._store.get(record_id).record_id == record_id
+        except RecordError:
+            return False
 
 
 @contextmanager
@@ -37,5 +49,5 @@ def keeping(database: str | None) -> Iterator[Kept]:
     try:
         yield kept
     except KeyboardInterrupt as stop:
-        stored = f"stored before: {', '.join(kept.ids)} in {kept.where}" if kept.ids else "nothing was stored"
+        stored = f"stored before: {', '.join(kept.stored)} in {kept.where}" if kept.stored else "nothing was stored"
         raise Stopped(f"stopped; {stored}") from stop

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from phantoms import rtimage
-from phantoms.linac import BallSetup, Rod, Shot, expose, typical
+from phantoms.linac import BallSetup, Exposure, Rod, Shot, expose, typical
 
 SEED = 1  # any: the demonstration is the same for everybody
 BALL = BallSetup((0.20, -0.15, 0.25), 8.0, rods=(Rod(),))  # off the isocentre by 0.35 mm, as a ball set to lasers is
@@ -22,7 +22,7 @@ SHOTS = (
 def write(folder: Path, say: Callable[[str], None]) -> list[Path]:
     """Eight gantry, three more collimator and four more couch angles on a full panel, as DICOM with ``truth.json`` beside them."""
     rng = np.random.default_rng(SEED)
-    exposures = []
+    exposures: list[Exposure] = []
     for number, shot in enumerate(SHOTS, 1):
         exposures += expose(typical(), BALL, [shot], rng)
         say(f"drawing: {number} of {len(SHOTS)} images")

@@ -22,7 +22,7 @@ def protocols() -> Iterator[Line]:
     """Every protocol of the suite by its name."""
     for name in protocols_.names():
         found = protocols_.read(name)
-        yield Line("protocol", None, name, f"{found.title}: {len(found.limits)} limits for {', '.join(found.procedures)}")
+        yield Line("protocol", None, name, f"{found.title}; limits: {len(found.limits)}; tests: {', '.join(found.procedures)}")
 
 
 def record(summary: Summary) -> Line:

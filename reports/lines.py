@@ -19,12 +19,16 @@ SHOWN_FILES = 3  # names per reason; the record itself holds all of them
 
 @dataclass(frozen=True)
 class Line:
-    """One line: a stable word for what it is, its outcome if it has one, what it is about, and the rest in words."""
+    """One line: a stable word for what it is, its outcome if it has one, what it is about, and the rest in words.
+
+    ``meaning`` explains what it is about, where there is room.
+    """
 
     kind: str
     outcome: Outcome | None
     about: str
     words: str
+    meaning: str = ""
 
     @property
     def plain(self) -> str:
@@ -96,7 +100,7 @@ def _values(record: Record) -> Iterator[Line]:
         reading = record.readings[index]
         if isinstance(reading, Measured) and (index in judged or not per_image(reading)):
             outcome = max((judgement.outcome for judgement in judged.get(index, [])), default=None)
-            yield Line("value", outcome, reading.quantity.key, _value(reading))
+            yield Line("value", outcome, reading.quantity.key, _value(reading), reading.quantity.meaning)
 
 
 def _value(reading: Measured) -> str:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from qa.limit import Outcome
 from qa.record import Record
+from qa.visible import visible
 from reports.lines import Line, left_out, lines
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
+    from rich.table import Table
 
 LOOKS = {  # symbol and colour; the word says the same to those who see neither
     Outcome.PASS: ("✔", "green"),
@@ -61,17 +62,13 @@ def show_grid(grid: Grid, console: Console | None) -> None:
     if console is None:
         widths = [max(len(row[k]) for row in (grid.header, *grid.rows)) for k in range(len(grid.header))]
         for row in (grid.header, *grid.rows):
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            print("  ".join(visible(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         return
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for head in grid.header:
-        table.add_column(head, overflow="fold")
+    table = _empty(grid.header)
     for row in grid.rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     console.print(table)
 
 
@@ -102,37 +99,35 @@ def show(all_lines: Iterable[Line], console: Console | None) -> None:
 def _title(record: Record) -> str:
     when = f", {record.acquired.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if record.acquired else ""
     used = sum(entry.used for entry in record.inputs)
-    return f"{record.procedure}: {record.title}{when}; {used} files, judged by {record.protocol_title}"
+    return f"{record.procedure}: {record.title}{when}; files used: {used}; judged by {record.protocol_title}"
 
 
 def _say(text: str, console: Console | None, style: str = "") -> None:
-    """One line, whatever the words hold."""
-    text = " ".join(text.split())
+    text = visible(text)
     if console is None:
         print(text)
     else:
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(kind: str, together: Sequence[Line]) -> object:
-    from rich import box
-    from rich.table import Table
+def _table(kind: str, together: Sequence[Line]) -> Table:
     from rich.text import Text
 
-    first, second = HEADS[kind]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for head in ("", first, second):
-        table.add_column(head, overflow="fold")
+    meanings = any(line.meaning for line in together)
+    table = _empty(("", *HEADS[kind], "")[: 4 if meanings else 3])
     for line in together:
-        table.add_row(_mark(line), Text(line.about), Text(line.words, style=_colour(line) if kind == "verdict" else ""))
+        colour = f"bold {LOOKS[line.outcome][1]}" if line.outcome is not None else ""
+        mark = Text(LOOKS[line.outcome][0] if line.outcome is not None else " ", style=colour)
+        words = Text(visible(line.words), style=colour if kind == "verdict" else "")
+        table.add_row(mark, Text(visible(line.about)), words, *([Text(line.meaning, style="dim")] if meanings else []))
     return table
 
 
-def _mark(line: Line) -> Text:
-    from rich.text import Text
+def _empty(header: Sequence[str]) -> Table:
+    from rich import box
+    from rich.table import Table
 
-    return Text(LOOKS[line.outcome][0] if line.outcome is not None else " ", style=_colour(line))
-
-
-def _colour(line: Line) -> str:
-    return f"bold {LOOKS[line.outcome][1]}" if line.outcome is not None else ""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for head in header:
+        table.add_column(head, overflow="fold")
+    return table

@@ -11,8 +11,8 @@ from qa.features.region import Region
 from qa.features.surface import Surface
 from qa.reading import AnalysisError
 
-SCALES_MM = ((0.45, (1.2, 1.7)), (0.7, (2.5, 4.0)))
-"""Search grid and the ball radii looked for on it: balls of 2 to 11 mm diameter lie within a factor 1.2 of one of these."""
+GRID_MM = 0.6  # search grid: half the smallest radius looked for
+RADII_MM = (1.2, 1.8, 2.6, 4.0)  # balls of 2 to 10 mm diameter lie within a factor 1.25 of one of these
 RIM_MM = 2.0  # the search keeps this far from the field's edges: the penumbra is darker than any ball
 SIGNIFICANT = 6.0  # times the scatter of the (positive) response elsewhere in the field
 FAINTEST = 0.004  # a response below this is under half a percent of contrast: no ball phantom is that faint
@@ -35,19 +35,18 @@ def find_ball(surface: Surface, region: Region) -> Blob:
     The response is the smaller eigenvalue of the Hessian of the log signal at the scale of a ball: a rod, a wedge or a field edge is curved
     in one direction only and has none. AnalysisError when there is no ball, or more than one.
     """
+    grid, x, y = _log_signal(surface, region)
+    inside = region.inside(x[None, :], y[:, None], RIM_MM)
+    if inside.sum() < 20:
+        raise AnalysisError("the field is too small to look for a ball in it")
     best: tuple[float, Blob, Array] | None = None
-    for spacing, radii in SCALES_MM:
-        grid, x, y = _log_signal(surface, region, spacing)
-        inside = region.inside(x[None, :], y[:, None], RIM_MM)
-        if inside.sum() < 20:
-            raise AnalysisError("the field is too small to look for a ball in it")
-        for radius in radii:
-            response = np.where(inside, _roundness(grid, radius / 1.41 / np.array([y[1] - y[0], x[1] - x[0]])), 0.0)
-            i, j = np.unravel_index(int(np.argmax(response)), response.shape)
-            if best is None or response[i, j] > best[0]:
-                blob = Blob(float(x[j]), float(y[i]), radius, float(response[i, j]))
-                away = np.hypot(x[None, :] - blob.x_mm, y[:, None] - blob.y_mm) > 2.2 * radius
-                best = blob.contrast, blob, response[inside & away]
+    for radius in RADII_MM:
+        response = np.where(inside, _roundness(grid, radius / 1.41 / np.array([y[1] - y[0], x[1] - x[0]])), 0.0)
+        i, j = np.unravel_index(int(np.argmax(response)), response.shape)
+        if best is None or response[i, j] > best[0]:
+            blob = Blob(float(x[j]), float(y[i]), radius, float(response[i, j]))
+            away = np.hypot(x[None, :] - blob.x_mm, y[:, None] - blob.y_mm) > 2.2 * radius
+            best = blob.contrast, blob, response[inside & away]
     assert best is not None
     value, blob, rest = best
     scatter = float(np.sqrt(np.mean(np.clip(rest, 0, 0.5 * value) ** 2))) if rest.size else 0.0
@@ -58,9 +57,9 @@ def find_ball(surface: Surface, region: Region) -> Blob:
     return blob
 
 
-def _log_signal(surface: Surface, region: Region, spacing_mm: float) -> tuple[Array, Array, Array]:
+def _log_signal(surface: Surface, region: Region) -> tuple[Array, Array, Array]:
     """The log of the signal on the search grid, clipped at a tenth of the open level, with x of its columns and y of its rows."""
-    every = max(1, round(spacing_mm / surface.pitch_mm[0])), max(1, round(spacing_mm / surface.pitch_mm[1]))
+    every = max(1, round(GRID_MM / surface.pitch_mm[0])), max(1, round(GRID_MM / surface.pitch_mm[1]))
     x, y = surface.grid()
     rows, columns = (len(y) // every[0]) * every[0], (len(x) // every[1]) * every[1]
     block = surface.values[:rows, :columns].reshape(rows // every[0], every[0], columns // every[1], every[1]).mean(axis=(1, 3))

@@ -1,0 +1,323 @@
+"""What every procedure promises, present and future; the one in docs/adding_a_procedure.md is asked like the others.
+
+Set IGRTQA_REHEARSALS to rehearse more often than 24 times. The bounds are those of the design, |mean pull| < 0.3 and standard deviation
+0.7 to 1.3, widened by four standard errors of the n pulls there are: 4/sqrt(n) of the mean, 4/sqrt(2 (n - 1)) of the deviation.
+"""
+
+import hashlib
+import importlib
+import json
+import os
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import qa.procedures
+from phantoms.aperture import Rectangle
+from phantoms.epid import Block, Shadow, View, draw
+from phantoms.noise import correlated, digitise
+from phantoms.panel import Panel
+from qa import procedure, protocol, session
+from qa.acquisition import Acquisition, Image
+from qa.evidence import Evidence
+from qa.limit import Outcome
+from qa.plain import canonical, decode, encode
+from qa.procedure import Procedure, Rehearsal
+from qa.reading import Measured, NotMeasured, Reading
+from qa.store import Store
+
+REHEARSALS = int(os.environ.get("IGRTQA_REHEARSALS", "24"))
+PAGE = Path(__file__).parent.parent / "docs" / "adding_a_procedure.md"
+EXAMPLE = "signal_constancy"
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of a language in the page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The page's procedure, put where procedures are found, for as long as these tests run."""
+    folder, (code,) = tmp_path_factory.mktemp("procedures"), blocks("python")
+    (folder / f"{EXAMPLE}.py").write_text(code, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(qa.procedures, "__path__", [*qa.procedures.__path__, str(folder)])
+        yield folder
+    sys.modules.pop(f"qa.procedures.{EXAMPLE}", None)
+    vars(qa.procedures).pop(EXAMPLE, None)
+    importlib.invalidate_caches()
+
+
+@pytest.fixture(scope="module", params=[*procedure.names(), EXAMPLE])
+def tested(request: pytest.FixtureRequest, documented: Path) -> Procedure:
+    return procedure.load(request.param)
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tested: Procedure) -> Rehearsal:
+    return tested.rehearse(np.random.default_rng([1, 0]))
+
+
+def with_pixels(acquisition: Acquisition, make: Callable[[Image], np.ndarray]) -> Acquisition:
+    """The same acquisition with other pixels; the arrays are handed out as they are, so that a change of one would stay."""
+
+    def changed(image: Image) -> Image:
+        pixels = np.asarray(make(image), dtype=np.float32)
+        return replace(image, shape=pixels.shape, load=lambda: pixels)
+
+    return replace(acquisition, images=tuple(changed(image) for image in acquisition.images))
+
+
+def assert_no_number(tested: Procedure, acquisition: Acquisition) -> None:
+    """Refused by ``accepts``, or every quantity is there with a reason."""
+    if tested.accepts(acquisition).strip():
+        return
+    readings = tested.analyse(acquisition).readings
+    assert [r for r in readings if isinstance(r, Measured)] == []
+    assert {r.quantity for r in readings} == set(tested.quantities)
+
+
+# Registration
+
+
+def test_a_procedures_name_is_its_files_name(tested):
+    assert tested.name in procedure.names()
+    assert tested.title.strip()
+    assert tested.version.strip()
+
+
+def test_quantities_have_keys_of_their_own_units_meanings_and_sources(tested):
+    keys = [quantity.key for quantity in tested.quantities]
+    assert len(set(keys)) == len(keys) > 0
+    for quantity in tested.quantities:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", quantity.key)
+        assert quantity.unit in protocol.UNITS
+        assert quantity.meaning.strip()
+        assert quantity.source.strip()
+        if quantity.source.startswith("docs/"):
+            page, _, section = quantity.source.partition(", section ")
+            text = (PAGE.parent.parent / page).read_text("utf-8")
+            assert not section or re.search(rf"^## {section}\. ", text, re.MULTILINE), quantity.source
+
+
+def test_no_two_procedures_share_a_key():
+    owners = defaultdict(list)
+    for name in procedure.names():
+        for quantity in procedure.load(name).quantities:
+            owners[quantity.key].append(name)
+    assert {key: names for key, names in owners.items() if len(names) > 1} == {}
+
+
+def test_every_protocol_of_the_suite_asks_for_what_is_measured():
+    for name in protocol.names():
+        found = protocol.read(name)
+        for wanted in found.procedures:
+            protocol.check(found, wanted, procedure.load(wanted).quantities)
+
+
+# Truth
+
+
+@pytest.fixture(scope="module")
+def pulls(tested: Procedure) -> dict[str, np.ndarray]:
+    """(value - truth)/u of every quantity over all rehearsals; what lacks a part is left out, its truth is that of the whole."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for k in range(REHEARSALS):
+        rehearsal = tested.rehearse(np.random.default_rng([2, k]))
+        assert tested.accepts(rehearsal.acquisition) == ""
+        for reading in tested.analyse(rehearsal.acquisition).readings:
+            if isinstance(reading, Measured) and not reading.missing:
+                true = _truth(rehearsal, reading)
+                if true is not None:
+                    found[reading.quantity.key].append((reading.value - true) / reading.u)
+    return {key: np.array(values) for key, values in found.items()}
+
+
+def _truth(rehearsal: Rehearsal, reading: Reading) -> float | None:
+    uid, key = str(reading.at.get("sop_instance_uid", "")), reading.quantity.key
+    return rehearsal.truth.get((key, uid), rehearsal.truth.get((key, "")))
+
+
+def test_rehearsals_know_the_truth_of_quantities_of_this_test_and_images_of_theirs(tested, rehearsal):
+    keys, uids = {q.key for q in tested.quantities}, {image.sop_instance_uid for image in rehearsal.acquisition.images}
+    assert {key for key, _ in rehearsal.truth} <= keys
+    assert {uid for _, uid in rehearsal.truth} <= uids | {""}
+    assert len({key for key, _ in rehearsal.truth}) >= 0.8 * len(keys)
+    assert all(np.isfinite(value) for value in rehearsal.truth.values())
+
+
+def test_rehearsals_hide_nothing_behind_symmetry(tested):
+    """Images are not square, pixels not isotropic, and no two rehearsals are alike."""
+    first, second = (tested.rehearse(np.random.default_rng([3, k])) for k in range(2))
+    for image in first.acquisition.images:
+        assert image.shape[0] != image.shape[1]
+        assert image.spacing_mm[0] != image.spacing_mm[1]
+        assert image.shape[0] * image.spacing_mm[0] != image.shape[1] * image.spacing_mm[1]
+    assert first.truth != second.truth
+
+
+def test_a_rehearsal_can_be_measured(tested, pulls):
+    """Three in four: what is seldom measured in good images would prove nothing by being right."""
+    for key in {q.key for q in tested.quantities} & {key for key, _ in tested.rehearse(np.random.default_rng([2, 0])).truth}:
+        assert len(pulls.get(key, ())) >= 0.75 * REHEARSALS, key
+
+
+def test_values_are_unbiased(pulls):
+    means = {key: (float(values.mean()), 0.3 + 4 / np.sqrt(len(values))) for key, values in pulls.items()}
+    assert {key: found for key, found in means.items() if abs(found[0]) >= found[1]} == {}
+
+
+def test_uncertainties_are_meant(pulls):
+    wrong = {}
+    for key, values in pulls.items():
+        error = 4 / np.sqrt(2 * (len(values) - 1))
+        if not 0.7 * (1 - error) < values.std(ddof=1) < 1.3 * (1 + error):
+            wrong[key] = float(values.std(ddof=1))
+    assert wrong == {}
+
+
+def test_no_value_is_far_from_its_truth(pulls):
+    """Six standard uncertainties: of a million honest readings one would be as far, of these thousands none."""
+    assert {key: float(np.abs(values).max()) for key, values in pulls.items() if np.abs(values).max() > 6} == {}
+
+
+# Readings
+
+
+def test_every_quantity_is_answered(tested, rehearsal):
+    assert {r.quantity for r in tested.analyse(rehearsal.acquisition).readings} == set(tested.quantities)
+
+
+def test_every_number_has_an_uncertainty_and_says_what_it_is_made_of(tested, rehearsal):
+    for reading in tested.analyse(rehearsal.acquisition).readings:
+        if isinstance(reading, Measured):
+            assert reading.u > 0
+            assert reading.budget, reading.quantity.key
+            assert all(name.strip() and part >= 0 for name, part in reading.budget.items())
+            assert max(reading.budget.values()) <= 1.001 * reading.u, reading.quantity.key
+            assert sum(part**2 for part in reading.budget.values()) > 0.2 * reading.u**2, "the parts hardly explain the whole"
+
+
+def test_the_input_is_not_changed(tested, rehearsal):
+    images = with_pixels(rehearsal.acquisition, lambda image: image.pixels.copy())
+
+    def state() -> list[tuple[object, ...]]:
+        return [(hashlib.sha256(i.pixels.tobytes()).hexdigest(), i.shape, i.at, dict(i.tags), i.notes) for i in images.images]
+
+    before = state()
+    tested.analyse(images)
+    assert state() == before
+
+
+def test_two_runs_agree_to_the_bit(tested, rehearsal):
+    once, again = (canonical(_plain(tested.analyse(rehearsal.acquisition))) for _ in range(2))
+    assert once == again
+
+
+def _plain(analysis: procedure.Analysis) -> list[object]:
+    return [encode(tuple[Reading, ...], analysis.readings), encode(tuple[Evidence, ...], analysis.evidence)]
+
+
+def test_readings_and_evidence_go_to_json_and_back(tested, rehearsal):
+    found = tested.analyse(rehearsal.acquisition)
+    readings, evidence = json.loads(canonical(_plain(found)))
+    assert decode(tuple[Reading, ...], readings, "readings") == found.readings
+    assert encode(tuple[Evidence, ...], decode(tuple[Evidence, ...], evidence, "evidence")) == evidence
+    assert found.evidence, "a reading without anything to show cannot be checked by a person"
+
+
+# Nothing, noise, and what belongs to another test
+
+
+def scene(image: Image, **contents: object) -> np.ndarray:
+    """Another phantom in a field of its own on this image's panel."""
+    panel = Panel("same", *image.shape, image.spacing_mm)
+    side = 0.42 * min(n * step for n, step in zip(image.shape, image.spacing_mm, strict=True)) * image.sad_mm / image.sid_mm
+    view = View(panel, Rectangle(side, 0.95 * side), sid_mm=image.sid_mm, sad_mm=image.sad_mm, **contents)
+    return digitise(correlated(np.random.default_rng(4), draw(view), 0.003, 0.4), 1.25).astype(np.float32)
+
+
+BARS = tuple(Block(1.9 * k - 6.65, 0.0, 0.95, 12.0, 0.0, 0.6) for k in range(8))
+NOTHING = {
+    "blank": lambda image: np.zeros(image.shape),
+    "uniform": lambda image: np.full(image.shape, 1000.0),
+    "noise": lambda image: np.random.default_rng(5).normal(500.0, 20.0, image.shape),
+    "coarse noise": lambda image: correlated(np.random.default_rng(6), np.full(image.shape, 500.0), 20.0, 0.9),
+    "not numbers": lambda image: np.full(image.shape, np.nan),
+    "two balls": lambda image: scene(image, balls=(Shadow(-3.2, 0.4, 4.0), Shadow(3.4, -0.9, 4.0))),
+    "bars": lambda image: scene(image, blocks=BARS),
+    "a square absorber": lambda image: scene(image, blocks=(Block(0.3, -0.2, 6.0, 6.0, 20.0, 0.7),)),
+    "an edge": lambda image: scene(image, blocks=(Block(0.0, 10.0, 60.0, 20.0, 3.0, 0.5),)),
+    "a quarter of each image": lambda image: image.pixels[: image.shape[0] // 2, : image.shape[1] // 2],
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_images_without_the_phantom_give_reasons_and_no_number(tested, rehearsal, name):
+    assert_no_number(tested, with_pixels(rehearsal.acquisition, NOTHING[name]))
+
+
+def test_an_empty_set_gives_reasons_and_no_number(tested, rehearsal):
+    assert_no_number(tested, replace(rehearsal.acquisition, images=()))
+
+
+def test_a_truncated_set_gives_no_number_for_what_is_missing(tested, rehearsal):
+    """One image is not a set: it is refused, or what needs more images is not measured."""
+    one = replace(rehearsal.acquisition, images=rehearsal.acquisition.images[:1])
+    if not tested.accepts(one):
+        found = tested.analyse(one).readings
+        whole = tested.analyse(rehearsal.acquisition).readings
+        assert {r.quantity for r in found} == set(tested.quantities)
+        assert len([r for r in found if isinstance(r, NotMeasured)]) > len([r for r in whole if isinstance(r, NotMeasured)])
+
+
+def test_one_blank_image_is_named_and_whatever_lacks_it_says_so(tested, rehearsal):
+    images = rehearsal.acquisition.images
+    blank = replace(images[0], name="the blank one", load=partial(np.zeros, images[0].shape, np.float32))
+    found = tested.analyse(replace(rehearsal.acquisition, images=(blank, *images[1:]))).readings
+    assert any(isinstance(r, NotMeasured) and "the blank one" in r.reason for r in found)
+    for reading in found:
+        if isinstance(reading, Measured) and (reading.quantity.key, "") in rehearsal.truth:
+            assert "the blank one" in reading.missing, reading.quantity.key
+
+
+def test_images_that_no_one_can_decode_are_a_reason_too(tested, rehearsal):
+    def gone() -> np.ndarray:
+        raise qa.reading.DicomError("the file is gone: copy it again")
+
+    images = tuple(replace(image, load=gone) for image in rehearsal.acquisition.images)
+    assert_no_number(tested, replace(rehearsal.acquisition, images=images))
+
+
+# The page
+
+
+def test_the_documented_procedure_runs_on_files_and_is_judged_by_the_documented_protocol(documented, tmp_path):
+    """One file and one line: files go in, a stored and judged record comes out."""
+    (limits,) = blocks("toml")
+    (tmp_path / "our_daily.toml").write_text(limits, "utf-8")
+    own = protocol.read(tmp_path / "our_daily.toml")
+    procedure.load(EXAMPLE).rehearse(np.random.default_rng(7)).write(tmp_path / "images")
+    store = Store(tmp_path / "records.sqlite")
+    (record,) = session.run([tmp_path / "images"], own, store=store).records
+    assert record.procedure == EXAMPLE
+    assert [(j.limit.limit_id, j.outcome) for j in record.judgements] == [("own.signal", Outcome.PASS)]
+    assert store.get(record.record_id) == record
+
+
+def test_the_documented_promises_are_tested_here():
+    """Each row of the page's table has its words in one of these tests."""
+    source = Path(__file__).read_text("utf-8")
+    table = PAGE.read_text("utf-8").split("## What is asked of every procedure")[1].split("\n\n")[2]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == 6
+    for name in ("unbiased", "meant", "answered", "blank", "changed", "json", "bit"):
+        assert f"_{name}" in source
