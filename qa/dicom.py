@@ -185,7 +185,7 @@ def _image(file: Found, data: bytes, dataset: Any, stored: pixels.Stored) -> tup
         sop_instance_uid=uid,
         sha256=sha256,
         shape=facts.shape,
-        load=partial(_pixels, file, zlib.crc32(data), facts.slope, facts.intercept, invert),
+        load=partial(_pixels, file, _source(file, data, dataset, stored), facts.slope, facts.intercept, invert),
         spacing_mm=facts.spacing_mm,
         sid_mm=facts.sid_mm,
         sad_mm=facts.sad_mm,
@@ -206,17 +206,43 @@ def _image(file: Found, data: bytes, dataset: Any, stored: pixels.Stored) -> tup
     return image, facts.day
 
 
-def _pixels(file: Found, checksum: int, slope: float, intercept: float, invert: bool) -> NDArray[np.float32]:
-    """Decoded from the very bytes that were scanned. DicomError when the file is gone or was changed since.
-
-    A CRC tells a changed file; the SHA-256 of the scan, which costs more than all the decoding, is for the record.
-    """
+def _pixels(file: Found, source: _Source, slope: float, intercept: float, invert: bool) -> NDArray[np.float32]:
+    """Decoded from the file that was scanned. DicomError when it is gone or was changed since (by its size or time of change)."""
     try:
+        status = file.path.stat()
+        if (status.st_size, status.st_mtime_ns) != (source.size, source.changed_ns):
+            raise DicomError(f"{file.name} was changed after it was read: hand it in again")
+        if source.start is not None and not invert:
+            rows, columns = source.shape
+            values = np.fromfile(file.path, source.kind, rows * columns, offset=source.start)
+            return pixels.scaled(values.reshape(rows, columns), slope, intercept)
         data = file.path.read_bytes()
     except OSError as error:
         raise DicomError(f"{file.name} is not there any more ({error.strerror}): hand it in again") from error
-    if zlib.crc32(data) != checksum:
-        raise DicomError(f"{file.name} was changed after it was read: hand it in again")
     with _quiet():
         dataset, syntax, little_endian = _parsed(data)
         return pixels.rescaled(dataset, pixels.stored(dataset, syntax, little_endian, file.path), slope, intercept, invert)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The file as it was scanned: its size, when it was changed, and where plain pixels start in it (None: they need decoding)."""
+
+    size: int
+    changed_ns: int
+    start: int | None
+    kind: str
+    shape: tuple[int, int]
+
+
+def _source(file: Found, data: bytes, dataset: Any, stored: pixels.Stored) -> _Source:
+    """What is needed to read the pixels again; ``stored`` is what the scan saw."""
+    start = getattr(dataset["PixelData"], "file_tell", None)
+    plain = (
+        isinstance(start, int)
+        and data.startswith(stored[0].tobytes(), start)
+        and data.startswith(stored[-1].tobytes(), start + stored.nbytes - stored[-1].nbytes)
+    )  # a deflated file has its pixels elsewhere
+    status = file.path.stat()
+    rows, columns = stored.shape
+    return _Source(len(data), status.st_mtime_ns, start if plain else None, stored.dtype.str, (rows, columns))

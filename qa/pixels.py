@@ -155,12 +155,22 @@ def rescaled(dataset: Any, values: Stored, slope: float, intercept: float, inver
 
     The offset of an inverted image is the same for every image of that panel, so inverted images stay comparable.
     """
-    exact = np.dtype(np.float64 if values.dtype.itemsize > 2 else np.float32)
-    pixels: NDArray[Any] = values.astype(exact)
+    pixels = _exact(values, slope, intercept)
+    if invert:
+        np.subtract(max(slope * bound + intercept for bound in _bounds(dataset)), pixels, out=pixels)
+    return pixels.astype(np.float32, copy=False)
+
+
+def scaled(values: Stored, slope: float, intercept: float) -> NDArray[np.float32]:
+    """Values times slope plus intercept, float32."""
+    return _exact(values, slope, intercept).astype(np.float32, copy=False)
+
+
+def _exact(values: Stored, slope: float, intercept: float) -> NDArray[Any]:
+    """Rescaled in double precision where the values need it."""
+    pixels: NDArray[Any] = values.astype(np.float64 if values.dtype.itemsize > 2 else np.float32)
     if slope != 1.0:
         np.multiply(pixels, slope, out=pixels)
     if intercept != 0.0:
         np.add(pixels, intercept, out=pixels)
-    if invert:
-        np.subtract(max(slope * bound + intercept for bound in _bounds(dataset)), pixels, out=pixels)
-    return pixels.astype(np.float32, copy=False)
+    return pixels

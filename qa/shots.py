@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import crew, frames
+from qa import frames
 from qa.acquisition import Image
 from qa.features.position import Position
 from qa.features.turns import COUNT
@@ -64,9 +64,12 @@ class Unseen:
 
 
 def measure_all(images: Sequence[Image]) -> tuple[Shot | Unseen, ...]:
-    """Every image measured, in order; one that cannot be says why and the others go on."""
+    """Every image measured, in order; one that cannot be says why and the others go on.
+
+    One after the other: threads were measured to slow thousands of small array operations down, and a second process to gain nothing.
+    """
     turns = [(COUNT - 1 - k) % COUNT + 1 for k in range(len(images))]  # over a set every flip and rotation is used
-    return crew.shared(measure, images, turns)
+    return tuple(measure(image, turn) for image, turn in zip(images, turns, strict=True))
 
 
 def measure(image: Image, turn: int) -> Shot | Unseen:
