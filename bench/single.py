@@ -20,6 +20,7 @@ Random = np.random.Generator
 AXIS_PARALLEL = (0.005, 0.015)  # mm, rms and max: one tenth of pylinac's 0.054 / 0.087
 SMALL_BALL = (0.010, 0.03)
 MU_STRONG = 0.25  # 1/mm: no metal does this at 6 MV; what the goal of row 2 would need
+SHAPES = ("rectangle", "leaves", "cone")
 NOISE_FREE = (0.0005, 0.001)  # mm, max: field / ball
 
 
@@ -76,7 +77,7 @@ def noisy_row(what: str, n: int, seed: Sequence[int], draw: Callable[[Random], S
 def noise_free_rows(n: int, seed: Sequence[int], with_peer: bool = True) -> list[Row]:
     """Row 3: largest error of field and ball, per shape of the field."""
     rows = []
-    for j, kind in enumerate(("rectangle", "leaves", "cone")):
+    for j, kind in enumerate(SHAPES):
         mine, theirs = (Errors(), Errors()), (Errors(), Errors())
         extreme = [(0.0, ""), (0.0, "")]
         for k in progress(range(n), f"noise-free, {kind}"):

@@ -51,4 +51,4 @@ def blurred_disc(radius_mm: float, sigma_mm: float) -> Callable[[Array], Array]:
 @lru_cache(maxsize=256)
 def blurred_ball(radius_mm: float, mu_per_mm: float, sigma_mm: float) -> Callable[[Array], Array]:
     """What a ball takes out of the beam, 1 - exp(-mu * chord), behind a Gaussian blur, against the distance (mm)."""
-    return _table(radius_mm, sigma_mm, lambda s: 1 - np.exp(-2 * mu_per_mm * np.sqrt(radius_mm**2 - s**2)))
+    return _table(radius_mm, sigma_mm, lambda s: 1 - np.exp(-2 * mu_per_mm * np.sqrt(np.maximum((radius_mm - s) * (radius_mm + s), 0.0))))

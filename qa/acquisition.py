@@ -67,10 +67,14 @@ class Image:
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that was left out, and why; nothing a user hands in disappears."""
+    """A file that was left out, and why; nothing a user hands in disappears.
+
+    ``image`` says that it is, or may be, an image of the set: what the others show is then not the whole.
+    """
 
     name: str
     reason: str
+    image: bool = False
 
 
 @dataclass(frozen=True)

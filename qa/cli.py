@@ -187,7 +187,7 @@ def compare_engines(
         for grid in comparison.grids(one):
             screen.show_grid(grid, console)
         if one.why:
-            print(f"pylinac has nothing about the whole set: {one.why}")
+            print(f"nothing to compare of the whole set: {one.why}")
     return Status.PASSED if all(one.agree for one in found) else Status.UNDECIDED
 
 

@@ -97,15 +97,19 @@ def _each(read: Callable[[Found], Any], files: Sequence[Found], progress: Callab
 
 def _read(file: Found) -> tuple[Image, str] | Refused:
     """One file as an image and its day, or refused."""
+    suspect = False  # whether what cannot be read may be an image of the set
     try:
         data = _bytes(file)
+        suspect = data[128:132] == b"DICM"
         dataset, syntax, little_endian = _parsed(data)
+        suspect = not (text(dataset, "SOPClassUID") or text(dataset.file_meta, "MediaStorageSOPClassUID") or text(dataset, "Modality"))
         _is_rt_image(dataset)
+        suspect = True
         return _image(file, data, dataset, pixels.stored(dataset, syntax, little_endian, file.path))
     except DicomError as error:
-        return Refused(file.name, str(error))
+        return Refused(file.name, str(error), suspect)
     except OSError as error:
-        return Refused(file.name, f"cannot be read ({error.strerror}): ask for access to it")
+        return Refused(file.name, f"cannot be read ({error.strerror}): ask for access to it", True)
 
 
 def _bytes(file: Found) -> bytes:

@@ -5,114 +5,124 @@ from __future__ import annotations
 import hashlib
 import math
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qa import intake, procedure, pylinac_engine
+from qa import intake, procedure
 from qa.acquisition import Acquisition, Image
-from qa.pylinac_engine import Number, Told
 from qa.reading import Measured, NotMeasured, QaError, Reading
 
-TEST = "winston_lutz"  # the test that both engines know
-THEIR_U_MM = 0.05  # scatter of a centre of mass over whole pixels, pylinac's field centre; it states no uncertainty of its own
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class ImageRow:
-    """Ball minus field centre (u, v) of one image, mm on the isocentre plane, by both engines, or why one has no number."""
+class Number:
+    """One number of the second engine under the key of our quantity that it can be held against ("" there is none), in its unit.
 
-    image: Image
-    ours: tuple[Measured, Measured] | str
-    theirs: tuple[float, float] | str
+    ``value`` is None where the engine could not have measured it, whatever it prints; ``really`` says what the number is. ``u`` is the
+    standard uncertainty its algorithm is known to have; without one the two are shown, not judged.
+    """
 
-    @property
-    def differences_mm(self) -> tuple[float, float] | None:
-        """pylinac minus ours."""
-        if isinstance(self.ours, str) or isinstance(self.theirs, str):
-            return None
-        return self.theirs[0] - self.ours[0].value, self.theirs[1] - self.ours[1].value
-
-    @property
-    def agree(self) -> bool:
-        """Whether both have a number, and they differ by no more than twice the uncertainty of the difference."""
-        if isinstance(self.ours, str) or self.differences_mm is None:
-            return False
-        return all(abs(d) <= 2 * math.hypot(o.u, THEIR_U_MM) for d, o in zip(self.differences_mm, self.ours, strict=True))
+    key: str
+    value: float | None
+    really: str = ""
+    u: float | None = None
 
 
 @dataclass(frozen=True)
-class SetRow:
-    """One quantity of the whole set: our reading (None: we measure no such thing) and pylinac's number."""
+class Theirs:
+    """What a second engine found in one acquisition: what it was told, its numbers per image and of the whole set, or why there are none.
+
+    ``images`` are in the acquisition's order.
+    """
+
+    told: str
+    images: tuple[tuple[Number, ...] | str, ...]
+    whole: tuple[Number, ...] | str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Our reading, None where we measure no such thing, beside their number."""
 
     ours: Reading | None
     theirs: Number
 
+    @property
+    def difference(self) -> float | None:
+        """Theirs minus ours, where both have a number."""
+        if not isinstance(self.ours, Measured) or self.theirs.value is None:
+            return None
+        return self.theirs.value - self.ours.value
+
+    @property
+    def agree(self) -> bool:
+        """Whether both have a number and they differ by no more than twice the uncertainty of the difference, where that is known."""
+        if not isinstance(self.ours, Measured) or self.difference is None:
+            return False
+        return self.theirs.u is None or abs(self.difference) <= 2 * math.hypot(self.ours.u, self.theirs.u)
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One image through both engines, or why one of them has no number."""
+
+    image: Image
+    pairs: tuple[Pair, ...]
+    why: str
+
+    @property
+    def agree(self) -> bool:
+        """Whether both measured it, and alike."""
+        return bool(self.pairs) and not self.why and all(pair.agree for pair in self.pairs)
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """One acquisition through both engines; ``why`` says why pylinac has nothing about the whole set."""
+    """One acquisition through both engines; ``why`` says why there is nothing about the whole set."""
 
     title: str
-    told: Told
+    told: str
     images: tuple[ImageRow, ...]
-    sets: tuple[SetRow, ...]
+    whole: tuple[Pair, ...]
     why: str = ""
 
     @property
     def agree(self) -> bool:
         """Whether both engines measured every image, and alike."""
-        return all(row.agree for row in self.images)
+        return bool(self.images) and all(row.agree for row in self.images)
 
 
 def compare(paths: Sequence[Path], say: Say) -> tuple[Comparison, ...]:
-    """Every acquisition that can be measured. QaError when there is none."""
+    """Every acquisition, through every procedure that has a second engine and accepts it. QaError when there is none."""
     from qa import dicom
 
-    test = procedure.load(TEST)
+    tests = [test for test in map(procedure.load, procedure.names()) if test.second_engine is not None]
     with tempfile.TemporaryDirectory(prefix="igrtqa-") as folder, dicom.opened(paths) as batch:
-        fit = [acquisition for acquisition in batch.acquisitions if not test.accepts(acquisition)]
-        if not fit:
-            reasons = [f"{a.title}: {test.accepts(a)}" for a in batch.acquisitions] + [f"{r.name}: {r.reason}" for r in batch.refused]
-            raise QaError("there is nothing that both engines can measure. " + "\n".join(reasons))
-        paths_of = {hashlib.sha256(file.path.read_bytes()).hexdigest(): file.path for file in intake.found(paths, Path(folder))[0]}
-        return tuple(
-            _compare(a, test.analyse(a).readings, {i.sop_instance_uid: paths_of[i.sha256] for i in a.images}, say) for a in fit
-        )
+        tried = [(test, acquisition, test.accepts(acquisition)) for acquisition in batch.acquisitions for test in tests]
+        if all(reason for _, _, reason in tried):
+            reasons = [f"{a.title}: {reason}" for _, a, reason in tried] + [f"{r.name}: {r.reason}" for r in batch.refused]
+            raise QaError("there is nothing that two engines can measure. " + "\n".join(reasons))
+        files = {hashlib.sha256(file.path.read_bytes()).hexdigest(): file.path for file in intake.found(paths, Path(folder))[0]}
+        return tuple(_compare(test, acquisition, files, say) for test, acquisition, reason in tried if not reason)
 
 
-def _compare(acquisition: Acquisition, readings: Sequence[Reading], files: Mapping[str, Path], say: Say) -> Comparison:
-    told = pylinac_engine.told(acquisition.images, _ball_mm(acquisition))
-    rows = []
-    say("loading pylinac")
-    with pylinac_engine.silence():
-        for number, image in enumerate(acquisition.images, 1):
-            theirs = pylinac_engine.ball_offset(image, files[image.sop_instance_uid], told)
-            say(f"pylinac: {number} of {len(acquisition.images)} images")
-            rows.append(ImageRow(image, _ours(readings, image), theirs))
-        say("pylinac: the whole set")
-        numbers = pylinac_engine.whole_set([row.image for row in rows if not isinstance(row.theirs, str)], files, told)
+def _compare(test: procedure.Procedure, acquisition: Acquisition, files: dict[str, Path], say: Say) -> Comparison:
+    say(f"{test.title}: {acquisition.title}")
+    readings = test.analyse(acquisition).readings
+    assert test.second_engine is not None
+    theirs = test.second_engine(acquisition, {image.sop_instance_uid: files[image.sha256] for image in acquisition.images}, say)
+    rows = tuple(_row(image, readings, numbers) for image, numbers in zip(acquisition.images, theirs.images, strict=True))
+    if isinstance(theirs.whole, str):
+        return Comparison(acquisition.title, theirs.told, rows, (), theirs.whole)
+    whole = tuple(Pair(next((r for r in readings if r.quantity.key == number.key), None), number) for number in theirs.whole)
+    return Comparison(acquisition.title, theirs.told, rows, whole)
+
+
+def _row(image: Image, readings: Sequence[Reading], numbers: tuple[Number, ...] | str) -> ImageRow:
     if isinstance(numbers, str):
-        return Comparison(acquisition.title, told, tuple(rows), (), numbers)
-    sets = tuple(SetRow(next((r for r in readings if r.quantity.key == number.key), None), number) for number in numbers)
-    return Comparison(acquisition.title, told, tuple(rows), sets)
-
-
-def _ball_mm(acquisition: Acquisition) -> float:
-    """The ball's diameter in the first image that shows one: pylinac must be told within 2 mm."""
-    from qa import shots
-
-    for image in acquisition.images:
-        shot = shots.measure(image, 1)
-        if isinstance(shot, shots.Shot):
-            return 2 * shot.radius_mm
-    raise QaError(f"{acquisition.title}: pylinac must be told the ball's diameter, and no image shows a ball that can be measured")
-
-
-def _ours(readings: Sequence[Reading], image: Image) -> tuple[Measured, Measured] | str:
-    found = {r.quantity.key: r for r in readings if r.at.get("sop_instance_uid") == image.sop_instance_uid}
-    u, v = found["ball_offset_u"], found["ball_offset_v"]
-    if isinstance(u, NotMeasured) or isinstance(v, NotMeasured):
-        return f"not measured: {u.reason if isinstance(u, NotMeasured) else ''}"
-    return u, v
+        return ImageRow(image, (), numbers)
+    ours = {r.quantity.key: r for r in readings if r.at.get("sop_instance_uid") == image.sop_instance_uid}
+    pairs = tuple(Pair(ours.get(number.key), number) for number in numbers)
+    return ImageRow(image, pairs, next((f"not measured: {p.ours.reason}" for p in pairs if isinstance(p.ours, NotMeasured)), ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,8 @@ from qa.reading import QaError, Quantity, Reading
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from qa.engines import Theirs
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Procedure:
     ``accepts(acquisition)`` is "" when the images belong to it, else what is missing, in words. ``analyse(acquisition)`` is pure.
     ``rehearse(rng)`` draws a random small acquisition.
     ``version`` names the algorithm in the record and changes whenever a number could. ``demonstrate(folder, say)`` writes the images of an
-    ordinary check on an ordinary machine as DICOM files and returns them; None = this test has no demonstration.
+    ordinary check on an ordinary machine as DICOM files and returns them. ``second_engine(acquisition, files by SOP Instance UID, say)``
+    measures the same images independently. Either is None where a test has no such thing.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Procedure:
     analyse: Callable[[Acquisition], Analysis]
     rehearse: Callable[[np.random.Generator], Rehearsal]
     demonstrate: Callable[[Path, Callable[[str], None]], list[Path]] | None = None
+    second_engine: Callable[[Acquisition, Mapping[str, Path], Callable[[str], None]], Theirs] | None = None
 
     def quantity(self, key: str) -> Quantity:
         """The quantity of that key; QaError when this procedure does not define it."""

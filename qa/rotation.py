@@ -32,19 +32,22 @@ class Turn:
     def largest(self, arm_mm: Array, arm_covariance: Array) -> tuple[float, float]:
         """The largest distance from the centre on the path of a point with that arm, noise taken out, and its standard uncertainty.
 
-        What the circle leaves over counts. Noise alone makes the largest of several distances larger than the arm: by how much, on a
-        perfect circle with the images' uncertainties, is taken out.
+        What the circle leaves over counts, in as far as noise does not explain it. Noise makes the largest of several distances larger: by
+        how much, on that path shaken by the images' uncertainties, is taken out.
         """
         blocks, rng = turning(self.angle_deg, self.mirror), np.random.default_rng(SEED)
         design = np.concatenate([np.broadcast_to(np.eye(2), blocks.shape), blocks], axis=2).reshape(-1, 4)
         left = np.eye(len(design)) - design @ np.linalg.pinv(design)
-        noise = rng.standard_normal((RESAMPLES, len(design))) * self.u_mm.ravel() @ left.T
+        shaken = (rng.standard_normal((RESAMPLES, len(design))) * self.u_mm.ravel() @ left.T).reshape(RESAMPLES, -1, 2)
         arms = arm_mm + rng.multivariate_normal(np.zeros(2), arm_covariance, RESAMPLES, method="eigh")
-        path = np.einsum("nij,j->ni", blocks, arm_mm) + self.residual_mm
-        again = np.einsum("nij,bj->bni", blocks, arms) + noise.reshape(RESAMPLES, -1, 2)
-        raw, shaken = float(np.hypot(*path.T).max()), np.hypot(again[..., 0], again[..., 1]).max(axis=1)
-        grown = float(np.mean(shaken**2)) - float(arm_mm @ arm_mm)
-        return float(np.sqrt(max(0.0, raw**2 - max(grown, 0.0)))), float(np.std(shaken))
+        explained = float(np.trace((left * self.u_mm.ravel() ** 2) @ left.T))
+        real = self.residual_mm * np.sqrt(max(0.0, 1 - explained / max(float((self.residual_mm**2).sum()), 1e-300)))
+        circle = np.einsum("nij,j->ni", blocks, arm_mm)
+        again = np.einsum("nij,bj->bni", blocks, arms) + real + shaken
+        most = np.hypot(again[..., 0], again[..., 1]).max(axis=1)
+        grown = float(np.mean(most**2)) - float(((circle + real) ** 2).sum(axis=1).max())
+        raw = float(((circle + self.residual_mm) ** 2).sum(axis=1).max())
+        return float(np.sqrt(max(0.0, raw - max(grown, 0.0)))), float(np.std(most))
 
 
 def turning(angle_deg: Array, mirror: float) -> Array:

@@ -7,7 +7,7 @@ import platform
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol as Shape
@@ -16,7 +16,7 @@ import qa
 from qa import procedure as procedures_
 from qa.acquisition import Acquisition, Refused
 from qa.procedure import Analysis, Procedure
-from qa.protocol import Protocol, check, judge
+from qa.protocol import Judgement, Outcome, Protocol, check, judge
 from qa.reading import NotMeasured, ProtocolError, QaError
 from qa.record import Input, Record
 
@@ -91,10 +91,11 @@ def run(
         if not accepted:
             raise QaError(_nothing(left_out, batch.refused))
         _one_machine(machine, batch.acquisitions)
+        lost = tuple(refused.name for refused in batch.refused if refused.image)
         unused = (*_unused(left_out), *(Input(refused.name, "", "", False, refused.reason) for refused in batch.refused))
         for procedure, acquisition in accepted:
             say(f"{procedure.title}: {acquisition.title}")
-            record = _record(procedure, acquisition, protocol, machine.strip(), phantom.strip(), performer.strip(), unused)
+            record = _record(procedure, acquisition, protocol, machine.strip(), phantom.strip(), performer.strip(), unused, lost)
             if store is not None:
                 store.add(record)
             records.append(record)
@@ -140,7 +141,14 @@ def _one_machine(machine: str, acquisitions: Iterable[Acquisition]) -> None:
 
 
 def _record(
-    procedure: Procedure, acquisition: Acquisition, protocol: Protocol, machine: str, phantom: str, performer: str, unused: Sequence[Input]
+    procedure: Procedure,
+    acquisition: Acquisition,
+    protocol: Protocol,
+    machine: str,
+    phantom: str,
+    performer: str,
+    unused: Sequence[Input],
+    lost: Sequence[str],
 ) -> Record:
     analysis = _analyse(procedure, acquisition)
     acquired, notes = _acquired(acquisition)
@@ -164,9 +172,20 @@ def _record(
         versions=_versions(),
         inputs=(*used, *unused),
         readings=analysis.readings,
-        judgements=judge(protocol, procedure.name, analysis.readings),
+        judgements=_of_the_whole(judge(protocol, procedure.name, analysis.readings), lost),
         evidence=analysis.evidence,
         notes=(*notes, *_image_notes(acquisition)),
+    )
+
+
+def _of_the_whole(judgements: tuple[Judgement, ...], lost: Sequence[str]) -> tuple[Judgement, ...]:
+    """The judgements, none a pass when images were handed in that could not be read: the worst one may be among them."""
+    if not lost:
+        return judgements
+    why = f"{len(lost)} image(s) handed in could not be read ({', '.join(lost)}): export them again, or hand in the others alone"
+    short = {Outcome.PASS, Outcome.INDETERMINATE}
+    return tuple(
+        replace(j, outcome=Outcome.NOT_MEASURED, reason=f"{why} (the rest: {j.reason})") if j.outcome in short else j for j in judgements
     )
 
 

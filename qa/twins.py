@@ -35,7 +35,7 @@ def apart(read: Sequence[tuple[Image, str]]) -> tuple[list[tuple[Image, str]], l
             others = [other for other, _ in distinct if other is not image]
             doubtful = [o for o in others if pixels[o.name] == pixels[image.name] or not _another_exposure(image, o)]
             if doubtful:
-                refused.append(Refused(image.name, _contradicts(doubtful)))
+                refused.append(Refused(image.name, _contradicts(doubtful), True))
             else:
                 kept.append((_renamed(image, others) if others else image, day))
     return kept, refused

@@ -103,7 +103,7 @@ def _harm(name: str, member: zipfile.ZipInfo) -> Refused | None:
     if stat.S_ISLNK(member.external_attr >> 16):
         return Refused(name, "a link to another file: zip the images themselves")
     if member.flag_bits & 0x1:
-        return Refused(name, "protected by a password: make the zip again without one")
+        return Refused(name, "protected by a password: make the zip again without one", True)
     return None
 
 
@@ -121,7 +121,7 @@ def _extract(archive: Found, wanted: list[tuple[int, Found]], budget: Budget) ->
     found = [file for file, reason, _ in results if not reason]
     if any(reason == "budget" for _, reason, _ in results):
         return found, None, used
-    return found, [Refused(file.name, reason) for file, reason, _ in results if reason], used
+    return found, [Refused(file.name, reason, True) for file, reason, _ in results if reason], used
 
 
 def _share(path: Path, wanted: list[tuple[int, Found]], budget: Budget, stop: threading.Event) -> list[tuple[Found, str, int]]:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.evidence import Curve, Evidence, Mark, Overlay, Series, Table
+from qa.frames import angle_difference
+from qa.isocentre import rows, towards_source
 from qa.shot_sets import Axis, Isocentre, Sphere
 from qa.shots import Shot
 from qa.winston_lutz_readings import Geometry
@@ -74,7 +76,7 @@ def _beams(seen: Sequence[Shot], found: Isocentre) -> list[Evidence]:
     for title, i, j in axes:
         series = []
         for k in found.indices:
-            start, end = _beam_ends(seen[k], centre)
+            start, end = _beam_ends(seen[k], centre, found.couch_deg)
             series.append(Series("beam axes", (start[i], end[i]), (start[j], end[j]), "line"))
         angle = np.linspace(0, 2 * np.pi, 73)
         radius = found.meeting.radius_mm
@@ -88,10 +90,10 @@ def _beams(seen: Sequence[Shot], found: Isocentre) -> list[Evidence]:
     return curves
 
 
-def _beam_ends(shot: Shot, centre: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _beam_ends(shot: Shot, centre: Array, couch_deg: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Two points of a beam axis in F, from the treatment isocentre; the ball is the reference."""
-    g = np.radians(shot.image.gantry_deg)
-    across, along, up = np.array([np.cos(g), 0, -np.sin(g)]), np.array([0.0, 1.0, 0.0]), np.array([np.sin(g), 0, np.cos(g)])
+    gantry, couch = np.array([shot.image.gantry_deg]), np.array([angle_difference(shot.image.couch_deg, couch_deg)])
+    (across, along), up = rows(gantry, couch)[0], towards_source(gantry, couch)[0]
     point = -shot.offset_mm[0] * across - shot.offset_mm[1] * along - centre
     point = point - (point @ up) * up
     return tuple(float(v) for v in point - LINE_MM * up), tuple(float(v) for v in point + LINE_MM * up)

@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 Quantities = Mapping[str, Quantity]
 Budget = Callable[[float], dict[str, float]]
 State = dict[str, float | str]
+SILENT = "the file does not say where the receptor stood; its centre is taken as the origin"
 PANEL_MM = 0.02  # repeat standard deviation of an imager's position, the least of 0.02 to 0.06 mm (Clivio et al. 2015, abstract)
 
 
@@ -44,15 +45,20 @@ def geometry(seen: Sequence[Shot]) -> Geometry:
         gantry=no_gantry or shot_sets.sphere(seen, gantry.indices, gantry.others_deg[1]),
         collimator=no_collimator or (shot_sets.circle(seen, collimator, "collimator"), shot_sets.collimator_axis(seen, collimator)),
         couch=no_couch or (shot_sets.circle(seen, couch, "couch"), shot_sets.couch_axis(seen, couch)),
-        everything=no_gantry or shot_sets.sphere(seen, tuple(range(len(seen))), 0.0),
+        everything=_and(no_gantry, no_collimator, no_couch) or shot_sets.sphere(seen, tuple(range(len(seen))), 0.0),
     )
+
+
+def _and(*reasons: str) -> str:
+    """All that is missing, in one sentence."""
+    return "; ".join(reason for reason in reasons if reason)
 
 
 def per_image(quantities: Quantities, shot: Shot) -> list[Reading]:
     """Sections 3 and 4: ball against field, ball against panel, field against imager origin, each along u and v."""
     readings: list[Reading] = []
     receptor = np.array(shot.image.receptor_mm or (0.0, 0.0)) * shot.image.sad_mm / shot.image.sid_mm
-    silent = () if shot.image.receptor_mm else ("the file does not say where the receptor stood; its centre is taken as the origin",)
+    silent = () if shot.image.receptor_mm else (SILENT,)
     for k, axis in enumerate("uv"):
         budget = {name: float(part[k]) for name, part in shot.components.items()}
         readings.append(_measured(quantities[f"ball_offset_{axis}"], shot.offset_mm[k], shot.offset_u_mm[k], shot, budget, shot.flags))
@@ -80,6 +86,7 @@ def per_set(quantities: Quantities, seen: Sequence[Shot], unseen: Sequence[Unsee
         missing = f"{len(unseen)} of {len(seen) + len(unseen)} images could not be measured: {names}"
     budget = _shares(seen)
     offsets = [(s.offset_mm, np.diag(s.offset_u_mm**2)) for s in seen]
+    receptors = all(s.image.receptor_mm for s in seen)
     panel = [
         (s.field_mm + np.array(s.image.receptor_mm or (0.0, 0.0)) * s.image.sad_mm / s.image.sid_mm, np.diag(s.field_u_mm**2 + PANEL_MM**2))
         for s in seen
@@ -87,7 +94,7 @@ def per_set(quantities: Quantities, seen: Sequence[Shot], unseen: Sequence[Unsee
     return [
         _largest(quantities["max_ball_offset"], seen, offsets, budget, missing),
         _median(quantities["median_ball_offset"], offsets, budget, missing),
-        _largest(quantities["max_panel_offset"], seen, panel, _panel_budget, missing),
+        _largest(quantities["max_panel_offset"], seen, panel, _panel_budget, missing, () if receptors else (SILENT,)),
         *_shift(quantities, found.isocentre, budget, missing),
         _size(quantities["isocenter_size_gantry"], found.gantry, budget, missing),
         _size(quantities["isocenter_size_collimator"], _first(found.collimator), budget, missing),
@@ -114,13 +121,20 @@ def _panel_budget(u: float) -> dict[str, float]:
     return {"field in the image": float(np.sqrt(max(u**2 - PANEL_MM**2, 0.0))), "receptor position": min(PANEL_MM, u)}
 
 
-def _largest(quantity: Quantity, seen: Sequence[Shot], vectors: Sequence[tuple[Array, Array]], budget: Budget, missing: str) -> Measured:
+def _largest(
+    quantity: Quantity,
+    seen: Sequence[Shot],
+    vectors: Sequence[tuple[Array, Array]],
+    budget: Budget,
+    missing: str,
+    flags: tuple[str, ...] = (),
+) -> Measured:
     """The longest of some vectors, its noise taken out, at the state of its image."""
     lengths = [length(v, c) for v, c in vectors]
     worst = int(np.argmax([value for value, _ in lengths]))
     value, u = lengths[worst]
     at = {key: state for key, state in seen[worst].image.at.items() if key.endswith("_deg")}
-    return Measured(quantity, value, u, at, budget(u), missing=missing)
+    return Measured(quantity, value, u, at, budget(u), flags, missing=missing)
 
 
 def _median(quantity: Quantity, vectors: Sequence[tuple[Array, Array]], budget: Budget, missing: str) -> Measured:

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qa.engines import Comparison, ImageRow, SetRow
+from qa.engines import Comparison, ImageRow, Pair
 from qa.reading import Measured
 from reports import numbers
 from reports.screen import Grid
 
-IMAGES = ("image", "gantry", "collimator", "couch", "u ours", "u pylinac", "difference", "v ours", "v pylinac", "difference", "")
-SETS = ("whole set", "ours", "pylinac", "difference", "what pylinac's number is")
+WHOLE = ("whole set", "ours ± U", "theirs", "difference", "what their number really is")
 
 
 def grids(comparison: Comparison) -> Iterator[Grid]:
-    """The images, then the set; lengths in mm, ours with U = 2u."""
-    heading = f"{comparison.title}: ball minus field centre, mm; {comparison.told.words}"
-    yield Grid(heading, IMAGES, tuple(_image(row) for row in comparison.images))
-    if comparison.sets:
-        yield Grid("", SETS, tuple(_set(row) for row in comparison.sets))
+    """The images, then the set; ours with U = 2u, the difference is theirs minus ours."""
+    keys = next((tuple(pair.theirs.key for pair in row.pairs) for row in comparison.images if row.pairs), ())
+    header = ["image", "gantry", "collimator", "couch"]
+    for key in keys:
+        header += [key, "theirs", "difference"]
+    yield Grid(f"{comparison.title}: {comparison.told}", (*header, ""), tuple(_image(row, len(keys)) for row in comparison.images))
+    if comparison.whole:
+        yield Grid("", WHOLE, tuple((pair.theirs.key or "(theirs alone)", *_cells(pair), pair.theirs.really) for pair in comparison.whole))
 
 
-def _image(row: ImageRow) -> tuple[str, ...]:
-    angles = (f"{angle % 360:.1f}" for angle in (row.image.gantry_deg, row.image.collimator_deg, row.image.couch_deg))
-    cells = [row.image.name, *angles]
-    differences = row.differences_mm
-    for k in (0, 1):
-        cells.append("-" if isinstance(row.ours, str) else numbers.pair(row.ours[k]))
-        cells.append("-" if isinstance(row.theirs, str) else f"{row.theirs[k]:+.3f}")
-        cells.append("-" if differences is None else f"{differences[k]:+.3f}")
-    words = [side for side in (row.ours, row.theirs) if isinstance(side, str)]
-    return *cells, "; ".join(words) or ("agree" if row.agree else "APART")
+def _image(row: ImageRow, count: int) -> tuple[str, ...]:
+    angles = (f"{round(angle, 1) % 360:.1f}" for angle in (row.image.gantry_deg, row.image.collimator_deg, row.image.couch_deg))
+    cells = [cell for pair in row.pairs for cell in _cells(pair)] or ["-"] * (3 * count)
+    return row.image.name, *angles, *cells, row.why or ("agree" if row.agree else "APART")
 
 
-def _set(row: SetRow) -> tuple[str, ...]:
-    theirs = row.theirs.value
-    measured = row.ours if isinstance(row.ours, Measured) else None
-    ours = numbers.pair(measured) if measured else "-" if row.ours is None else "not measured"
-    difference = f"{theirs - measured.value:+.3f}" if measured and theirs is not None else "-"
-    name = row.theirs.key or "(pylinac alone)"
-    return name, ours, "not measured" if theirs is None else f"{theirs:+.3f}", difference, row.theirs.really
+def _cells(pair: Pair) -> tuple[str, str, str]:
+    ours = "-" if pair.ours is None else numbers.pair(pair.ours) if isinstance(pair.ours, Measured) else "not measured"
+    theirs = "not measured" if pair.theirs.value is None else f"{pair.theirs.value:+.3f}"
+    return ours, theirs, "-" if pair.difference is None else f"{pair.difference:+.3f}"

@@ -94,7 +94,7 @@ def test_only_the_dicom_family_knows_the_dicom_library():
     assert found <= DICOM_FAMILY
 
 
-def test_pylinac_is_known_by_its_engine_alone():
+def test_pylinac_is_known_to_the_second_engine_alone():
     found = {place for place in modules() for name, _, _ in imports(place) if top(name) == "pylinac"}
     assert all(place.endswith("_engine.py") for place in found)
 
@@ -232,4 +232,3 @@ def test_the_tree_in_the_architecture_is_the_tree():
         elif names := re.match(r"    ((?:[a-z0-9_]+\.py(?:, )?)+)", line):
             found |= {folder + name for name in names[1].split(", ") if name}
     assert found == {place for place in modules() if not place.endswith("__init__.py")}
-

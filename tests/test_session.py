@@ -13,7 +13,7 @@ from qa import procedure as procedures
 from qa.acquisition import Acquisition, Image, Refused
 from qa.evidence import Table
 from qa.procedure import Analysis, Procedure, Rehearsal
-from qa.protocol import Limit, Outcome, Protocol, verdicts
+from qa.protocol import Judgement, Limit, Outcome, Protocol, verdicts
 from qa.reading import AnalysisError, Measured, NotMeasured, ProtocolError, QaError, Quantity, Reading
 from qa.record import Record
 from qa.store import Store
@@ -246,3 +246,15 @@ def test_records_before_a_failing_store_stay_stored(handed_in, known: dict[str, 
         session.run(["folder"], PROTOCOL, store=store)
     kept: list[Record] = [store.get(summary.record_id) for summary in store.list()]
     assert [record.machine for record in kept] == ["A"]
+
+
+def test_an_image_that_could_not_be_read_keeps_the_rest_from_passing() -> None:
+    """The worst image may be the one that was lost; a text file beside the images loses nothing."""
+    from qa.session import _of_the_whole
+
+    limit = Limit("x", "p", "q", "mm", 1.0, None, "absolute", ("srs",), "monthly", "s", True)
+    judged = tuple(Judgement(limit, 0, outcome, "why") for outcome in Outcome)
+    assert _of_the_whole(judged, ()) == judged
+    after = _of_the_whole(judged, ("a/bad.dcm",))
+    assert [j.outcome for j in after] == [Outcome.NOT_MEASURED, Outcome.NOT_MEASURED, Outcome.NOT_MEASURED, Outcome.FAIL]
+    assert "a/bad.dcm" in after[0].reason

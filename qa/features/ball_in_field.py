@@ -52,7 +52,7 @@ def ball_in_field(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], tu
 
 def _measure(surface: Surface, region: Region) -> tuple[Position, Position]:
     ball = ball_centre(surface, region, find_ball(surface, region))
-    return ball, field_centre(surface, region, Disc(ball.x_mm, ball.y_mm, rim_mm(ball.size_mm[0]) - 0.5))
+    return ball, field_centre(surface, region, Disc(ball.x_mm, ball.y_mm, rim_mm(ball.size_mm[0])))
 
 
 def _turned(

@@ -12,6 +12,7 @@ from qa.features.region import Region
 from qa.features.surface import Surface
 
 DEPTH_MM = 4.0  # the open signal is read this far inside the edge: real penumbrae have shoulders that begin about there
+DEPTH_SHARE = 0.35  # or this share of the half width, in small fields
 OUTSIDE_MM = 3.0  # profiles end this far outside; beyond it only leakage differs
 PLATEAU_MM = 0.75  # half width of the zone in which the open signal is read
 PATCHES = 6  # groups of neighbouring profiles whose noise is taken as common: each wider than any panel's correlation length
@@ -74,13 +75,14 @@ class Edges:
     tilt_rest: Array
 
     @classmethod
-    def sample(cls, surface: Surface, frame: Frame, disc: Disc | None, strips: int, depth_share: float = 0.35) -> Edges:
+    def sample(cls, surface: Surface, frame: Frame, disc: Disc | None, strips: int, depth_share: float = DEPTH_SHARE) -> Edges:
         """Sample ``strips`` pairs per axis; pairs whose edge or open-signal zone a disc covers are left out.
 
-        The open signal is read DEPTH_MM inside the edge, or ``depth_share`` of the half width where that is less.
+        The open signal is read DEPTH_MM inside the edge, or ``depth_share`` of the half width where that is less (a smaller share than
+        usual reads it nearer to the edge in the same proportion).
         """
         base, normal, along, half, axis = _layout(frame, strips)
-        depth = min(DEPTH_MM, depth_share * float(half.min()))
+        depth = depth_share * min(DEPTH_MM / DEPTH_SHARE, float(half.min()))
         flat = min(PLATEAU_MM, depth / 3)
         step = min(surface.pitch_mm)
         outward = np.arange(-depth - flat, OUTSIDE_MM + step, step)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.features.edges import Disc, Edges, Frame, moved
+from qa.features.edges import DEPTH_SHARE, Disc, Edges, Frame, Shift, moved
 from qa.features.position import Array, Estimate, Position
 from qa.features.region import Region
 from qa.features.surface import Surface
@@ -18,6 +18,10 @@ from qa.reading import AnalysisError
 
 AGREE_MM = 0.05  # nearer than this the two algorithms never count as in conflict: a tenth of the tightest published limit
 FEWEST_PAIRS = 16  # fewer pairs of profiles cannot show their own scatter
+NEAR_SHARE = 0.15  # where the ball leaves no room, the open signal is read nearer to the edge
+NEAREST_MM, NEAR_U_MM = 1.0, 0.02  # but no nearer than this, and then the penumbra counts: errors of 0.01 to 0.02 mm were simulated
+COVERED = 2.5  # an edge covered in part was simulated to move by up to five times what the two depths differ by: U is that
+NEARER = 0.65  # and once more in this proportion, to see whether something stands in the open signal
 FINAL_STRIPS = 72  # profiles per axis; more see the same noise again
 SATURATED = 0.02  # fraction of the field's pixels at exactly the largest value; noise leaves one in thousands
 ROUGH = 0.008  # median fourth difference over the open level: 0.15 % of noise gives this, a smooth penumbra a third of it
@@ -30,11 +34,12 @@ def field_centre(surface: Surface, region: Region, disc: Disc | None = None) -> 
     (something covers an edge), or when the two algorithms disagree beyond their uncertainty.
     """
     _refuse_saturation(surface, region)
-    frame = Frame.of(region)
+    frame, share = Frame.of(region), DEPTH_SHARE
     for strips in (16, FINAL_STRIPS):
-        edges = Edges.sample(surface, frame, disc, strips)
-        if not _enough(edges):
-            edges = Edges.sample(surface, frame, disc, strips, depth_share=0.15)
+        edges = Edges.sample(surface, frame, disc, strips, share)
+        if not _enough(edges) and NEAR_SHARE * min(frame.half_mm) >= NEAREST_MM:
+            share = NEAR_SHARE
+            edges = Edges.sample(surface, frame, disc, strips, share)
         if not _enough(edges):
             raise AnalysisError(
                 "too little of the field's edges is free: the ball or its holder covers them; use a larger field or centre the ball"
@@ -43,10 +48,11 @@ def field_centre(surface: Surface, region: Region, disc: Disc | None = None) -> 
         if not np.isfinite(mirror.xy_mm).all():
             raise AnalysisError("the field has no clear edges; repeat the exposure with the field well inside the panel")
         frame = moved(frame, mirror, edges)
-    centre, crossing = np.array(before.centre_mm), edges.crossing()
-    if not np.isfinite(crossing.xy_mm).all():
+    nearer = Edges.sample(surface, before, disc, strips, share * NEARER)
+    crossing, other = edges.crossing(), nearer.mirror() if _enough(nearer) else mirror
+    if not (np.isfinite(crossing.xy_mm).all() and np.isfinite(other.xy_mm).all()):
         raise AnalysisError("the field has no clear edges; repeat the exposure with the field well inside the panel")
-    return _join(centre + mirror.xy_mm, mirror.u_mm, centre + crossing.xy_mm, crossing.u_mm, frame)
+    return _join(np.array(before.centre_mm), mirror, crossing, other, frame, NEAR_U_MM if share == NEAR_SHARE else 0.0)
 
 
 def _enough(edges: Edges) -> bool:
@@ -69,23 +75,26 @@ def _refuse_saturation(surface: Surface, region: Region) -> None:
         raise AnalysisError("the image is saturated inside the field; repeat the exposure with fewer monitor units or a longer distance")
 
 
-def _join(mirror: Array, u_mirror: Array, crossing: Array, u_crossing: Array, frame: Frame) -> Position:
-    """Both algorithms' answers as one position, or a refusal when they disagree."""
-    apart = np.abs(mirror - crossing)
-    u_apart = np.hypot(u_mirror, u_crossing)
-    if (apart > np.maximum(4 * u_apart, AGREE_MM)).any():
+def _join(centre: Array, mirror: Shift, crossing: Shift, nearer: Shift, frame: Frame, floor_mm: float) -> Position:
+    """Both algorithms' answers as one position, or a refusal when they disagree or the open signal is not the same at two depths."""
+    apart, structure = np.abs(mirror.xy_mm - crossing.xy_mm), np.abs(mirror.xy_mm - nearer.xy_mm)
+    u_apart = np.hypot(mirror.u_mm, crossing.u_mm)
+    if (apart > np.maximum(4 * u_apart, AGREE_MM)).any() or (structure > np.maximum(4 * u_apart, AGREE_MM)).any():
+        worst = max(apart.max(), structure.max())
         raise AnalysisError(
-            f"two ways to find the field centre differ by {apart.max():.2f} mm: one edge is not like its opposite (something covers it, "
+            f"two ways to find the field centre differ by {worst:.2f} mm: one edge is not like its opposite (something covers it, "
             "or an artefact); look at the image and repeat the exposure"
         )
-    method = np.maximum(apart - 2 * u_apart, 0) / np.sqrt(3)
-    u = np.hypot(u_mirror, method)
+    method = np.hypot(np.maximum(apart - 2 * u_apart, 0) / np.sqrt(3), COVERED * np.maximum(structure - 0.5 * mirror.u_mm, 0))
+    method = np.hypot(method, floor_mm)
+    u = np.hypot(mirror.u_mm, method)
+    xy, second = centre + mirror.xy_mm, centre + crossing.xy_mm
     return Position(
-        x_mm=float(mirror[0]),
-        y_mm=float(mirror[1]),
+        x_mm=float(xy[0]),
+        y_mm=float(xy[1]),
         u_mm=_pair(u),
-        budget={"field: image noise and edge shape": _pair(u_mirror), "field: edge definition": _pair(method)},
-        second=Estimate("50 % crossing", _pair(crossing), _pair(u_crossing)),
+        budget={"field: image noise and edge shape": _pair(mirror.u_mm), "field: edge definition": _pair(method)},
+        second=Estimate("50 % crossing", _pair(second), _pair(crossing.u_mm)),
         size_mm=(2 * frame.half_mm[0], 2 * frame.half_mm[1], frame.angle_deg),
         shape=frame.shape,
     )

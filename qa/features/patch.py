@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qa.features.position import Array
 from qa.features.region import Region
-from qa.features.rod import Strip, darkest_direction
+from qa.features.rod import Strip, darkest_direction, pixel_noise
 from qa.features.splines import even_radial, uniform
 from qa.features.surface import Surface
 
@@ -30,7 +30,8 @@ def rim_mm(radius_mm: float) -> float:
 
 @dataclass(frozen=True)
 class ProfileFit:
-    """Centre (x, y) mm and its standard uncertainty, radius at half depth, depth of the log signal, whether a rod was left out.
+    """Centre (x, y) mm and its standard uncertainty, radius at half depth, depth of the log signal, how far
+    the log signal is from what field and ball explain (root mean square), the pixel noise in it, and whether a rod was left out.
 
     ``ball_log`` (rows, columns of the patch) is the log signal minus the open field, the picture the rim algorithm works on, and ``valid``
     says where it means anything.
@@ -40,6 +41,8 @@ class ProfileFit:
     u_mm: Array
     radius_mm: float
     depth: float
+    misfit: float
+    noise: float
     rod: bool
     ball_log: Array
     valid: NDArray[np.bool_]
@@ -159,7 +162,10 @@ class Patch:
         u = np.sqrt(variance * np.diag(solution.inverse))
         ball = self._alone(solution)
         ball[self.valid] = self.log[self.valid] - self.field @ solution.field
-        return ProfileFit(solution.centre, u, solution.radius, solution.depth, self.rod, ball, self.valid)
+        left = np.zeros(self.log.shape)
+        left[self.valid] = residual
+        misfit, noise = float(np.sqrt(np.mean(residual**2))), pixel_noise(left, self.valid)
+        return ProfileFit(solution.centre, u, solution.radius, solution.depth, misfit, noise, self.rod, ball, self.valid)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from qa.reading import AnalysisError
 
 COARSE_MM = 1.1  # the search grid: finer than the smallest penumbra, coarse enough that a full panel takes a millisecond
 SMALLEST_MM = 5.0  # a region narrower than this is an artefact, not a treatment field
+SMALL_MM, CLOSE_MM = 30.0, 0.35  # fields smaller than this are looked at on a finer grid
 ROUND = 0.87  # area over smallest enclosing rectangle: 1 for a rectangle, 0.785 for a circle; the middle decides
 
 
@@ -78,7 +79,10 @@ def locate(pixels: NDArray[np.float32], pitch_mm: tuple[float, float]) -> Region
     else:
         raise AnalysisError("no radiation field found: only small bright spots; check the panel and repeat the exposure")
     _check_single(areas, best, mask, step)
-    return _describe(mask, coarse, step, dark)
+    corner = 0.0, 0.0
+    if min(extent) < SMALL_MM:
+        mask, coarse, step, corner = _closer(pixels, pitch_mm, mask, step, dark + 0.5 * (level - dark))
+    return _describe(mask, coarse, step, corner, dark)
 
 
 def _coarse(pixels: NDArray[np.float32], pitch_mm: tuple[float, float]) -> tuple[Array, tuple[float, float], float, float]:
@@ -115,8 +119,28 @@ def _check_single(areas: NDArray[np.intp], best: int, mask: NDArray[np.bool_], s
         raise AnalysisError("the radiation field runs off the panel; centre the panel or use a smaller field")
 
 
-def _describe(mask: NDArray[np.bool_], coarse: Array, step: tuple[float, float], dark: float) -> Region:
-    """Shape, angle and size of a mask by its smallest enclosing rectangle."""
+def _closer(
+    pixels: NDArray[np.float32], pitch_mm: tuple[float, float], mask: NDArray[np.bool_], step: tuple[float, float], threshold: float
+) -> tuple[NDArray[np.bool_], Array, tuple[float, float], tuple[float, float]]:
+    """Mask, signal, step and (row, column) corner in mm of a small field on a finer grid: its shape does not show on the coarse one."""
+    from scipy.ndimage import label
+
+    rows, columns = np.nonzero(mask)
+    every = max(1, round(CLOSE_MM / pitch_mm[0])), max(1, round(CLOSE_MM / pitch_mm[1]))
+    r0, r1 = (round((at * step[0] + room) / pitch_mm[0]) for at, room in ((rows.min(), -2 * step[0]), (rows.max(), 2 * step[0])))
+    c0, c1 = (round((at * step[1] + room) / pitch_mm[1]) for at, room in ((columns.min(), -2 * step[1]), (columns.max(), 2 * step[1])))
+    r0, c0 = max(r0, 0), max(c0, 0)
+    fine = pixels[r0 : r1 + 1 : every[0], c0 : c1 + 1 : every[1]].astype(np.float64)
+    bright = np.zeros((fine.shape[0] + 2, fine.shape[1] + 2), dtype=bool)
+    bright[1:-1, 1:-1] = fine > threshold
+    labels, _ = label(bright)
+    largest = labels == int(np.argmax(np.bincount(labels.ravel())[1:])) + 1
+    corner = (r0 - every[0]) * pitch_mm[0], (c0 - every[1]) * pitch_mm[1]
+    return largest, np.pad(fine, 1, mode="edge"), (every[0] * pitch_mm[0], every[1] * pitch_mm[1]), corner
+
+
+def _describe(mask: NDArray[np.bool_], coarse: Array, step: tuple[float, float], origin_mm: tuple[float, float], dark: float) -> Region:
+    """Shape, angle and size of a mask by its smallest enclosing rectangle; ``origin_mm`` (row, column) is where its grid begins."""
     from scipy.ndimage import binary_erosion, binary_fill_holes
 
     rows, columns = np.nonzero(mask)
@@ -127,7 +151,7 @@ def _describe(mask: NDArray[np.bool_], coarse: Array, step: tuple[float, float],
     level = float(np.percentile(coarse[crop][inside], 75)) if inside.any() else float(coarse[crop][filled].max())
     rows, columns = np.nonzero(filled & ~binary_erosion(filled))
     rows, columns = rows + corner[0], columns + corner[1]
-    points = np.stack([columns * step[1], rows * step[0]])
+    points = np.stack([columns * step[1] + origin_mm[1], rows * step[0] + origin_mm[0]])
     angles = np.radians(np.arange(-45.0, 45.0, 1.0))
     first = np.cos(angles)[:, None] * points[0] + np.sin(angles)[:, None] * points[1]
     second = -np.sin(angles)[:, None] * points[0] + np.cos(angles)[:, None] * points[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qa.features.patch import Patch, ProfileFit, rim_mm
 from qa.features.position import Array, clustered_u, middle
@@ -41,11 +42,11 @@ def rim(patch: Patch, fit: ProfileFit) -> Rim:
         near = np.abs(r - fit.radius_mm) < NEAR_MM
         covered = map_coordinates((~fit.valid).astype(np.float64), [rows[:, near], columns[:, near]], order=1).max(axis=1) > 0.01
         radius = np.where(covered, np.nan, _crossing(depth, r, -fit.depth / 2))
-        shift, u, residual, used = _circle(radius, normal)
+        shift, u, residual, kept = _circle(radius, normal)
         centre = centre + shift
-    if used == 0:
+    if not kept.any():
         return Rim(centre, np.full(2, np.inf), np.inf, 0)
-    return Rim(centre, u, float(np.sqrt(np.mean(residual**2))), used)
+    return Rim(centre, u, float(np.sqrt(np.mean(residual**2))), int(kept.sum()))
 
 
 def _crossing(depth: Array, r: Array, level: float) -> Array:
@@ -57,13 +58,13 @@ def _crossing(depth: Array, r: Array, level: float) -> Array:
     return np.where(np.isfinite(nearest), nearest, np.nan)
 
 
-def _circle(radius: Array, normal: Array) -> tuple[Array, Array, Array, int]:
-    """Shift of the centre, its uncertainty, residuals and how many rays: radius = R + shift . normal, without outliers."""
+def _circle(radius: Array, normal: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
+    """Shift of the centre, its uncertainty, residuals and which rays: radius = R + shift . normal, without outliers."""
     use = np.isfinite(radius)
     design = np.hstack([np.ones((len(radius), 1)), normal])
     for _ in range(3):
         if use.sum() < 12:
-            return np.zeros(2), np.full(2, np.inf), np.zeros(0), 0
+            return np.zeros(2), np.full(2, np.inf), np.zeros(0), np.zeros(len(radius), dtype=bool)
         solution = np.linalg.solve(design[use].T @ design[use], design[use].T @ radius[use])
         residual = radius - design @ solution
         spread = 1.4826 * middle(np.abs(residual[use]))
@@ -73,4 +74,4 @@ def _circle(radius: Array, normal: Array) -> tuple[Array, Array, Array, int]:
             break
     influence = np.linalg.pinv(design[fitted]).T[:, 1:] * residual[fitted][:, None]
     u = clustered_u(influence, (np.arange(len(radius)) // NEIGHBOURS)[fitted])
-    return solution[1:], u, residual[fitted], int(fitted.sum())
+    return solution[1:], u, residual[fitted], fitted

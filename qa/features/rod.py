@@ -66,7 +66,7 @@ def darkest_direction(picture: Array, outside: NDArray[np.bool_], dx: Array, dy:
     count = np.bincount(sector, minlength=SECTORS)
     mean = np.bincount(sector, picture[outside], minlength=SECTORS) / np.maximum(count, 1)
     noise = pixel_noise(picture, outside) * np.sqrt(CORRELATED / np.maximum(count, 1))
-    score = np.where(count >= 5, mean + np.maximum(DARK * depth, SIGNIFICANT * noise), np.inf)
+    score = np.where(count >= 2, mean + np.maximum(DARK * depth, SIGNIFICANT * noise), np.inf)
     k = int(np.argmin(score))
     if score[k] > 0:
         return None

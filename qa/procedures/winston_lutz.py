@@ -5,7 +5,7 @@ Physics, formulas and uncertainty budget: docs/physics/winston_lutz.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qa.acquisition import Acquisition
@@ -15,6 +15,8 @@ from qa.reading import NotMeasured, Quantity, Reading
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import numpy as np
+
+    from qa.engines import Theirs
 
 _PAGE = "docs/physics/winston_lutz.md"
 
@@ -80,14 +82,15 @@ def analyse(acquisition: Acquisition) -> Analysis:
     unseen = tuple(item for item in measured if isinstance(item, shots.Unseen))
     if not seen:
         why = "; ".join(dict.fromkeys(item.reason for item in unseen)) or "no images"
-        return Analysis((*readings, *(NotMeasured(q, f"no image could be measured: {why}") for q in PER_SET)))
+        absent = PER_SET if unseen else PER_IMAGE + PER_SET
+        return Analysis((*readings, *(NotMeasured(q, f"no image could be measured: {why}") for q in absent)))
     geometry = winston_lutz_readings.geometry(seen)
     readings += winston_lutz_readings.per_set(by_key, seen, unseen, geometry)
     return Analysis(tuple(readings), winston_lutz_evidence.show(seen, geometry))
 
 
 def rehearse(rng: np.random.Generator) -> Rehearsal:
-    """Ten images of a random machine, ball and panel, with their truth from ``phantoms``."""
+    """Nine images of a random machine, ball and panel, with their truth from ``phantoms``."""
     from qa import winston_lutz_rehearsal
 
     return winston_lutz_rehearsal.draw(rng)
@@ -100,6 +103,13 @@ def demonstrate(folder: Path, say: Callable[[str], None]) -> list[Path]:
     return winston_lutz_demonstration.write(folder, say)
 
 
+def second_engine(acquisition: Acquisition, files: Mapping[str, Path], say: Callable[[str], None]) -> Theirs:
+    """The same images through pylinac."""
+    from qa import winston_lutz_engine
+
+    return winston_lutz_engine.measure(acquisition, files, say)
+
+
 PROCEDURE = Procedure(
     name="winston_lutz",
     title="Winston-Lutz: treatment isocentre",
@@ -109,4 +119,5 @@ PROCEDURE = Procedure(
     analyse=analyse,
     rehearse=rehearse,
     demonstrate=demonstrate,
+    second_engine=second_engine,
 )

@@ -17,8 +17,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from qa import angles
-from qa.acquisition import Image
+from qa import angles, shots
+from qa.acquisition import Acquisition, Image
+from qa.engines import Number, Say, Theirs
+from qa.reading import QaError
+
+CENTRE_U_MM = 0.05  # scatter of a centre of mass over whole pixels, its field centre; pylinac states no uncertainty of its own
 
 
 @dataclass(frozen=True)
@@ -51,26 +55,36 @@ class Told:
         }
 
 
-@dataclass(frozen=True)
-class Number:
-    """One of pylinac's numbers of the whole set, mm, under the key of our quantity that it can be held against ("" there is none).
+def measure(acquisition: Acquisition, files: Mapping[str, Path], say: Say) -> Theirs:
+    """The images one by one, then the set of those that pylinac can measure; ``files`` maps SOP Instance UIDs to paths.
 
-    ``value`` is None where pylinac had too few images, whatever it prints. ``really`` says what the number is.
+    QaError when no image shows a ball: pylinac must be told its diameter within 2 mm.
     """
+    told = _told(acquisition)
+    say("loading pylinac")
+    with _silence():
+        found: list[tuple[Number, ...] | str] = []
+        for number, image in enumerate(acquisition.images, 1):
+            found.append(ball_offset(image, files[image.sop_instance_uid], told))
+            say(f"pylinac: {number} of {len(acquisition.images)} images")
+        say("pylinac: the whole set")
+        seen = [image for image, numbers in zip(acquisition.images, found, strict=True) if not isinstance(numbers, str)]
+        return Theirs(f"ball minus field centre, mm; {told.words}", tuple(found), whole_set(seen, files, told))
 
-    key: str
-    value: float | None
-    really: str
 
-
-def told(images: Sequence[Image], ball_mm: float) -> Told:
-    """The reference angles of this acquisition, which need not be 0."""
+def _told(acquisition: Acquisition) -> Told:
+    """The ball's diameter by our measurement, and the reference angles of this acquisition, which need not be 0."""
+    images = acquisition.images
     gantry, collimator = angles.turned(images, "gantry"), angles.turned(images, "collimator")
-    return Told(ball_mm, collimator.others_deg[0], *gantry.others_deg)
+    for image in images:
+        shot = shots.measure(image, 1)
+        if isinstance(shot, shots.Shot):
+            return Told(2 * shot.radius_mm, collimator.others_deg[0], *gantry.others_deg)
+    raise QaError(f"{acquisition.title}: pylinac must be told the ball's diameter, and no image shows a ball that can be measured")
 
 
-def ball_offset(image: Image, file: Path, told: Told) -> tuple[float, float] | str:
-    """Ball minus field centre (u, v), mm on the isocentre plane, or why pylinac has none. Call within ``silence``."""
+def ball_offset(image: Image, file: Path, told: Told) -> tuple[Number, ...] | str:
+    """Ball minus field centre along u and v, on the isocentre plane, or why pylinac has none."""
     from pylinac.winston_lutz import WinstonLutz2D
 
     try:
@@ -79,13 +93,14 @@ def ball_offset(image: Image, file: Path, told: Told) -> tuple[float, float] | s
         along_columns, along_rows = float(seen.cax2bb_vector.x), float(seen.cax2bb_vector.y)
     except Exception as error:  # pylinac raises whatever its libraries do
         return _words(error)
-    return image.column_u * along_columns, image.row_v * along_rows
+    u, v = image.column_u * along_columns, image.row_v * along_rows
+    return Number("ball_offset_u", u, u=CENTRE_U_MM), Number("ball_offset_v", v, u=CENTRE_U_MM)
 
 
 def whole_set(images: Sequence[Image], files: Mapping[str, Path], told: Told) -> tuple[Number, ...] | str:
-    """pylinac's numbers of images that it can measure one by one, or why there are none. Call within ``silence``.
+    """pylinac's numbers of images that it can measure one by one, or why there are none.
 
-    ``files`` maps SOP Instance UIDs to paths. F of CONVENTIONS is pylinac's own frame: x right facing the gantry, y towards it, z up.
+    Its own frame is IEC F: x right facing the gantry, y towards it, z up; its shift is the move of the ball, like ours.
     """
     from pylinac import WinstonLutz
 
@@ -98,27 +113,22 @@ def whole_set(images: Sequence[Image], files: Mapping[str, Path], told: Told) ->
         found = seen.results_data()
     except Exception as error:
         return _words(error)
-    shift = found.bb_shift_vector
+    couch_turned = "least squares, images with the couch turned included"
+    gantry, collimator, couch = found.num_gantry_images, found.num_coll_images, found.num_couch_images
     return (
         Number("max_ball_offset", found.max_2d_cax_to_bb_mm, "largest distance, noise included"),
         Number("median_ball_offset", found.median_2d_cax_to_bb_mm, "median distance, noise included"),
-        *(
-            Number(f"ball_shift_ls_{axis}", float(getattr(shift, axis)), "least squares over all images, those with the couch turned too")
-            for axis in "xyz"
-        ),
-        _size("gantry", found.gantry_3d_iso_diameter_mm, found.num_gantry_images, "sphere about parallel rays, noise included"),
-        _size("collimator", found.coll_2d_iso_diameter_mm, found.num_coll_images, "largest distance of two field centres, not a circle"),
-        Number(
-            "",
-            found.couch_2d_iso_diameter_mm if found.num_couch_images > 1 else None,
-            "couch_2d_iso_diameter: largest distance of two ball positions; it holds the ball's set-up error and is no isocentre size",
-        ),
+        *(Number(f"ball_shift_ls_{axis}", float(getattr(found.bb_shift_vector, axis)), couch_turned) for axis in "xyz"),
+        _size("isocenter_size_gantry", found.gantry_3d_iso_diameter_mm, gantry, "sphere about parallel rays, noise included"),
+        _size("isocenter_size_collimator", found.coll_2d_iso_diameter_mm, collimator, "largest distance of two points, no circle"),
+        _size("", found.couch_2d_iso_diameter_mm, couch, "couch_2d_iso_diameter: holds the ball's set-up error, no isocentre size"),
         Number("", found.max_2d_cax_to_epid_mm, "max_2d_cax_to_epid: in truth from the ball to the imager's origin"),
     )
 
 
-def _size(axis: str, value: float, images: int, really: str) -> Number:
-    return Number(f"isocenter_size_{axis}", value if images > 1 else None, really if images > 1 else f"pylinac prints {value:g} for it")
+def _size(key: str, value: float, images: int, really: str) -> Number:
+    """A size of an axis; from a single image there is none, though pylinac prints 0."""
+    return Number(key, value, really) if images > 1 else Number(key, None, f"{really}; pylinac prints {value:g} for {images} image(s)")
 
 
 def _words(error: Exception) -> str:
@@ -127,7 +137,7 @@ def _words(error: Exception) -> str:
 
 
 @contextmanager
-def silence() -> Iterator[None]:
+def _silence() -> Iterator[None]:
     """pylinac's warnings are about its own libraries and never reach a user; drawing libraries do not look for a screen."""
     os.environ.setdefault("MPLBACKEND", "Agg")
     before = logging.root.manager.disable
