@@ -14,6 +14,7 @@ from qa.features.splines import even_radial, uniform
 from qa.features.surface import Surface
 
 BLUR_MM = 1.5  # a ball's shadow fades out this far beyond its radius (2.5 standard deviations of the widest blur seen)
+INSIDE_CONE_MM = 2.5  # in a cone the penumbra bends both ways at once and is kept further away
 FREE_MM = 1.8  # the fit reaches this far into the open field beyond that
 INSIDE_MM = 1.5  # pixels nearer than this to the field's edge are penumbra and not used
 KNOT_MM = 0.3  # of the radial profile: half the narrowest blur seen
@@ -72,7 +73,7 @@ class Patch:
         values = surface.values[rows[0] : rows[-1] + 1 : every, columns[0] : columns[-1] + 1 : every] / (region.level - region.dark)
         first, second = region.along_axes(x[None, :], y[:, None])
         valid = (
-            region.inside(x[None, :], y[:, None], INSIDE_MM)
+            region.inside(x[None, :], y[:, None], INSIDE_MM if region.shape == "rectangle" else INSIDE_CONE_MM)
             & (values > 0.02)
             & (np.hypot(x[None, :] - centre[0], y[:, None] - centre[1]) <= reach)
         )
@@ -185,12 +186,12 @@ class Solution:
 def _field_functions(region: Region, a: Array, b: Array, centre: Array, reach: float) -> Array:
     """What the log of an open field can be near its middle: (points, functions).
 
-    A rectangle: any smooth function along each of its axes, and a twist. A cone: any smooth function of the distance from its
-    centre, and a plane.
+    A rectangle: any smooth function along each of its axes, and a twist. A cone: square and fourth power of the distance
+    from its centre and a plane (more freedom would look like a ball that moved).
     """
     if region.shape == "cone":
-        r = np.hypot(a, b)
-        return np.hstack([even_radial(r, FIELD_KNOT_MM, float(r.max()) + 3 * FIELD_KNOT_MM)[0], a[:, None] / reach, b[:, None] / reach])
+        square = (a * a + b * b)[:, None] / reach**2
+        return np.hstack([np.ones_like(square), square, square**2, a[:, None] / reach, b[:, None] / reach])
     a0, b0 = region.along_axes(*centre)
     return np.hstack([uniform(a, FIELD_KNOT_MM), uniform(b, FIELD_KNOT_MM), ((a - a0) * (b - b0))[:, None] / reach**2])
 
