@@ -19,6 +19,7 @@ from reports.style import BOLD, FONT, HEADING, INK, MARGIN, MUTED, PANEL, RULE, 
 HEIGHT = A4[1]
 FOOT = 16 * mm
 SIGNATURE = 27 * mm
+ROOM = 75 * mm  # a section heading with the first row of pictures under it: a heading never stands alone
 NUMBER_WIDTH = 90.0
 DISCLAIMER = "Not a medical device. This report counts only after review by a qualified medical physicist."
 
@@ -70,7 +71,7 @@ def heading(text: str, key: str) -> list[Flowable]:
         canvas.bookmarkPage(key)
         canvas.addOutlineEntry(text, key, 0)
 
-    return [CondPageBreak(35 * mm), paragraph(text, HEADING), Drawn(0, 0, anchor)]
+    return [CondPageBreak(ROOM), paragraph(text, HEADING), Drawn(0, 0, anchor)]
 
 
 def small_heading(text: str) -> list[Flowable]:
