@@ -118,9 +118,12 @@ def test_no_two_procedures_share_a_key():
 
 def test_every_protocol_of_the_suite_asks_for_what_is_measured():
     for name in protocol.names():
-        found = protocol.read(name)
-        for wanted in found.procedures:
-            protocol.check(found, wanted, procedure.load(wanted).quantities)
+        limits = protocol.read(name).limits
+        assert limits, name
+        for limit in limits:
+            units = {quantity.key: quantity.unit for quantity in procedure.load(limit.procedure).quantities}
+            assert units.get(limit.quantity) == limit.unit, (name, limit.limit_id)
+            assert set(limit.needs) <= set(units), (name, limit.limit_id)
 
 
 # Truth
