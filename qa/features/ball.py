@@ -20,7 +20,7 @@ from qa.reading import AnalysisError
 AGREE_MM = 0.05  # nearer than this the two algorithms never count as in conflict: a tenth of the tightest published limit
 EDGE_MM = 0.5  # the ball and its blur must stay this far inside the field's 50 % edge
 SETTLED_MM = 0.3  # the surroundings are cut out anew while the centre moves by more than this, a fraction of the free margin
-CUT_MM, CUT_SHARE = 0.05, 0.02  # a cut this near to the answer (centre; radius, relative) gives the same answer to 5 micrometres (with a rod)
+CUT_MM, CUT_SHARE = 0.05, 0.02  # a cut this near (centre; radius, relative) gives the same answer to 5 micrometres (with a rod)
 SMALLEST_MM, LARGEST_MM = 0.4, 8.0  # half-depth radii of balls of 1 to 18 mm diameter
 ROUND = 0.03  # scatter of the rim's radius over the radius; real balls show 0.002 to 0.01, a square or half a ball more
 NOISY = 12.0  # or this many uncertainties of the centre: the rays of a noisy ball scatter, each of the 72 sees little
