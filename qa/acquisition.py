@@ -1,6 +1,6 @@
 """Images as they were taken: read-only arrays with where, when and how.
 
-An ``Image`` always has its geometry: a file without it is refused when it is read, so nothing downstream invents a default.
+An ``Image`` or ``Volume`` always has its geometry: a file without it is refused when it is read, so nothing downstream invents a default.
 """
 
 from __future__ import annotations
@@ -66,6 +66,63 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """One file of a volume."""
+
+    name: str
+    sop_instance_uid: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One reconstructed volume: the slices of one CT series, in order along the stack.
+
+    ``voxels`` float32 (slices, rows, columns), CT numbers in HU, read-only, decoded by ``load`` at every access and not kept. The centre
+    of voxel (s, r, c) is at ``origin_mm`` + s*``steps_mm``[0] + r*``steps_mm``[1] + c*``steps_mm``[2] in frame F of the imaging system:
+    its origin is the DICOM origin, its axes are those of IEC F for the stated patient position (CONVENTIONS: head-first supine X = x,
+    Y = z, Z = -y). The three steps are at right angles; the slice step is the true distance of the slices, whatever SliceThickness says.
+    ``couch_mm`` (lateral, longitudinal, vertical) and ``couch_deg`` are None when the files are silent.
+    """
+
+    name: str
+    series_instance_uid: str
+    frame_of_reference_uid: str
+    sha256: str  # of the slices' digests, in order
+    slices: tuple[Slice, ...]
+    shape: tuple[int, int, int]
+    load: Callable[[], NDArray[np.float32]]
+    origin_mm: tuple[float, float, float]
+    steps_mm: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+    patient_position: str
+    machine: str
+    acquired: datetime | None
+    couch_mm: tuple[float, float, float] | None = None
+    couch_deg: float | None = None
+    energy: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def voxels(self) -> NDArray[np.float32]:
+        """The decoded CT numbers, read-only. DicomError when a file is gone or its pixels cannot be decoded."""
+        voxels = self.load()
+        voxels.flags.writeable = False
+        return voxels
+
+    @property
+    def pitch_mm(self) -> tuple[float, float, float]:
+        """Distance of neighbouring voxels along (slice, row, column)."""
+        slices, rows, columns = (float(np.linalg.norm(step)) for step in self.steps_mm)
+        return slices, rows, columns
+
+    @property
+    def at(self) -> dict[str, float | str]:
+        """The state this volume was taken at, as every reading of it carries it."""
+        return {"series_instance_uid": self.series_instance_uid}
+
+
+@dataclass(frozen=True)
 class Refused:
     """A file that was left out, and why; nothing a user hands in disappears.
 
@@ -79,9 +136,15 @@ class Refused:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """Images that belong together: one machine, one day, one kind of radiation, the phantom in one place."""
+    """Images and volumes that belong together.
+
+    A set (``day`` False): one machine, one day, one kind of radiation, the couch in one place; or one volume. A day (``day`` True):
+    everything that one machine took on one day, wherever the couch stood, when there is more in it than MV images.
+    """
 
     images: tuple[Image, ...]
     machine: str
-    radiation: str
+    radiation: str  # "MV", "kV" or "CBCT"; of a day what there is, joined: "MV+kV+CBCT"
     title: str  # in words: "MV, LINAC-B, 2018-03-30, couch (0.60, 175.16, -31.16) mm"
+    volumes: tuple[Volume, ...] = ()
+    day: bool = False
