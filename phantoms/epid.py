@@ -6,15 +6,18 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
+from phantoms.clutter import Silhouette, Spindle
+from phantoms.cuboid import BoxShadow
 from phantoms.penumbra import REACH
 from phantoms.rays import combine, turn
 from phantoms.sampling import STEP, pixel_averages, spread
 from phantoms.shadow import Block, Box, Shadow, Stem
-from phantoms.view import Truth, View, truth
+from phantoms.view import Absorber, Truth, View, truth
 
 __all__ = ["Block", "Shadow", "Stem", "Truth", "View", "draw", "truth"]
 Array = NDArray[np.float64]
 Window = tuple[range, range]
+TILE = 64  # pixels
 
 
 def draw(view: View, oversample: int | None = None) -> Array:
@@ -27,22 +30,44 @@ def draw(view: View, oversample: int | None = None) -> Array:
     field = _field_box(view)
     image = np.zeros(view.panel.shape)
     _render(image, view, (), field, oversample)
-    shadows = view.balls + view.stems + view.blocks
-    for shadow in shadows:
-        _render(image, view, shadows, _overlap(shadow.box(), field), oversample)
+    shadows: tuple[Absorber, ...] = view.balls + view.stems + view.blocks
+    if any(isinstance(shadow, Spindle | Silhouette | BoxShadow) for shadow in shadows):
+        _render_tiles(image, view, shadows, field, oversample)
+    else:
+        for shadow in shadows:
+            _render(image, view, shadows, _overlap(shadow.box(), field), oversample)
     if view.glare_fraction:
         _add_glare(image, view, field)
     image += view.transmission
+    if view.veil:
+        image *= 1 - view.veil
+        image += view.veil
     return image
 
 
-def _render(
-    image: Array, view: View, shadows: tuple[Shadow | Stem | Block, ...], box: Box, oversample: int | None
-) -> None:
+def _render_tiles(image: Array, view: View, shadows: tuple[Absorber, ...], field: Box, oversample: int | None) -> None:
+    """Things that reach across the panel, tile by tile with what touches each: ten times as fast as window by window."""
+    windows = [_window(view, _overlap(_grown(shadow.box(), 3 * shadow.blur_mm), field)) for shadow in shadows]
+    for row, column in product(range(0, view.panel.rows, TILE), range(0, view.panel.columns, TILE)):
+        rows, columns = range(row, min(row + TILE, view.panel.rows)), range(column, min(column + TILE, view.panel.columns))
+        near = tuple(
+            shadow
+            for shadow, (down, across) in zip(shadows, windows, strict=True)
+            if rows.start < down.stop and down.start < rows.stop and columns.start < across.stop and across.start < columns.stop
+        )
+        if near:
+            _render_window(image, view, near, (rows, columns), oversample)
+
+
+def _render(image: Array, view: View, shadows: tuple[Absorber, ...], box: Box, oversample: int | None) -> None:
     """Overwrite the pixels of the box with the signal above the flat transmission."""
     rows, columns = _window(view, box)
-    if not rows or not columns:
-        return
+    if rows and columns:
+        _render_window(image, view, shadows, (rows, columns), oversample)
+
+
+def _render_window(image: Array, view: View, shadows: tuple[Absorber, ...], window: Window, oversample: int | None) -> None:
+    rows, columns = window
     to_plane, source, sad = view.map.to_plane, view.source_mm, view.sad_mm
 
     def signal(row: Array, column: Array) -> Array:
@@ -103,7 +128,5 @@ def _window(view: View, box: Box) -> Window:
         return range(0), range(0)
     corners = np.array([view.map.to_pixel(corner) for corner in product(box[:2], box[2:])])
     low, high = corners.min(axis=0), corners.max(axis=0)
-    rows, columns = (
-        range(max(0, floor(low[axis])), min(size, ceil(high[axis]) + 1)) for axis, size in enumerate(view.panel.shape)
-    )
+    rows, columns = (range(max(0, floor(low[axis])), min(size, ceil(high[axis]) + 1)) for axis, size in enumerate(view.panel.shape))
     return rows, columns

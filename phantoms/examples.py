@@ -1,7 +1,11 @@
 """Named machines to try things on."""
 
 from phantoms.aperture import REALISTIC, Leaves
+from phantoms.kv import KvImager, kv_system
 from phantoms.machine import Linac, Wave
+from phantoms.placement import BallSetup, Rod
+
+DEMONSTRATION_BALL = BallSetup((0.20, -0.15, 0.25), 8.0, rods=(Rod(),))  # 0.35 mm off the isocentre, as a ball set to lasers is
 
 
 def perfect() -> Linac:
@@ -23,6 +27,15 @@ def typical() -> Linac:
         focal_spot_mm=(0.05, -0.08), couch_axis_mm=(0.12, -0.18), couch_walkout_mm=0.06, noise_sigma=0.003,
         noise_correlation=0.8,
     )  # fmt: skip
+
+
+def typical_kv() -> Linac:
+    """The kV beam of the typical machine: its isocentre K 0.3 mm from the treatment isocentre, 0.2 mm of sag."""
+    imager = KvImager(
+        isocentre_mm=(0.25, -0.16, -0.10), sag_u_mm=Wave(mean=0.05, cos2=0.03), sag_v_mm=Wave(cos=0.20, sin=-0.04),
+        panel_rotation_deg=-0.06, sid_error_mm=-0.4, tilt_per_mm=(1e-5, 1e-4), curvature_per_mm2=-1e-6,
+    )  # fmt: skip
+    return kv_system(typical(), imager)
 
 
 def faulty() -> Linac:

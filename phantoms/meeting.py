@@ -1,4 +1,4 @@
-"""The smallest sphere that given lines touch, by a general optimiser: slow, and nobody's production code, so a truth to test against."""
+"""Where lines and projections meet, by general optimisers: slow, and nobody's production code, so a truth to test against."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phantoms.machine import BeamAxis
+from phantoms.rays import Point, Point3, project, to_gantry
 
 Array = NDArray[np.float64]
 TIE_MM = 0.001  # nearly parallel lines leave the centre open along themselves; a micrometre more of radius is no worse
@@ -66,3 +67,15 @@ def _smallest(across: NDArray[np.float64], feet: Array) -> tuple[Array, float]:
     )  # fmt: skip
     centre: Array = start + scale * settled.x
     return centre, smallest
+
+
+def ball_from_projections(seen_mm: Sequence[Point], gantry_deg: Sequence[float], sad_mm: float) -> Point3:
+    """The point of F whose projections on the isocentre plane are nearest to what was seen, by a general optimiser."""
+    from scipy import optimize
+
+    def misses(point: Array) -> Array:
+        places = [project(to_gantry((point[0], point[1], point[2]), angle), (0.0, 0.0), sad_mm).uv_mm for angle in gantry_deg]
+        return np.subtract(places, seen_mm).ravel()
+
+    x, y, z = optimize.least_squares(misses, np.zeros(3), xtol=1e-14, ftol=1e-14, gtol=1e-14).x
+    return float(x), float(y), float(z)

@@ -37,3 +37,5 @@ AS1000 = Panel("AS1000", 768, 1024, (0.392, 0.392))
 AS1200 = Panel("AS1200", 1280, 1280, (0.336, 0.336))
 IVIEWGT = Panel("iViewGT", 1024, 1024, (0.400, 0.400))  # fixed at SID 1600 mm
 PAXSCAN = Panel("PaxScan 4030 binned", 768, 1024, (0.388, 0.388))  # kV imager of the C-arm linacs
+XVI = Panel("XVI", 512, 512, (0.800, 0.800))  # SID 1536 mm; shifted sideways by 115 mm for the medium field of view
+XVI_FINE = Panel("XVI fine", 1024, 1024, (0.400, 0.400))

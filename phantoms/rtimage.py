@@ -38,19 +38,21 @@ def write(
     *,
     seed: int,
     start: datetime = FIRST_EXPOSURE,
-    inverted: bool = False,
+    inverted: bool | None = None,
     implicit: bool = True,
 ) -> list[Path]:
     """One file per exposure, in order, 000.dcm upwards; same exposures and seed, same bytes.
 
-    The exposures are of one machine. `inverted` stores high levels for little radiation (kV images are kept so), with
-    PixelIntensityRelationshipSign -1. `seed` names the random state from which the exposures were drawn: it is kept in
-    truth.json, and the UIDs hang on it, on the machine and on the pixels.
+    The exposures are of one machine and one beam of it. `inverted` stores high levels for little radiation, with
+    PixelIntensityRelationshipSign -1; by default kV images are kept so, as real ones are. `seed` names the random state
+    from which the exposures were drawn: it is kept in truth.json, and the UIDs hang on it, on the machine and on the
+    pixels.
     """
     linac = exposures[0].linac
     if any(exposure.linac != linac for exposure in exposures):
         raise ValueError("one folder holds the images of one machine; write the others elsewhere")
     series = _uid("series", seed, linac, _digest(exposures[0]))
+    inverted = linac.radiation == "kV" if inverted is None else inverted
     shared = _Series(seed, start, inverted, implicit, _uid("study", seed, linac.serial), series)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number:03d}.dcm" for number in range(len(exposures))]
@@ -112,8 +114,9 @@ def _identify(dataset: Dataset, exposure: Exposure, number: int, shared: _Series
     dataset.FrameOfReferenceUID = _uid("frame", shared.seed, linac.serial)
     dataset.PositionReferenceIndicator = ""
     dataset.SeriesNumber, dataset.InstanceNumber, dataset.AcquisitionNumber = 1, number + 1, number + 1
-    dataset.RTImageLabel = f"{_beam(linac)[0]}_{number:03d}"
-    dataset.RTImageDescription = f"{linac.energy} simulated"
+    dataset.RTImageLabel = f"{linac.radiation}_{number:03d}"
+    energy = f"{_peak_kv(linac)} [kV]" if linac.radiation == "kV" else linac.energy
+    dataset.RTImageDescription = f"{energy} simulated"
 
 
 def _place(dataset: Dataset, exposure: Exposure) -> None:
@@ -127,7 +130,7 @@ def _place(dataset: Dataset, exposure: Exposure) -> None:
     dataset.ImagePlanePixelSpacing = _decimals(down, right)
     dataset.RTImagePosition = _decimals(-panel.centre_px[1] * right, panel.centre_px[0] * down)
     dataset.RadiationMachineSAD, dataset.RTImageSID = _decimals(linac.sad_mm, linac.sid_mm)
-    dataset.PrimaryDosimeterUnit = "MU" if _beam(linac)[0] == "MV" else "MINUTE"
+    dataset.PrimaryDosimeterUnit = "MU" if linac.radiation == "MV" else "MINUTE"
     dataset.GantryAngle, dataset.BeamLimitingDeviceAngle = _decimals(shot.gantry_deg, shot.collimator_deg)
     (dataset.PatientSupportAngle,) = _decimals(shot.couch_deg)
     table = _decimals(*(start + travel for start, travel in zip(TABLE_MM, shot.travel_mm, strict=True)))
@@ -139,9 +142,10 @@ def _place(dataset: Dataset, exposure: Exposure) -> None:
 def _collimate(dataset: Dataset, exposure: Exposure) -> None:
     aperture = exposure.linac.aperture
     item = Dataset()
-    item.KVP, item.ExposureTime, item.MetersetExposure = str(_beam(exposure.linac)[1]), "1000", "10"
+    item.KVP, item.ExposureTime, item.MetersetExposure = str(_peak_kv(exposure.linac)), "1000", "10"
     jaws = []
-    for axis, kind in enumerate(("X", "Y")):
+    kinds = ("X", "Y") if exposure.linac.radiation == "MV" else ("ASYMX", "ASYMY")
+    for axis, kind in enumerate(kinds):
         jaw, centre, half = Dataset(), aperture.centre_mm[axis], aperture.extent_mm[axis]
         jaw.RTBeamLimitingDeviceType, jaw.NumberOfLeafJawPairs = kind, 1
         jaw.LeafJawPositions = _decimals(centre - half, centre + half)
@@ -152,22 +156,23 @@ def _collimate(dataset: Dataset, exposure: Exposure) -> None:
 
 def _fill(dataset: Dataset, exposure: Exposure, inverted: bool) -> None:
     """Pixels. The slope turns levels into signal with the open beam at 1 (into full scale minus that, if inverted)."""
-    pixels, step = exposure.pixels, exposure.linac.full_scale / 65535
+    linac, pixels = exposure.linac, exposure.pixels
+    step = (linac.full_scale - linac.black) / 65535
     stored = np.uint16(65535) - pixels if inverted else pixels
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.Rows, dataset.Columns = pixels.shape
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
     dataset.PixelIntensityRelationship, dataset.PixelIntensityRelationshipSign = "LIN", -1 if inverted else 1
-    dataset.RescaleSlope, dataset.RescaleIntercept = _decimals(step, 0.0)
+    dataset.RescaleSlope, dataset.RescaleIntercept = _decimals(step, 0.0 if inverted else linac.black)
     dataset.RescaleType = "US"
     dataset.WindowCenter, dataset.WindowWidth = _decimals(32767.5 * step, 65535 * step)
     dataset.PixelData = np.ascontiguousarray(stored, dtype="<u2").tobytes()
 
 
-def _beam(linac: Linac) -> tuple[str, int]:
-    """Kind of beam, and its peak in kV, from an energy such as 6X, 10FFF or 100kV."""
+def _peak_kv(linac: Linac) -> int:
+    """The beam's peak in kV, from an energy such as 6X, 10FFF or 100kV."""
     figure = int("".join(takewhile(str.isdigit, linac.energy)))
-    return ("kV", figure) if linac.energy.lower().endswith("kv") else ("MV", 1000 * figure)
+    return figure if linac.radiation == "kV" else 1000 * figure
 
 
 def _decimals(*values: float) -> list[str]:

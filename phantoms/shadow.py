@@ -31,7 +31,7 @@ class Shadow:
 
     def __post_init__(self) -> None:
         """Refuse what has no size."""
-        _require_size(self.diameter_mm, self.blur_mm, self.magnification)
+        require_size(self.diameter_mm, self.blur_mm, self.magnification)
 
     def passes(self, u_mm: Array, v_mm: Array, source_mm: Point, sad_mm: float) -> Array:
         """exp(-mu * chord), blurred over the distance between the ray and the ball's centre, which is exact."""
@@ -62,15 +62,13 @@ class Block:
 
     def __post_init__(self) -> None:
         """Refuse what has no size."""
-        _require_size(self.width_mm, self.height_mm, self.blur_mm)
+        require_size(self.width_mm, self.height_mm, self.blur_mm)
 
     def passes(self, u_mm: Array, v_mm: Array, source_mm: Point, sad_mm: float) -> Array:
         """Fraction of the beam that passes; a flat thing, so the source is of no consequence."""
         c, s = turn(self.angle_deg)[:, 0]
         du, dv = u_mm - self.u_mm, v_mm - self.v_mm
-        covered = _within(c * du + s * dv, self.width_mm, self.blur_mm) * _within(
-            c * dv - s * du, self.height_mm, self.blur_mm
-        )
+        covered = _within(c * du + s * dv, self.width_mm, self.blur_mm) * _within(c * dv - s * du, self.height_mm, self.blur_mm)
         return 1 - (1 - self.transmission) * covered
 
     def box(self) -> Box:
@@ -97,7 +95,7 @@ class Stem:
 
     def __post_init__(self) -> None:
         """Refuse what has no size."""
-        _require_size(self.width_mm, self.length_mm, self.blur_mm)
+        require_size(self.width_mm, self.length_mm, self.blur_mm)
 
     def passes(self, u_mm: Array, v_mm: Array, source_mm: Point, sad_mm: float) -> Array:
         """Fraction of the beam that passes; a flat thing, so the source is of no consequence."""
@@ -119,7 +117,8 @@ class Stem:
         return us[0] - r, us[1] + r, vs[0] - r, vs[1] + r
 
 
-def _require_size(*lengths: float) -> None:
+def require_size(*lengths: float) -> None:
+    """ValueError unless all are positive."""
     if min(lengths) <= 0:
         raise ValueError(f"sizes, blur and magnification must be positive, found {lengths}")
 

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 from phantoms.aperture import SIMPLE, SQUARE_20, Aperture, Penumbra
+from phantoms.clutter import Silhouette, Spindle
+from phantoms.cuboid import BoxShadow
 from phantoms.panel import Panel
 from phantoms.rays import PanelMap, Point, panel_map, turn
 from phantoms.shadow import Block, Shadow, Stem
+
+Absorber = Shadow | Block | Stem | Spindle | Silhouette | BoxShadow
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class View:
     the panel stands at sid_mm + sid_error_mm, its centre at `panel_shift_mm` on the panel plane, turned about it by
     `panel_rotation_deg` (counter-clockwise in (u, v)). `source_mm` is the focal spot's place across the nominal axis.
     `transmission` is the flat signal outside the field. `glare_fraction` of the signal is spread over the panel by a
-    Gaussian of `glare_sigma_mm` (on the panel).
+    Gaussian of `glare_sigma_mm` (on the panel); then `veil` is the part of an open signal of 1 that is the same everywhere.
     """
 
     panel: Panel
@@ -29,12 +33,13 @@ class View:
     sid_mm: float = 1500.0
     transmission: float = 0.002
     balls: tuple[Shadow, ...] = ()
-    stems: tuple[Stem, ...] = ()
-    blocks: tuple[Block, ...] = ()
+    stems: tuple[Stem | Spindle, ...] = ()
+    blocks: tuple[Block | Silhouette | BoxShadow, ...] = ()
     tilt_per_mm: Point = (0.0, 0.0)
     curvature_per_mm2: float = 0.0
     glare_fraction: float = 0.0
     glare_sigma_mm: float = 12.0
+    veil: float = 0.0
     panel_shift_mm: Point = (0.0, 0.0)
     panel_rotation_deg: float = 0.0
     sid_error_mm: float = 0.0
@@ -45,9 +50,7 @@ class View:
         """Pixels to isocentre plane along the true rays."""
         shrink = self.sad_mm / (self.sid_mm + self.sid_error_mm)
         panel = self.panel
-        return panel_map(
-            panel.pitch_mm, panel.centre_px, self.panel_shift_mm, self.panel_rotation_deg, self.source_mm, shrink
-        )
+        return panel_map(panel.pitch_mm, panel.centre_px, self.panel_shift_mm, self.panel_rotation_deg, self.source_mm, shrink)
 
     @property
     def aperture_uv_mm(self) -> Point:
@@ -60,8 +63,8 @@ class View:
 class Truth:
     """Where things are: (row, column) in pixels, integers at pixel centres, and (u, v) in mm on the isocentre plane.
 
-    A ball is where the ray through its centre arrives; the field is the centre of symmetry of its unmodulated edges;
-    the isocentre is the projection of the origin of F.
+    A ball, or a box of a cube phantom, is where the ray through its centre arrives; the field is the centre of symmetry
+    of its unmodulated edges; the isocentre is the projection of the origin of F.
     """
 
     ball_px: tuple[Point, ...]
@@ -69,11 +72,16 @@ class Truth:
     isocentre_px: Point
     ball_uv_mm: tuple[Point, ...]
     field_uv_mm: Point
+    box_px: tuple[Point, ...] = ()
+    box_uv_mm: tuple[Point, ...] = ()
 
 
 def truth(view: View) -> Truth:
     """The truth of a view; nothing of it comes from the drawn image."""
     pixel = view.map.to_pixel
     balls = tuple((ball.u_mm, ball.v_mm) for ball in view.balls)
+    boxes = tuple((box.u_mm, box.v_mm) for box in view.blocks if isinstance(box, BoxShadow))
     field = view.aperture_uv_mm
-    return Truth(tuple(pixel(ball) for ball in balls), pixel(field), pixel((0.0, 0.0)), balls, field)
+    return Truth(
+        tuple(pixel(ball) for ball in balls), pixel(field), pixel((0.0, 0.0)), balls, field, tuple(pixel(box) for box in boxes), boxes
+    )

@@ -126,12 +126,15 @@ class Volume:
 class Refused:
     """A file that was left out, and why; nothing a user hands in disappears.
 
-    ``image`` says that it is, or may be, an image of the set: what the others show is then not the whole.
+    ``image`` says that it is, or may be, an image of the set: what the others show is then not the whole. ``volume`` says that it is of
+    a volume: a set of images is whole without it. ``files`` are the files that one entry stands for when they are of one series.
     """
 
     name: str
     reason: str
     image: bool = False
+    volume: bool = False
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,3 +151,4 @@ class Acquisition:
     title: str  # in words: "MV, LINAC-B, 2018-03-30, couch (0.60, 175.16, -31.16) mm"
     volumes: tuple[Volume, ...] = ()
     day: bool = False
+    couch_still: bool = False  # the performer states that the couch was not moved between these images

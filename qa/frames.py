@@ -35,6 +35,11 @@ def to_pixel(image: Image, u_mm: float, v_mm: float) -> tuple[float, float]:
     return image.row_v * v_mm / pitch_v + (rows - 1) / 2, image.column_u * u_mm / pitch_u + (columns - 1) / 2
 
 
+def receptor_mm(image: Image) -> Array:
+    """(u, v) of the panel's centre pixel in the imager's own coordinates, on the isocentre plane; (0, 0) when the file is silent."""
+    return np.array(image.receptor_mm or (0.0, 0.0)) * image.sad_mm / image.sid_mm
+
+
 def angle_difference(a_deg: float, b_deg: float) -> float:
     """a - b on the circle, in [-180, 180) degrees; 359.99 and 0 differ by -0.01."""
     return (a_deg - b_deg + 180.0) % 360.0 - 180.0

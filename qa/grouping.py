@@ -1,18 +1,28 @@
-"""Images that belong together, by what was imaged: one machine, one day, one kind of radiation, the couch in one place."""
+"""Images and volumes that belong together, by what was imaged: sets, and days.
+
+A set is of one machine, one day, one kind of radiation, the couch in one place; or one volume. A day is everything of one machine and one
+day, made where there is more than MV images.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from qa.acquisition import Acquisition, Image
+from qa.acquisition import Acquisition, Image, Volume
 
 SAME_PLACE_MM = 0.2  # readouts scatter by 0.03 mm while a couch turns; a correction of 0.4 mm between two images is a real one
+KINDS = ("MV", "kV", "CBCT")
+UNNAMED = "unknown machine"
+
+Dated = tuple[Image, str]
+DatedVolume = tuple[Volume, str]
 
 
-def acquisitions(images: Sequence[tuple[Image, str]]) -> tuple[Acquisition, ...]:
-    """Images with the day each was taken on ("" unknown, a day of its own), as acquisitions in order of their first image's name.
+def acquisitions(images: Sequence[Dated], volumes: Sequence[DatedVolume] = ()) -> tuple[Acquisition, ...]:
+    """Images and volumes with the day each was taken on ("" unknown, a day of its own): sets, then days, each in order of first name.
 
     Places are joined by single linkage: an image belongs to a place when any image there has its couch readout within
     ``SAME_PLACE_MM`` on every axis. Images without a couch readout are one place. Fails when a couch is moved on purpose by
@@ -21,11 +31,62 @@ def acquisitions(images: Sequence[tuple[Image, str]]) -> tuple[Acquisition, ...]
     kinds: dict[tuple[str, str, str], list[Image]] = {}
     for image, day in sorted(images, key=lambda pair: pair[0].name):
         kinds.setdefault((image.machine, day, image.radiation), []).append(image)
-    groups = [(day, place) for (_, day, _), together in kinds.items() for place in _places(together)]
-    return tuple(_named(day, place) for day, place in sorted(groups, key=lambda group: group[1][0].name))
+    sets = [_named(day, place) for (_, day, _), together in kinds.items() for place in places(together)]
+    scanned = [(volume, day, machine_of(volume.machine, {i.machine for i, _ in images})) for volume, day in volumes]
+    sets += [_volume(volume, day, machine) for volume, day, machine in scanned]
+    return tuple(sorted(sets, key=_first_name)) + _days(images, scanned)
 
 
-def _places(images: Sequence[Image]) -> list[list[Image]]:
+def _first_name(acquisition: Acquisition) -> str:
+    """The name that orders acquisitions: that of the first image or slice."""
+    slices = (s.name for volume in acquisition.volumes for s in volume.slices)
+    return min((*(image.name for image in acquisition.images), *slices))
+
+
+def machine_of(stated: str, machines: Collection[str]) -> str:
+    """Which of the ``machines`` that took RT Images a CT series is of: ``stated`` itself when it is none or cannot be told.
+
+    CT files and RT Images name one linac in different attributes, and often only one of them holds the serial number. They are of one
+    machine when the names are the same and the serial numbers are the same or one is missing. When that fits several machines, or there
+    is no name, only the very same name and serial number count.
+    """
+    if stated in machines or _name_and_serial(stated)[0] == UNNAMED:
+        return stated
+    name, serial = _name_and_serial(stated)
+    fit = [m for m in machines if _name_and_serial(m)[0] == name and (not serial or _name_and_serial(m)[1] in ("", serial))]
+    return fit[0] if len(fit) == 1 else stated
+
+
+def _name_and_serial(machine: str) -> tuple[str, str]:
+    """The two parts of "LINAC-B (serial 4711)", the second "" when there is none."""
+    match = re.fullmatch(r"(.*) \(serial (.*)\)", machine)
+    return (match[1], match[2]) if match else (machine, "")
+
+
+def _days(images: Sequence[Dated], scanned: Iterable[tuple[Volume, str, str]]) -> tuple[Acquisition, ...]:
+    """Everything of one machine and day, where there is a kV image or a volume in it."""
+    days: dict[tuple[str, str], tuple[list[Image], list[Volume]]] = {}
+    for image, day in sorted(images, key=lambda pair: pair[0].name):
+        days.setdefault((image.machine, day), ([], []))[0].append(image)
+    for volume, day, machine in sorted(scanned, key=lambda found: found[0].name):
+        days.setdefault((machine, day), ([], []))[1].append(volume)
+    found = []
+    for (machine, day), (taken, reconstructed) in days.items():
+        there = {image.radiation for image in taken} | ({"CBCT"} if reconstructed else set())
+        if there != {"MV"}:
+            radiation = "+".join(kind for kind in KINDS if kind in there)
+            title = f"{radiation}, {machine}, {day or 'date unknown'}"
+            found.append(Acquisition(tuple(taken), machine, radiation, title, tuple(reconstructed), day=True))
+    return tuple(sorted(found, key=_first_name))
+
+
+def _volume(volume: Volume, day: str, machine: str) -> Acquisition:
+    where = _couch([volume.couch_mm] if volume.couch_mm else [])
+    title = f"CBCT{f' {volume.energy}' if volume.energy else ''}, {machine}, {day or 'date unknown'}, {where}"
+    return Acquisition((), machine, "CBCT", title, (volume,))
+
+
+def places(images: Sequence[Image]) -> list[list[Image]]:
     """The images by couch position, each in the order given."""
     unknown = [image for image in images if image.couch_mm is None]
     known = [image for image in images if image.couch_mm is not None]
@@ -46,10 +107,14 @@ def _places(images: Sequence[Image]) -> list[list[Image]]:
 def _named(day: str, images: Sequence[Image]) -> Acquisition:
     first = images[0]
     energies = sorted({image.energy for image in images if image.energy})
-    readouts = [image.couch_mm for image in images if image.couch_mm is not None]
-    couch = "couch readout unknown"
-    if readouts:
-        x, y, z = np.mean(readouts, axis=0)
-        couch = f"couch ({x:.2f}, {y:.2f}, {z:.2f}) mm"
-    title = f"{', '.join(energies) or first.radiation}, {first.machine}, {day or 'date unknown'}, {couch}"
+    where = _couch([image.couch_mm for image in images if image.couch_mm is not None])
+    title = f"{', '.join(energies) or first.radiation}, {first.machine}, {day or 'date unknown'}, {where}"
     return Acquisition(tuple(images), first.machine, first.radiation, title)
+
+
+def _couch(readouts: Sequence[tuple[float, float, float]]) -> str:
+    """Where the couch stood, the mean of its readouts (lateral, longitudinal, vertical)."""
+    if not readouts:
+        return "couch readout unknown"
+    x, y, z = np.mean(readouts, axis=0)
+    return f"couch ({x:.2f}, {y:.2f}, {z:.2f}) mm"

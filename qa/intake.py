@@ -14,7 +14,7 @@ from qa.acquisition import Refused
 from qa.reading import DicomError
 from qa.unzip import Budget, Found, printable
 
-EXPECTED = "expected DICOM files of a phantom (RT Image), a folder of them or a zip"
+EXPECTED = "expected DICOM files of a phantom (RT Image, CT), a folder of them or a zip"
 EMPTY = "an empty folder"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 DOCUMENTS = {".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".jar", ".whl", ".epub"}  # zips by format, not by purpose

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,11 @@ DAMAGED = "its compressed pixels are damaged and cannot be decoded: export it un
 PATIENCE_S = 60.0  # the largest panel takes a second
 
 
-def stored(dataset: Any, syntax: str, little_endian: bool, path: Path) -> Stored:
+def stored(dataset: Any, syntax: str, little_endian: bool, path: Path, decoded: Stored | None = None) -> Stored:
     """The integers (rows, columns) the file stores, bit for bit; a read-only view of its bytes where they are not compressed.
 
-    ``path`` is the file the dataset was parsed from: the decoder of compressed pixels reads it in a process of its own.
+    ``path`` is the file the dataset was parsed from: the decoder of compressed pixels reads it in a process of its own, unless ``decoded``
+    holds what it made of that file before.
     DicomError when they are lossy, compressed in an unknown way, cut short, of a kind that is no grey image, or beyond what the
     file says its bits can hold.
     """
@@ -54,7 +56,14 @@ def stored(dataset: Any, syntax: str, little_endian: bool, path: Path) -> Stored
     if not isinstance(data, bytes) or not data:
         raise DicomError(f"no pixel data: the file is truncated or holds no image; {RE_EXPORT}")
     native = syntax in NATIVE or not syntax
-    return _within_bits(dataset, _native(dataset, data, little_endian) if native else _decompressed(dataset, data, syntax, path))
+    return _within_bits(dataset, _native(dataset, data, little_endian) if native else _decompressed(dataset, data, syntax, path, decoded))
+
+
+def at_hand(dataset: Any, syntax: str) -> bool:
+    """Whether ``stored`` needs no other process to read the pixels. DicomError for those that it would refuse by their header."""
+    _is_grey(dataset)
+    _is_lossless(dataset, syntax)
+    return DECODERS.get(syntax) != "gdcm"
 
 
 def _is_grey(dataset: Any) -> None:
@@ -96,7 +105,7 @@ def _native(dataset: Any, data: bytes, little_endian: bool) -> Stored:
     return np.frombuffer(data, dtype, rows * columns).reshape(rows, columns)
 
 
-def _decompressed(dataset: Any, data: bytes, syntax: str, path: Path) -> Stored:
+def _decompressed(dataset: Any, data: bytes, syntax: str, path: Path, decoded: Stored | None) -> Stored:
     if DECODERS[syntax] == "rle":
         try:
             dataset.convert_pixel_data("rle")
@@ -106,26 +115,35 @@ def _decompressed(dataset: Any, data: bytes, syntax: str, path: Path) -> Stored:
     else:
         if END_OF_IMAGE not in data[-64:]:  # a sequence delimiter and padding may follow
             raise DicomError(f"truncated: the compressed pixels have no end; {RE_EXPORT}")
-        values = _decoded(path)
+        values = decode([path])[0] if decoded is None else decoded
     wanted = (whole(dataset, "Rows", 0), whole(dataset, "Columns", 0)), f"{'i' if _signed(dataset) else 'u'}{values.dtype.itemsize}"
     if (values.shape, values.dtype.str[1:]) != wanted or values.dtype.itemsize * 8 != whole(dataset, "BitsAllocated", 0):
         raise DicomError(f"its compressed pixels are not the {wanted[0][0]} x {wanted[0][1]} pixels its header tells of; {RE_EXPORT}")
     return values
 
 
-def _decoded(path: Path) -> Stored:
-    """What ``qa/codec.py`` makes of the file; DicomError when it fails or the decoder as much as complains."""
-    command = [sys.executable, "-P", str(Path(__file__).with_name("codec.py")), str(path)]
+def decode(paths: Sequence[Path]) -> list[Stored]:
+    """What ``qa/codec.py`` makes of the files, in one process; DicomError when it fails at one or the decoder as much as complains."""
+    command = [sys.executable, "-P", str(Path(__file__).with_name("codec.py")), *map(str, paths)]
     try:
         done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired as error:
         raise DicomError(DAMAGED) from error
-    if done.returncode != 0 or done.stderr or len(done.stdout) < 16:
+    if done.returncode != 0 or done.stderr:
         raise DicomError(DAMAGED)
-    rows, columns, bits, signed = (int.from_bytes(done.stdout[i : i + 4], "little") for i in range(0, 16, 4))
-    if bits not in (8, 16, 32) or len(done.stdout) != 16 + rows * columns * bits // 8:
+    images: list[Stored] = []
+    start = 0
+    for _ in paths:
+        rows, columns, bits, signed = (int.from_bytes(done.stdout[i : i + 4], "little") for i in range(start, start + 16, 4))
+        end = start + 16 + rows * columns * bits // 8
+        if bits not in (8, 16, 32) or len(done.stdout) < end:
+            raise DicomError(DAMAGED)
+        kind = f"<{'i' if signed else 'u'}{bits // 8}"
+        images.append(np.frombuffer(done.stdout, kind, rows * columns, start + 16).reshape(rows, columns))
+        start = end
+    if len(done.stdout) != start:
         raise DicomError(DAMAGED)
-    return np.frombuffer(done.stdout, f"<{'i' if signed else 'u'}{bits // 8}", offset=16).reshape(rows, columns)
+    return images
 
 
 def _signed(dataset: Any) -> bool:

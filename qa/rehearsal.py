@@ -1,4 +1,4 @@
-"""Simulated exposures as an acquisition, exactly as if they had been written to files and read back."""
+"""Simulated exposures and volumes as an acquisition, exactly as if they had been written to files and read back."""
 
 from __future__ import annotations
 
@@ -12,19 +12,71 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.acquisition import Acquisition, Image
+from qa.acquisition import Acquisition, Image, Slice, Volume
 
 if TYPE_CHECKING:
     from phantoms.linac import Exposure
+    from phantoms.volume import Scanned
 
 WHEN = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 
 
 def acquisition(exposures: Sequence[Exposure]) -> Acquisition:
-    """The exposures as one acquisition of MV images."""
+    """The exposures as one set of images, MV or kV as the beam is."""
     images = tuple(_image(exposure, k) for k, exposure in enumerate(exposures))
     name = exposures[0].linac.name
-    return Acquisition(images, name, "MV", f"simulated MV images, {name}")
+    kinds = {image.radiation for image in images}
+    if len(kinds) > 1:
+        raise ValueError("a set is of one radiation: MV and kV of one day go into `day`")
+    return Acquisition(images, name, kinds.pop(), f"simulated {images[0].radiation} images, {name}")
+
+
+def day(exposures: Sequence[Exposure], volumes: Sequence[Volume] = (), machine: str | None = None) -> Acquisition:
+    """Everything of one machine and day: MV and kV exposures in any order, and volumes from ``volume``.
+
+    ``machine`` is the name to carry, else the first one's. Fails when there is nothing at all.
+    """
+    images = tuple(_image(exposure, k) for k, exposure in enumerate(exposures))
+    names = [image.machine for image in images] + [scanned.machine for scanned in volumes]
+    name = machine or names[0]
+    there = {image.radiation for image in images} | ({"CBCT"} if volumes else set())
+    radiation = "+".join(kind for kind in ("MV", "kV", "CBCT") if kind in there)
+    return Acquisition(images, name, radiation, f"simulated {radiation}, {name}, one day", tuple(volumes), day=True)
+
+
+def volume(
+    scanned: Scanned,
+    machine: str,
+    *,
+    couch_mm: tuple[float, float, float] | None = None,
+    couch_deg: float | None = None,
+    acquired: datetime | None = WHEN,
+) -> Volume:
+    """The reconstruction as if it had been written to files and read back; the couch as read out (lateral, longitudinal, vertical up)."""
+    grid, digests = scanned.grid, [hashlib.sha256(plane.tobytes()).hexdigest() for plane in scanned.voxels]
+    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+    slices = tuple(
+        Slice(f"simulated slice {k + 1:03d}", f"2.25.{int(hashlib.sha256(f'{digest} {k}'.encode()).hexdigest()[:24], 16)}", plane)
+        for k, plane in enumerate(digests)
+    )
+    across, down, right = ((float(x), float(y), float(z)) for x, y, z in grid.steps_mm)
+    return Volume(
+        name="simulated CBCT",
+        series_instance_uid=f"2.25.{int(digest[:24], 16)}",
+        frame_of_reference_uid=f"2.25.{int(digest[24:48], 16)}",
+        sha256=digest,
+        slices=slices,
+        shape=grid.shape,
+        load=partial(_voxels, scanned.voxels),
+        origin_mm=grid.origin_mm,
+        steps_mm=(across, down, right),
+        patient_position=grid.patient_position,
+        machine=machine,
+        acquired=acquired,
+        couch_mm=couch_mm,
+        couch_deg=couch_deg,
+        energy="125kV",
+    )
 
 
 def _image(exposure: Exposure, index: int) -> Image:
@@ -42,13 +94,17 @@ def _image(exposure: Exposure, index: int) -> Image:
         gantry_deg=shot.gantry_deg,
         collimator_deg=shot.collimator_deg,
         couch_deg=shot.couch_deg,
-        radiation="MV",
+        radiation="kV" if linac.energy.lower().endswith("kv") else "MV",
         machine=linac.name,
         acquired=WHEN,
         receptor_mm=linac.receptor_mm,
         couch_mm=shot.travel_mm,
         energy=linac.energy,
     )
+
+
+def _voxels(voxels: NDArray[np.int16]) -> NDArray[np.float32]:
+    return voxels.astype(np.float32)
 
 
 def _pixels(pixels: NDArray[np.uint16]) -> NDArray[np.float32]:

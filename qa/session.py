@@ -7,14 +7,17 @@ import platform
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol as Shape
 
 import qa
+from qa import engines, left_out
 from qa import procedure as procedures_
-from qa.acquisition import Acquisition, Refused
+from qa.acquisition import Acquisition, Image, Refused, Slice, Volume
+from qa.left_out import LeftOut
 from qa.procedure import Analysis, Procedure
 from qa.protocol import Judgement, Outcome, Protocol, check, judge
 from qa.reading import NotMeasured, ProtocolError, QaError
@@ -28,19 +31,6 @@ class Keeper(Shape):
 
     def add(self, record: Record) -> str:
         """Stores the record as a whole and returns its id; RecordError when it cannot be stored."""
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """An acquisition that no procedure accepted: ``reasons`` are (procedure's name, what is missing)."""
-
-    acquisition: Acquisition
-    reasons: tuple[tuple[str, str], ...]
-
-    @property
-    def words(self) -> str:
-        """The acquisition and what each procedure misses in it."""
-        return f"{self.acquisition.title}: " + "; ".join(f"{name}: {reason}" for name, reason in self.reasons)
 
 
 @dataclass(frozen=True)
@@ -66,41 +56,40 @@ def run(
     performer: str = "",
     store: Keeper | None = None,
     progress: Callable[[str], None] | None = None,
+    second_engine: bool = False,
 ) -> Session:
     """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.
 
     ``procedures`` are names, None = those that the protocol has limits for. ``machine`` "" = the name in the images. Each record is
-    stored as soon as it is made. QaError when nothing could be measured (it says why), ProtocolError when the protocol asks for what
-    no procedure measures, RecordError when the store refuses.
+    stored as soon as it is made. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing could be
+    measured (it says why), ProtocolError when the protocol asks for what no procedure measures, RecordError when the store refuses.
     """
     from qa import dicom
 
     say = progress or (lambda text: None)
     chosen = _choose(protocol, procedures)
     records: list[Record] = []
-    with dicom.opened([Path(path) for path in paths], lambda done, total: say(f"reading: {done} of {total} files")) as batch:
-        tried = [
-            (acquisition, [(procedure, _missing(procedure, acquisition)) for procedure in chosen]) for acquisition in batch.acquisitions
-        ]
-        accepted = [(procedure, acquisition) for acquisition, answers in tried for procedure, reason in answers if not reason]
-        left_out = tuple(
-            LeftOut(acquisition, tuple((procedure.name, reason) for procedure, reason in answers))
-            for acquisition, answers in tried
-            if all(reason for _, reason in answers)
-        )
+    places = [Path(path) for path in paths]
+    by_digest: AbstractContextManager[dict[str, Path]] = engines.files_by_digest(places) if second_engine else nullcontext({})
+    with dicom.opened(places, lambda done, total: say(f"reading: {done} of {total} files")) as batch, by_digest as files:
+        tried = [(acquisition, [(p.name, _missing(p, acquisition)) for p in chosen]) for acquisition in batch.acquisitions]
+        accepted = [(p, acquisition) for acquisition, said in tried for p, (_, reason) in zip(chosen, said, strict=True) if not reason]
+        left = left_out.left_out(tried)
         if not accepted:
-            raise QaError(_nothing(left_out, batch.refused))
+            raise QaError(left_out.nothing_measured(left, batch.refused))
         _one_machine(machine, batch.acquisitions)
-        lost = tuple(refused.name for refused in batch.refused if refused.image)
-        unused = (*_unused(left_out), *(Input(refused.name, "", "", False, refused.reason) for refused in batch.refused))
+        unused = left_out.inputs(left, tried, batch.refused)
         for procedure, acquisition in accepted:
             say(f"{procedure.title}: {acquisition.title}")
+            lost = left_out.lost(batch.refused, acquisition)
             record = _record(procedure, acquisition, protocol, machine.strip(), phantom.strip(), performer.strip(), unused, lost)
+            if second_engine:
+                record = engines.checked(record, procedure, acquisition, files, say)
             if store is not None:
                 store.add(record)
             records.append(record)
         done = {record.procedure for record in records}
-        return Session(tuple(records), left_out, batch.refused, tuple(name for name in protocol.procedures if name not in done))
+        return Session(tuple(records), left, batch.refused, tuple(name for name in protocol.procedures if name not in done))
 
 
 def _choose(protocol: Protocol, names: Sequence[str] | None) -> tuple[Procedure, ...]:
@@ -115,23 +104,6 @@ def _choose(protocol: Protocol, names: Sequence[str] | None) -> tuple[Procedure,
     for procedure in chosen:
         check(protocol, procedure.name, procedure.quantities)
     return chosen
-
-
-def _unused(left_out: Iterable[LeftOut]) -> Iterable[Input]:
-    for item in left_out:
-        for image in item.acquisition.images:
-            yield Input(image.name, image.sha256, image.sop_instance_uid, False, item.words)
-
-
-def _nothing(left_out: Sequence[LeftOut], refused: Sequence[Refused]) -> str:
-    files: dict[str, list[str]] = {}
-    for item in refused:
-        files.setdefault(item.reason, []).append(item.name)
-    lines = [item.words for item in left_out]
-    lines += [f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}" for reason, names in files.items()]
-    return "nothing could be measured. " + (
-        "\n".join(lines) if lines else "No file was found: expected DICOM images, a folder or a zip of them"
-    )
 
 
 def _one_machine(machine: str, acquisitions: Iterable[Acquisition]) -> None:
@@ -154,7 +126,8 @@ def _record(
     acquired, notes = _acquired(acquisition)
     if machine and machine != acquisition.machine:
         notes = (f"recorded for machine {machine!r} as asked; the images say {acquisition.machine!r}", *notes)
-    used = tuple(Input(image.name, image.sha256, image.sop_instance_uid, True) for image in acquisition.images)
+    files: list[Image | Slice] = [*acquisition.images, *(part for volume in acquisition.volumes for part in volume.slices)]
+    used = tuple(Input(file.name, file.sha256, file.sop_instance_uid, True) for file in files)
     return Record(
         record_id=str(uuid.uuid4()),
         procedure=procedure.name,
@@ -215,8 +188,9 @@ def _reason(error: Exception) -> str:
 
 
 def _acquired(acquisition: Acquisition) -> tuple[datetime | None, tuple[str, ...]]:
-    """The first image's time in UTC, and a caveat where the files state no time zone."""
-    times = [image.acquired for image in acquisition.images if image.acquired is not None]
+    """The first image's or volume's time in UTC, and a caveat where the files state no time zone."""
+    taken: list[Image | Volume] = [*acquisition.images, *acquisition.volumes]
+    times = [one.acquired for one in taken if one.acquired is not None]
     if not times:
         return None, ("the images do not say when they were taken",)
     local = any(time.tzinfo is None for time in times)
@@ -225,11 +199,15 @@ def _acquired(acquisition: Acquisition) -> tuple[datetime | None, tuple[str, ...
 
 
 def _image_notes(acquisition: Acquisition) -> tuple[str, ...]:
-    """Each caveat from reading once, with the number of images it applies to."""
+    """Each caveat from reading once, with the number of images or volumes it applies to."""
+    return (*_counted(acquisition.images, "images"), *_counted(acquisition.volumes, "volumes"))
+
+
+def _counted(taken: Sequence[Image] | Sequence[Volume], what: str) -> tuple[str, ...]:
     counts: dict[str, int] = {}
-    for note in (note for image in acquisition.images for note in dict.fromkeys(image.notes)):
+    for note in (note for one in taken for note in dict.fromkeys(one.notes)):
         counts[note] = counts.get(note, 0) + 1
-    return tuple(f"{note} ({count} of {len(acquisition.images)} images)" for note, count in counts.items())
+    return tuple(f"{note} ({count} of {len(taken)} {what})" for note, count in counts.items())
 
 
 def _versions() -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ import pytest
 
 from qa import dicom, session
 from qa import procedure as procedures
-from qa.acquisition import Acquisition, Image, Refused
+from qa.acquisition import Acquisition, Image, Refused, Slice, Volume
 from qa.evidence import Table
 from qa.procedure import Analysis, Procedure, Rehearsal
 from qa.protocol import Judgement, Limit, Outcome, Protocol, verdicts
@@ -256,5 +256,115 @@ def test_an_image_that_could_not_be_read_keeps_the_rest_from_passing() -> None:
     judged = tuple(Judgement(limit, 0, outcome, "why") for outcome in Outcome)
     assert _of_the_whole(judged, ()) == judged
     after = _of_the_whole(judged, ("a/bad.dcm",))
-    assert [j.outcome for j in after] == [Outcome.NOT_MEASURED, Outcome.NOT_MEASURED, Outcome.NOT_MEASURED, Outcome.FAIL]
+    assert [j.outcome for j in after] == [Outcome.NOT_MEASURED] * 3 + [Outcome.DISAGREEMENT, Outcome.FAIL]
     assert "a/bad.dcm" in after[0].reason
+
+
+# volumes and days
+
+
+def volume(name: str = "ct", machine: str = "LINAC-B", notes: tuple[str, ...] = ()) -> Volume:
+    slices = tuple(Slice(f"{name}/{k}.dcm", f"1.3.{name}.{k}", f"{k:02d}") for k in range(3))
+    return Volume(
+        name=f"{name}/0.dcm to 2.dcm (3 slices)",
+        series_instance_uid=f"1.3.{name}",
+        frame_of_reference_uid="1.4",
+        sha256="aa",
+        slices=slices,
+        shape=(3, 4, 5),
+        load=lambda: np.zeros((3, 4, 5), np.float32),
+        origin_mm=(0.0, 0.0, 0.0),
+        steps_mm=((0.0, 2.0, 0.0), (0.0, 0.0, -1.0), (1.0, 0.0, 0.0)),
+        patient_position="HFS",
+        machine=machine,
+        acquired=datetime(2024, 7, 1, 7, 30, tzinfo=UTC),
+        notes=notes,
+    )
+
+
+MV, KV = image("mv.dcm"), replace(image("kv.dcm"), radiation="kV")
+MV_SET, KV_SET = acquisition(MV), acquisition(KV, radiation="kV")
+
+
+def day_of(*images: Image, volumes: tuple[Volume, ...] = (), radiation: str = "MV+kV") -> Acquisition:
+    return Acquisition(images, "LINAC-B", radiation, f"{radiation}, LINAC-B, 2024-07-01", volumes, day=True)
+
+
+@pytest.fixture
+def daily(known: dict[str, Procedure]) -> Procedure:
+    """A procedure that takes days with an MV image, beside the one that takes MV sets."""
+
+    def takes(acquisition: Acquisition) -> str:
+        if not acquisition.day:
+            return "needs a whole day"
+        return "" if "MV" in acquisition.radiation else "needs an MV image of the same day"
+
+    known["daily"] = Procedure("daily", "Daily", "1", (SIZE,), takes, lambda a: Analysis((NotMeasured(SIZE, "x"),)), rehearse)
+    return known["daily"]
+
+
+def test_a_day_and_its_parts_are_each_measured_and_nothing_is_left_out(handed_in, daily: Procedure) -> None:
+    scan = volume()
+    cbct = Acquisition((), "LINAC-B", "CBCT", "CBCT, LINAC-B", (scan,))
+    handed_in(MV_SET, KV_SET, cbct, day_of(MV, KV, volumes=(scan,), radiation="MV+kV+CBCT"))
+    result = session.run(["folder"], PROTOCOL, procedures=["mean", "daily"])
+    assert [record.procedure for record in result.records] == ["mean", "daily"]
+    assert result.left_out == ()
+    of_set, of_day = result.records
+    assert [(i.name, i.used) for i in of_set.inputs] == [("mv.dcm", True)]
+    assert [(i.name, i.sha256, i.sop_instance_uid, i.used) for i in of_day.inputs] == [
+        ("mv.dcm", "00ff", "1.2.mv.dcm", True),
+        ("kv.dcm", "00ff", "1.2.kv.dcm", True),
+        ("ct/0.dcm", "00", "1.3.ct.0", True),
+        ("ct/1.dcm", "01", "1.3.ct.1", True),
+        ("ct/2.dcm", "02", "1.3.ct.2", True),
+    ]
+    assert of_day.acquired == datetime(2024, 7, 1, 7, 30, tzinfo=UTC)
+
+
+def test_a_day_that_is_left_out_says_why_once_per_file(handed_in, daily: Procedure) -> None:
+    scan = volume()
+    cbct = Acquisition((), "LINAC-B", "CBCT", "CBCT, LINAC-B", (scan,))
+    day = day_of(KV, volumes=(scan,), radiation="kV+CBCT")
+    handed_in(acquisition(image("other.dcm")), KV_SET, cbct, day)
+    result = session.run(["folder"], PROTOCOL, procedures=["mean", "daily"])
+    assert [left.acquisition for left in result.left_out] == [KV_SET, cbct, day]
+    assert result.left_out[-1].reasons == (("daily", "needs an MV image of the same day"),)  # its sets say the rest
+    (record,) = result.records
+    unused = {i.name: i for i in record.inputs if not i.used}
+    assert list(unused) == ["kv.dcm", "ct/0.dcm to 2.dcm (3 slices)"]
+    assert all("daily: needs an MV image of the same day" in i.reason for i in unused.values())
+    assert unused["ct/0.dcm to 2.dcm (3 slices)"].sop_instance_uid == "1.3.ct"
+    assert unused["ct/0.dcm to 2.dcm (3 slices)"].sha256 == "aa"
+
+
+def test_a_day_is_no_matter_for_a_procedure_that_one_of_its_sets_is_enough_for(handed_in) -> None:
+    handed_in(MV_SET, KV_SET, day_of(MV, KV))
+    result = session.run(["folder"], PROTOCOL)
+    assert [(left.acquisition, left.reasons) for left in result.left_out] == [(KV_SET, (("mean", "needs MV images"),))]
+    (record,) = result.records
+    assert [(i.name, i.used, i.reason) for i in record.inputs] == [
+        ("mv.dcm", True, ""),
+        ("kv.dcm", False, "kV, LINAC-B: mean: needs MV images"),
+    ]
+
+
+def test_caveats_of_volumes_are_kept(handed_in, daily: Procedure) -> None:
+    handed_in(day_of(replace(MV, notes=("no time zone",)), volumes=(volume(notes=("SliceThickness is 3 mm",)),), radiation="MV+CBCT"))
+    (record,) = session.run(["folder"], PROTOCOL, procedures=["daily"]).records
+    assert "no time zone (1 of 1 images)" in record.notes
+    assert "SliceThickness is 3 mm (1 of 1 volumes)" in record.notes
+
+
+def test_a_lost_volume_counts_where_a_volume_may_belong(handed_in, known: dict[str, Procedure]) -> None:
+    """A CT series that could not be read may be of the day; a set of MV images is whole without it. A file of any kind may be of both."""
+    known["mean"] = Procedure("mean", "Mean signal", "7", (MEAN, SIZE), lambda a: "" if "MV" in a.radiation else "no", analyse, rehearse)
+    ct = Refused("ct/0.dcm to 2.dcm (3 files)", "CT slices that give no volume: a slice is missing", True, True, ("ct/0.dcm",))
+    handed_in(MV_SET, day_of(MV, KV), refused=(ct,))
+    of_set, of_day = session.run(["folder"], PROTOCOL).records
+    assert {j.outcome for j in of_set.judgements} == {Outcome.PASS}
+    assert {j.outcome for j in of_day.judgements} == {Outcome.NOT_MEASURED}
+    assert "ct/0.dcm to 2.dcm (3 files)" in of_day.judgements[0].reason
+    assert [i.name for i in of_set.inputs if not i.used][-1] == ct.name
+    handed_in(MV_SET, day_of(MV, KV), refused=(Refused("broken.dcm", "truncated", True),))
+    assert all({j.outcome for j in r.judgements} == {Outcome.NOT_MEASURED} for r in session.run(["folder"], PROTOCOL).records)
