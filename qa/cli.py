@@ -10,6 +10,8 @@ import gc
 import os
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,12 +43,22 @@ def _version(asked: bool) -> None:
 Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")]
 
 
+@dataclass(frozen=True)
+class Who:
+    """What a person says of the images: machine and phantom ("" = as the files say), who took them, whether the couch stood still."""
+
+    machine: str = ""
+    phantom: str = ""
+    performer: str = ""
+    couch_still: bool = False
+
+
 @app.callback()
 def main(debug: Debug = False, version: Version = False) -> None:
     """Quality assurance of image-guided radiotherapy.
 
-    Exit status: 0 everything passed; 1 something failed; 3 undecided or not measured: repeat or complete the measurement; 2 wrong
-    input, nothing to rely on; 130 stopped.
+    Exit status: 0 everything passed; 1 something failed; 3 undecided, not measured, or two engines do not agree: repeat or complete
+    the measurement, or ask the physicist; 2 wrong input, nothing to rely on; 130 stopped.
     """
     gc.set_threshold(50_000, 20, 100)  # looking for cycles among the many objects of large imports took a quarter of a run; few are made
 
@@ -59,13 +71,18 @@ def run(
     protocol: Annotated[str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.")] = "mppg9a_monthly",
     phantom: Annotated[str, typer.Option(help="Which phantom, e.g. its serial number.")] = "",
     performer: Annotated[str, typer.Option(help="Who took the images.")] = "",
+    couch_not_moved: Annotated[
+        bool, typer.Option("--couch-not-moved", help="Nobody moved the couch between the images (for files without couch readout).")
+    ] = False,
+    second_engine: Annotated[bool, typer.Option("--second-engine", help="Check every number with another program (slow).")] = False,
     pdf: Pdf = None,
     json: Json = None,
     database: Database = None,
     debug: Debug = False,
 ) -> Status:
     """Measure, judge and store what is in PATH..."""
-    return _run(paths, protocol, database, pdf, json, machine=machine, phantom=phantom, performer=performer)
+    who = Who(machine, phantom, performer, couch_not_moved)
+    return _run(paths, protocol, database, pdf, json, who, second_engine=second_engine)
 
 
 @app.command()
@@ -81,22 +98,44 @@ def demo(
         for found in map(procedure.load, procedure.names()):
             if found.demonstrate is not None:
                 images += found.demonstrate(out / "images" / found.name, say)
-    status = _run(images, "mppg9a_monthly", str(out / "records.sqlite"), out / "report.pdf", out / "readings.json", performer="demo")
+    status = _run(images, "mppg9a_monthly", str(out / "records.sqlite"), out / "report.pdf", out / "readings.json", Who(performer="demo"))
     print(f"images in {out / 'images'}")
     return status
 
 
-def _run(paths: Sequence[Path], protocol: str, database: str | None, pdf: Path | None, json: Path | None, **who: str) -> Status:
+def _run(
+    paths: Sequence[Path],
+    protocol: str,
+    database: str | None,
+    pdf: Path | None,
+    json: Path | None,
+    who: Who,
+    tests: Sequence[str] | None = None,
+    second_engine: bool = False,
+    store: bool = True,
+) -> Status:
+    """``tests`` None = all that the images are fit for, and what the protocol asks for beyond them is said."""
     from qa import progress, session
     from qa import protocol as protocols
     from qa.keeping import keeping
 
     judged_by = protocols.read(protocol)
-    with keeping(database) as kept:
+    with keeping(database) if store else nullcontext() as kept:
         with progress.shown() as say:
-            result = session.run(paths, judged_by, store=kept, progress=say, **who)
-        status = _shown(result.records, kept.where, pdf, json, database)
-        if result.missing:
+            result = session.run(
+                paths,
+                judged_by,
+                procedures=tests,
+                machine=who.machine,
+                phantom=who.phantom,
+                performer=who.performer,
+                store=kept,
+                progress=say,
+                second_engine=second_engine,
+                couch_still=who.couch_still,
+            )
+        status = _shown(result.records, kept.where if kept else "", pdf, json, database)
+        if result.missing and tests is None:
             print(f"not fulfilled: {judged_by.title} also asks for {', '.join(result.missing)}, and no images for it were handed in")
             status = worst([status, Status.UNDECIDED])
     return status
@@ -174,29 +213,34 @@ def rehearse(
 @app.command("compare-engines")
 @guarded
 def compare_engines(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, folders of images, or zips.")], debug: Debug = False
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, folders of images, or zips.")],
+    protocol: Annotated[str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.")] = "mppg9a_monthly",
+    store: Annotated[bool, typer.Option("--store/--no-store", help="Whether to keep the record.")] = True,
+    pdf: Pdf = None,
+    json: Json = None,
+    database: Database = None,
+    debug: Debug = False,
 ) -> Status:
-    """Measure the same images with a second, independent engine; status 3 where the two do not agree."""
-    from qa import engines, progress
-    from reports import comparison, screen
+    """Measure and judge as run does, with a second, independent engine beside it; status 3 where the two do not agree.
 
-    with progress.shown() as say:
-        found = engines.compare(paths, say)
-    console = screen.terminal()
-    for one in found:
-        for grid in comparison.grids(one):
-            screen.show_grid(grid, console)
-        if one.why:
-            print(f"nothing to compare of the whole set: {one.why}")
-    return Status.PASSED if all(one.agree for one in found) else Status.UNDECIDED
+    Every test that has a second engine is tried. The record holds the numbers of both.
+    """
+    from qa import procedure
+
+    tests = [name for name in procedure.names() if procedure.load(name).second_engine is not None]
+    return _run(paths, protocol, database, pdf, json, Who(), tests=tests, second_engine=True, store=store)
 
 
 def _shown(records: Sequence[Record], where: str, pdf: Path | None, json: Path | None, database: str | None) -> Status:
     """Prints the records, writes what was asked for, and says how they came out."""
     from reports import screen
 
-    screen.show_records(records, where, screen.terminal())
+    console = screen.terminal()
+    screen.show_records(records, where, console)
+    screen.show_comparisons(records, console)
     for number, record in enumerate(records, 1):
+        if pdf is None and not where:
+            continue
         if pdf is None:
             kept = f" --database {shlex.quote(database)}" if database else ""
             print(f"for a report: igrtqa report {record.record_id}{kept} --pdf FILE")
@@ -210,7 +254,11 @@ def _shown(records: Sequence[Record], where: str, pdf: Path | None, json: Path |
 
         write_json(json, records)
         print(f"readings: {json}")
-    return worst(judged(judgement.outcome for judgement in record.judgements) for record in records)
+    decided = [record for record in records if record.judgements or record.comparisons]
+    for record in records:
+        if record not in decided and decided:
+            print(f"measured and not judged: {record.procedure_title}; {record.protocol_title} has no limit for it")
+    return worst(judged([j.outcome for j in record.judgements], [c.outcome for c in record.comparisons]) for record in decided or records)
 
 
 if __name__ == "__main__":

@@ -3,126 +3,105 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qa import intake, procedure
+from qa import intake
 from qa.acquisition import Acquisition, Image
-from qa.reading import Measured, NotMeasured, QaError, Reading
+from qa.compared import Compared, Number, compare, doubted
+from qa.procedure import Procedure
+from qa.reading import At, Measured, QaError, Reading
+from qa.record import Record
+
+__all__ = ["Number", "Say", "Theirs", "checked", "files_by_digest"]
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Number:
-    """One number of the second engine under the key of our quantity that it can be held against ("" there is none), in its unit.
-
-    ``value`` is None where the engine could not have measured it, whatever it prints; ``really`` says what the number is. ``u`` is the
-    standard uncertainty its algorithm is known to have; without one the two are shown, not judged.
-    """
-
-    key: str
-    value: float | None
-    really: str = ""
-    u: float | None = None
+OTHER_IMAGES = "the two engines did not measure the same images, so numbers of the whole set are shown, not judged"
 
 
 @dataclass(frozen=True)
 class Theirs:
     """What a second engine found in one acquisition: what it was told, its numbers per image and of the whole set, or why there are none.
 
-    ``images`` are in the acquisition's order.
+    ``images`` are in the acquisition's order; ``engine`` and ``version`` name the program.
     """
 
     told: str
     images: tuple[tuple[Number, ...] | str, ...]
     whole: tuple[Number, ...] | str
+    engine: str = "second engine"
+    version: str = ""
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Our reading, None where we measure no such thing, beside their number."""
-
-    ours: Reading | None
-    theirs: Number
-
-    @property
-    def difference(self) -> float | None:
-        """Theirs minus ours, where both have a number."""
-        if not isinstance(self.ours, Measured) or self.theirs.value is None:
-            return None
-        return self.theirs.value - self.ours.value
-
-    @property
-    def agree(self) -> bool:
-        """Whether both have a number and they differ by no more than twice the uncertainty of the difference, where that is known."""
-        if not isinstance(self.ours, Measured) or self.difference is None:
-            return False
-        return self.theirs.u is None or abs(self.difference) <= 2 * math.hypot(self.ours.u, self.theirs.u)
+@contextmanager
+def files_by_digest(paths: Sequence[Path]) -> Iterator[dict[str, Path]]:
+    """SHA-256 of every file in ``paths``, zips unpacked, to where it lies while the block runs."""
+    with tempfile.TemporaryDirectory(prefix="igrtqa-") as folder:
+        found, _ = intake.found(paths, Path(folder))
+        yield {hashlib.sha256(file.path.read_bytes()).hexdigest(): file.path for file in found}
 
 
-@dataclass(frozen=True)
-class ImageRow:
-    """One image through both engines, or why one of them has no number."""
+def checked(record: Record, procedure: Procedure, acquisition: Acquisition, files: Mapping[str, Path], say: Say) -> Record:
+    """The record with both engines' numbers, its judgements doubted where they disagree; as it is where there is no second engine.
 
-    image: Image
-    pairs: tuple[Pair, ...]
-    why: str
-
-    @property
-    def agree(self) -> bool:
-        """Whether both measured it, and alike."""
-        return bool(self.pairs) and not self.why and all(pair.agree for pair in self.pairs)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One acquisition through both engines; ``why`` says why there is nothing about the whole set."""
-
-    title: str
-    told: str
-    images: tuple[ImageRow, ...]
-    whole: tuple[Pair, ...]
-    why: str = ""
-
-    @property
-    def agree(self) -> bool:
-        """Whether both engines measured every image, and alike."""
-        return bool(self.images) and all(row.agree for row in self.images)
+    ``files`` maps SHA-256 to paths. Whatever stops the second engine is said in the record and stops nothing else.
+    """
+    if procedure.second_engine is None:
+        return record
+    say(f"second engine: {acquisition.title}")
+    try:
+        uids = {image.sop_instance_uid: files[image.sha256] for image in acquisition.images if image.sha256 in files}
+        theirs = procedure.second_engine(acquisition, uids, say)
+    except Exception as error:  # another program's faults are not ours: the record says what happened
+        why = str(error) if isinstance(error, QaError) else f"the second engine broke down ({type(error).__name__}: {error})"
+        theirs = Theirs("", (why,) * len(acquisition.images), why)
+    comparisons = compared(procedure, acquisition.images, record.readings, theirs)
+    return replace(
+        record,
+        comparisons=comparisons,
+        judgements=doubted(record.judgements, record.readings, comparisons),
+        notes=(*record.notes, f"second engine: {theirs.told}") if theirs.told else record.notes,
+        versions=(*record.versions, (theirs.engine, theirs.version)) if theirs.version else record.versions,
+    )
 
 
-def compare(paths: Sequence[Path], say: Say) -> tuple[Comparison, ...]:
-    """Every acquisition, through every procedure that has a second engine and accepts it. QaError when there is none."""
-    from qa import dicom
-
-    tests = [test for test in map(procedure.load, procedure.names()) if test.second_engine is not None]
-    with tempfile.TemporaryDirectory(prefix="igrtqa-") as folder, dicom.opened(paths) as batch:
-        tried = [(test, acquisition, test.accepts(acquisition)) for acquisition in batch.acquisitions for test in tests]
-        if all(reason for _, _, reason in tried):
-            reasons = [f"{a.title}: {reason}" for _, a, reason in tried] + [f"{r.name}: {r.reason}" for r in batch.refused]
-            raise QaError("there is nothing that two engines can measure. " + "\n".join(reasons))
-        files = {hashlib.sha256(file.path.read_bytes()).hexdigest(): file.path for file in intake.found(paths, Path(folder))[0]}
-        return tuple(_compare(test, acquisition, files, say) for test, acquisition, reason in tried if not reason)
-
-
-def _compare(test: procedure.Procedure, acquisition: Acquisition, files: dict[str, Path], say: Say) -> Comparison:
-    say(f"{test.title}: {acquisition.title}")
-    readings = test.analyse(acquisition).readings
-    assert test.second_engine is not None
-    theirs = test.second_engine(acquisition, {image.sop_instance_uid: files[image.sha256] for image in acquisition.images}, say)
-    rows = tuple(_row(image, readings, numbers) for image, numbers in zip(acquisition.images, theirs.images, strict=True))
-    if isinstance(theirs.whole, str):
-        return Comparison(acquisition.title, theirs.told, rows, (), theirs.whole)
-    whole = tuple(Pair(next((r for r in readings if r.quantity.key == number.key), None), number) for number in theirs.whole)
-    return Comparison(acquisition.title, theirs.told, rows, whole)
+def compared(procedure: Procedure, images: Sequence[Image], readings: Sequence[Reading], theirs: Theirs) -> tuple[Compared, ...]:
+    """Every number of theirs beside ours, the images in order, then the set."""
+    keys = next((tuple(number.key for number in numbers) for numbers in theirs.images if not isinstance(numbers, str)), ("",))
+    units = {quantity.key: quantity.unit for quantity in procedure.quantities}
+    same, rows = True, []
+    for image, numbers in zip(images, theirs.images, strict=True):
+        own = [reading for reading in readings if reading.at.get("sop_instance_uid") == image.sop_instance_uid]
+        if isinstance(numbers, str):
+            same = same and not any(isinstance(reading, Measured) for reading in own)
+        for number in _all(numbers, keys):
+            ours = _counterpart(number, own)
+            same = same and (not number.key or (number.value is None) != isinstance(ours, Measured))
+            rows.append(_compare(number, ours, image.at, theirs, units))
+    whole = [reading for reading in readings if not reading.at.get("sop_instance_uid")]
+    for number in _all(theirs.whole, ("",)):
+        rows.append(_compare(number if same else _unjudged(number), _counterpart(number, whole), {}, theirs, units))
+    return tuple(rows)
 
 
-def _row(image: Image, readings: Sequence[Reading], numbers: tuple[Number, ...] | str) -> ImageRow:
-    if isinstance(numbers, str):
-        return ImageRow(image, (), numbers)
-    ours = {r.quantity.key: r for r in readings if r.at.get("sop_instance_uid") == image.sop_instance_uid}
-    pairs = tuple(Pair(ours.get(number.key), number) for number in numbers)
-    return ImageRow(image, pairs, next((f"not measured: {p.ours.reason}" for p in pairs if isinstance(p.ours, NotMeasured)), ""))
+def _counterpart(number: Number, readings: Sequence[Reading]) -> Reading | None:
+    """Our reading of the same thing: the key, and all that the number says of the state."""
+    fits = (r for r in readings if r.quantity.key == number.key and all(r.at.get(key) == value for key, value in number.at.items()))
+    return next(fits, None)
+
+
+def _all(numbers: tuple[Number, ...] | str, keys: Sequence[str]) -> tuple[Number, ...]:
+    """The numbers; where there are none, each key with the reason."""
+    return tuple(Number(key, None, numbers) for key in keys) if isinstance(numbers, str) else numbers
+
+
+def _compare(number: Number, ours: Reading | None, at: At, theirs: Theirs, units: Mapping[str, str]) -> Compared:
+    number = replace(number, unit=units.get(number.key, number.unit))
+    return compare(number, ours, {**at, **number.at}, theirs.engine, theirs.version)
+
+
+def _unjudged(number: Number) -> Number:
+    return number if number.value is None else replace(number, u=None, really=f"{number.really}; {OTHER_IMAGES}".lstrip("; "))

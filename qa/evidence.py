@@ -29,7 +29,8 @@ class Overlay:
     """An image with what was found drawn on it.
 
     ``grey`` is uint8 (rows, columns), row 0 at the top (largest y); ``extent_mm`` is (left, right, bottom, top) at the outer
-    pixel edges; ``axes`` names the x and y axis with unit; ``note`` is one line under the picture.
+    pixel edges; ``axes`` names the x and y axis with unit; ``note`` is one line under the picture. Neighbours that share
+    a ``row`` (not "") are laid out side by side under it as a heading: the ball in every modality.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Overlay:
     marks: tuple[Mark, ...]
     axes: tuple[str, str]
     note: str = ""
+    row: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,4 +77,28 @@ class Table:
     note: str = ""
 
 
-Evidence = Overlay | Curve | Table
+@dataclass(frozen=True)
+class Arrow:
+    """A vector in the room: from the treatment isocentre to ``tip_mm``, (x, y, z) in F.
+
+    ``covariance`` is (3, 3) in mm^2, rows as tuples, of the tip; ``quantity_keys`` name the quantities whose limits are drawn as circles
+    about the origin (distances, e.g. "kv_isocenter_distance"); ``note`` is a line under the picture.
+    """
+
+    name: str
+    quantity_keys: tuple[str, ...]
+    tip_mm: tuple[float, float, float]
+    covariance: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Vectors from the treatment isocentre, seen from the foot, from above and from the side."""
+
+    title: str
+    vectors: tuple[Arrow, ...]
+    note: str = ""
+
+
+Evidence = Overlay | Curve | Table | Room

@@ -103,9 +103,13 @@ def _say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def judged(outcomes: Iterable[Outcome]) -> Status:
-    """The status of one record's outcomes: without any, nothing was decided."""
-    outcome = max(outcomes, default=Outcome.NOT_MEASURED)
+def judged(judgements: Iterable[Outcome], compared: Iterable[Outcome | None] = ()) -> Status:
+    """The status of one record's outcomes: without any judgement nothing was decided.
+
+    Where a second engine was asked, PASSED also needs that it agrees on all that is compared: what was asked for and not got is no pass.
+    """
+    found = list(judgements) or [Outcome.NOT_MEASURED]
+    outcome = max([*found, *(one for one in compared if one is not None)])
     return {Outcome.PASS: Status.PASSED, Outcome.FAIL: Status.FAILED}.get(outcome, Status.UNDECIDED)
 
 

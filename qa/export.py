@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from qa.compared import Compared
 from qa.plain import encode
 from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import At, Measured, QaError, Reading
@@ -26,6 +27,7 @@ def readings_json(records: Iterable[Record]) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "records": [_meta(record) for record in records],
         "readings": [_reading(record, index, reading) for record in records for index, reading in enumerate(record.readings)],
+        "comparisons": [_comparison(record, one) for record in records for one in record.comparisons],
     }
 
 
@@ -101,6 +103,10 @@ def _reading(record: Record, index: int, reading: Reading) -> dict[str, Any]:
         "missing": measured.missing if measured else "",
         "limits": [_judgement(judgement) for judgement in judgements],
     }
+
+
+def _comparison(record: Record, one: Compared) -> dict[str, Any]:
+    return {"record_id": record.record_id, "procedure": record.procedure, **encode(Compared, one)}
 
 
 def _outcome(reading: Reading, judgements: list[Judgement]) -> tuple[str | None, str]:

@@ -11,17 +11,23 @@ from qa.reading import Measured, NotMeasured, ProtocolError, Reading
 
 
 class Outcome(IntEnum):
-    """Ordered so that ``max()`` aggregates: nothing missing ever beats a pass."""
+    """Ordered so that ``max()`` aggregates: nothing missing ever beats a pass.
+
+    DISAGREEMENT (two engines give numbers of the same images that differ by more than both uncertainties) stands above NOT_MEASURED,
+    because there is a number and it may be wrong, which is worse than none; and below FAIL, because a failure must never be hidden
+    behind a doubt. Its word is STOP: both engines had the same images, so repeating decides nothing until a physicist has seen them.
+    """
 
     PASS = 0
     INDETERMINATE = 1
     NOT_MEASURED = 2
-    FAIL = 3
+    DISAGREEMENT = 3
+    FAIL = 4
 
     @property
     def word(self) -> str:
         """What a therapist does next: GO, REPEAT or STOP."""
-        return {Outcome.PASS: "GO", Outcome.FAIL: "STOP"}.get(self, "REPEAT")
+        return {Outcome.PASS: "GO", Outcome.DISAGREEMENT: "STOP", Outcome.FAIL: "STOP"}.get(self, "REPEAT")
 
 
 @dataclass(frozen=True)

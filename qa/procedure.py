@@ -31,7 +31,8 @@ class Analysis:
 class Rehearsal:
     """A random acquisition with known truth.
 
-    ``truth`` holds (quantity key, SOP Instance UID or "") -> true value in the quantity's unit; ``write(folder)`` writes the same images as
+    ``truth`` holds (quantity key, where) -> true value in the quantity's unit; where is the SOP Instance UID or the set's name that a
+    reading's state has, or "" for the whole; ``write(folder)`` writes the same images as
     DICOM files with the truth beside them.
     """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from qa.compared import Compared
 from qa.evidence import Evidence
 from qa.plain import canonical, decode, encode
 from qa.protocol import Judgement
@@ -54,6 +55,7 @@ class Record:
     evidence: tuple[Evidence, ...]
     notes: tuple[str, ...] = ()
     procedure_title: str = ""
+    comparisons: tuple[Compared, ...] = ()  # with a second engine, where one was asked for
 
 
 def to_json(record: Record) -> dict[str, Any]:

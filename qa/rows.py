@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from qa import tables
+from qa.compared import Compared
 from qa.evidence import Evidence
 from qa.plain import canonical, decode, encode
 from qa.protocol import Judgement, Limit, Outcome
@@ -34,6 +35,7 @@ def to_rows(record: Record) -> dict[str, list[dict[str, Any]]]:
             for item in record.evidence
         ],
     }
+    children["comparison"] = [_comparison_row(one) for one in record.comparisons]
     for rows in children.values():
         for index, row in enumerate(rows):
             row |= {"record_id": record.record_id, "idx": index}
@@ -58,6 +60,11 @@ def _judgement_row(judgement: Judgement) -> dict[str, Any]:
     return row | {"reading": judgement.reading, "outcome": judgement.outcome.name, "reason": judgement.reason}
 
 
+def _comparison_row(one: Compared) -> dict[str, Any]:
+    row = {field.name: getattr(one, field.name) for field in fields(Compared)}
+    return row | {"at": canonical(encode(At, one.at)), "outcome": one.outcome.name if one.outcome is not None else None}
+
+
 def from_rows(stored: Mapping[str, Sequence[Mapping[str, Any]]]) -> Record:
     """The record in the rows; RecordError when they do not make one."""
     own = dict(stored["record"][0])
@@ -73,6 +80,7 @@ def from_rows(stored: Mapping[str, Sequence[Mapping[str, Any]]]) -> Record:
             readings=tuple(_reading(row) for row in stored["reading"]),
             judgements=tuple(judgement(row) for row in stored["judgement"]),
             evidence=tuple(decode(Evidence, json.loads(zlib.decompress(row["data"])), f"{where}.evidence") for row in stored["evidence"]),
+            comparisons=tuple(_comparison(row) for row in stored.get("comparison", ())),
             **own,
         )
     except (KeyError, TypeError, ValueError, zlib.error) as error:
@@ -89,6 +97,12 @@ def _reading(row: Mapping[str, Any]) -> Reading:
     return Measured(
         quantity, row["value"], row["u"], at, budget, decode(_TEXTS, json.loads(row["flags"]), "reading.flags"), interval, row["missing"]
     )
+
+
+def _comparison(row: Mapping[str, Any]) -> Compared:
+    own = {field.name: row[field.name] for field in fields(Compared)}
+    outcome = None if row["outcome"] is None else Outcome[row["outcome"]]
+    return Compared(**own | {"at": decode(At, json.loads(row["at"]), "comparison.at"), "outcome": outcome})
 
 
 def judgement(row: Mapping[str, Any]) -> Judgement:

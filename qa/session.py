@@ -57,12 +57,15 @@ def run(
     store: Keeper | None = None,
     progress: Callable[[str], None] | None = None,
     second_engine: bool = False,
+    couch_still: bool = False,
 ) -> Session:
     """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.
 
-    ``procedures`` are names, None = those that the protocol has limits for. ``machine`` "" = the name in the images. Each record is
-    stored as soon as it is made. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing could be
-    measured (it says why), ProtocolError when the protocol asks for what no procedure measures, RecordError when the store refuses.
+    ``procedures`` are names, None = all there are: those that the protocol has limits for, and what else the images show, measured and
+    not judged. ``machine`` "" = the name in the images. ``couch_still``: the performer states that the couch was not moved between images
+    that do not say where it stood. Each record is stored as soon as it is made. ``second_engine`` asks for a second opinion wherever a
+    procedure has one. QaError when nothing could be measured (it says why), ProtocolError when the protocol asks for what no procedure
+    measures, RecordError when the store refuses.
     """
     from qa import dicom
 
@@ -72,7 +75,8 @@ def run(
     places = [Path(path) for path in paths]
     by_digest: AbstractContextManager[dict[str, Path]] = engines.files_by_digest(places) if second_engine else nullcontext({})
     with dicom.opened(places, lambda done, total: say(f"reading: {done} of {total} files")) as batch, by_digest as files:
-        tried = [(acquisition, [(p.name, _missing(p, acquisition)) for p in chosen]) for acquisition in batch.acquisitions]
+        given = [replace(acquisition, couch_still=couch_still) for acquisition in batch.acquisitions]
+        tried = [(acquisition, [(p.name, _missing(p, acquisition)) for p in chosen]) for acquisition in given]
         accepted = [(p, acquisition) for acquisition, said in tried for p, (_, reason) in zip(chosen, said, strict=True) if not reason]
         left = left_out.left_out(tried)
         if not accepted:
@@ -100,7 +104,8 @@ def _choose(protocol: Protocol, names: Sequence[str] | None) -> tuple[Procedure,
         raise ProtocolError(
             f"{protocol.name}: there is no procedure {', '.join(unknown)}; its limits would never be judged; known: {known}"
         )
-    chosen = tuple(procedures_.load(name) for name in dict.fromkeys(protocol.procedures if names is None else names))
+    wanted = (*protocol.procedures, *procedures_.names()) if names is None else names
+    chosen = tuple(procedures_.load(name) for name in dict.fromkeys(wanted))
     for procedure in chosen:
         check(protocol, procedure.name, procedure.quantities)
     return chosen
@@ -126,6 +131,8 @@ def _record(
     acquired, notes = _acquired(acquisition)
     if machine and machine != acquisition.machine:
         notes = (f"recorded for machine {machine!r} as asked; the images say {acquisition.machine!r}", *notes)
+    if acquisition.couch_still:
+        notes = ("the couch was not moved between these images, as the performer states (it counts where readouts are missing)", *notes)
     files: list[Image | Slice] = [*acquisition.images, *(part for volume in acquisition.volumes for part in volume.slices)]
     used = tuple(Input(file.name, file.sha256, file.sop_instance_uid, True) for file in files)
     return Record(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from qa.reading import AnalysisError, DicomError
 
 Array = NDArray[np.float64]
 SCALE = 5e-4  # standard uncertainty of SAD/SID, relative: SID readouts repeat within 0.1 mm and are accurate to about 1 mm in 1500
+RECEPTOR_MM = 0.02  # repeat standard deviation of an imager's position, the least of 0.02 to 0.06 mm (Clivio et al. 2015, abstract)
 PICTURE_MM = 4.0  # of the panel around the field that is kept to be shown
 PICTURE_PX = 200  # largest side of the kept picture
 
@@ -72,20 +74,39 @@ def measure_all(images: Sequence[Image]) -> tuple[Shot | Unseen, ...]:
     return tuple(measure(image, turn) for image, turn in zip(images, turns, strict=True))
 
 
+class _Itself:
+    """An image that equals nothing but itself."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.image is other.image
+
+    def __hash__(self) -> int:
+        return id(self.image)
+
+
 def measure(image: Image, turn: int) -> Shot | Unseen:
-    """One image measured, with the symmetry self-test of that number."""
+    """One image measured, with the symmetry self-test of that number; the same image is not measured twice for two tests of one day."""
+    return _measured(_Itself(image), turn)
+
+
+@lru_cache(maxsize=256)  # pixels are not kept, so a few MB
+def _measured(itself: _Itself, turn: int) -> Shot | Unseen:
     from qa.features.ball_in_field import ball_in_field
 
+    image = itself.image
     try:
         pixels = image.pixels
         seen = ball_in_field(pixels, frames.pixel_mm(image), turn)
     except (AnalysisError, DicomError) as error:
         return Unseen(image, str(error))
-    ball, field = _on_plane(image, seen.ball), _on_plane(image, seen.field)
+    ball, field = on_plane(image, seen.ball), on_plane(image, seen.field)
     components = {name: np.array(part) for position in (seen.ball, seen.field) for name, part in position.budget.items()}
     components["scale SAD/SID"] = SCALE * np.abs(ball - field)
     components["turned picture"] = np.full(2, seen.turned_mm / np.sqrt(12))
-    picture, extent = _picture(image, pixels, seen.field, max(seen.region.half_mm))
+    picture, extent = picture_around(image, pixels, seen.field, max(seen.region.half_mm))
     apart = tuple(float(np.hypot(p.second.xy_mm[0] - p.x_mm, p.second.xy_mm[1] - p.y_mm)) for p in (seen.ball, seen.field))
     return Shot(
         image=image,
@@ -105,20 +126,21 @@ def measure(image: Image, turn: int) -> Shot | Unseen:
     )
 
 
-def _on_plane(image: Image, position: Position) -> Array:
+def on_plane(image: Image, position: Position) -> Array:
+    """(u, v) mm on the isocentre plane, from the panel's centre pixel, of a position in the pixel frame."""
     pitch_row, pitch_column = frames.pixel_mm(image)
     return np.array(frames.to_plane(image, position.y_mm / pitch_row, position.x_mm / pitch_column))
 
 
-def _picture(
-    image: Image, pixels: NDArray[np.float32], field: Position, half_mm: float
+def picture_around(
+    image: Image, pixels: NDArray[np.float32], centre: Position, half_mm: float
 ) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]]:
-    """The surroundings of the field in 256 greys, u to the right and v up, and their outer edges (left, right, bottom, top) in mm."""
+    """The surroundings of a place in 256 greys, u to the right and v up, and their outer edges (left, right, bottom, top) in mm."""
     pitch = frames.pixel_mm(image)
     reach = 1.15 * half_mm + PICTURE_MM
     rows, columns = image.shape
-    r0, r1 = max(0, int((field.y_mm - reach) / pitch[0])), min(rows, int((field.y_mm + reach) / pitch[0]) + 1)
-    c0, c1 = max(0, int((field.x_mm - reach) / pitch[1])), min(columns, int((field.x_mm + reach) / pitch[1]) + 1)
+    r0, r1 = max(0, int((centre.y_mm - reach) / pitch[0])), min(rows, int((centre.y_mm + reach) / pitch[0]) + 1)
+    c0, c1 = max(0, int((centre.x_mm - reach) / pitch[1])), min(columns, int((centre.x_mm + reach) / pitch[1]) + 1)
     every = max(1, -(-max(r1 - r0, c1 - c0) // PICTURE_PX))
     r1, c1 = r0 + (r1 - r0) // every * every, c0 + (c1 - c0) // every * every
     crop = pixels[r0:r1, c0:c1].reshape((r1 - r0) // every, every, (c1 - c0) // every, every).mean(axis=(1, 3))

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -23,6 +23,7 @@ from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
 from qa.rows import from_rows, judgement, time, to_rows
+from qa.widening import version, widen
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,11 @@ class Store:
         """Stores the record as a whole and returns its id; RecordError when it is there already or the database refuses."""
         rows = to_rows(from_json(to_json(record)))  # as it will be read back: what cannot be read is not stored
         with self._transaction(writing=True) as connection:
+            widen(connection)
             if connection.scalar(select(tables.record.c.record_id).where(tables.record.c.record_id == record.record_id)):
                 raise RecordError(f"{self.where}: record {record.record_id} is stored already; a new run needs a new record")
-            for table in (tables.input_, tables.reading, tables.judgement, tables.evidence, tables.record):  # the last one closes it
+            children = (tables.input_, tables.reading, tables.judgement, tables.comparison, tables.evidence)
+            for table in (*children, tables.record):  # the last one closes it
                 if rows[table.name]:
                     connection.execute(table.insert(), rows[table.name])
         return record.record_id
@@ -99,7 +102,7 @@ class Store:
                 raise RecordError(f"{self.where}: there is no record {record_id!r}; list the records to see their ids")
             if len(found) > 1:
                 raise RecordError(f"{self.where}: several records start with {record_id!r}: {', '.join(found[:5])}; give more of the id")
-            stored = {table.name: _select(connection, table, found[0]) for table in tables.metadata.sorted_tables if "record_id" in table.c}
+            stored = {table.name: _select(connection, table, found[0]) for table in _known(connection)}
         record = from_rows(stored)
         if record_hash(record) != stored["record"][0]["record_hash"]:
             raise RecordError(f"{self.where}: record {found[0]} was changed after it was stored: do not use it, restore it from a backup")
@@ -128,12 +131,10 @@ class Store:
 
     def _check_version(self) -> None:
         with self._transaction() as connection:
-            versions = connection.scalars(select(tables.schema_version.c.version)).all()
-        if not versions or max(versions) != tables.SCHEMA_VERSION:
-            raise RecordError(
-                f"{self.where}: the records are of version {max(versions, default=0)}, this program knows version {tables.SCHEMA_VERSION}; "
-                "update the program"
-            )
+            found = version(connection)
+        if not 1 <= found <= tables.SCHEMA_VERSION:
+            known = f"this program knows versions 1 to {tables.SCHEMA_VERSION}"
+            raise RecordError(f"{self.where}: the records are of version {found}, {known}; update the program")
 
     @contextmanager
     def _transaction(self, writing: bool = False) -> Iterator[Connection]:
@@ -210,6 +211,12 @@ def _refusals(where: str) -> Iterator[None]:
         name = getattr(cause, "sqlite_errorname", "")
         advice = next((text for start, text in _ADVICE.items() if name.startswith(start)), "the database refused")
         raise RecordError(f"{where}: {advice} ({cause})") from error
+
+
+def _known(connection: Connection) -> list[Table]:
+    """The tables of a record's rows; a database of version 1 has none of comparisons."""
+    old = version(connection) == 1
+    return [table for table in tables.metadata.sorted_tables if "record_id" in table.c and not (old and table is tables.comparison)]
 
 
 def _select(connection: Connection, table: Any, record_id: str) -> list[dict[str, Any]]:

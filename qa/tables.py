@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Double, ForeignKey, Integer, LargeBinary, MetaData, Table, Text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 knew no second engine; qa/widening.py brings a database of version 1 here
 
 metadata = MetaData()
+OUTCOMES = "'PASS', 'INDETERMINATE', 'NOT_MEASURED', 'DISAGREEMENT', 'FAIL'"
 
 
 def _table(name: str, *items: Column[Any] | CheckConstraint) -> Table:
@@ -86,7 +88,7 @@ judgement = _table(
     "judgement",
     *_of_record(),
     Column("reading", Integer, nullable=False),
-    Column("outcome", Text, CheckConstraint("outcome IN ('PASS', 'INDETERMINATE', 'NOT_MEASURED', 'FAIL')"), nullable=False),
+    Column("outcome", Text, CheckConstraint(f"outcome IN ({OUTCOMES})"), nullable=False),
     Column("reason", Text, nullable=False),
     Column("limit_id", Text, nullable=False),
     Column("procedure", Text, nullable=False),
@@ -112,23 +114,54 @@ evidence = _table(
     Column("data", LargeBinary, nullable=False),  # zlib of the JSON
 )
 
+comparison = _table(
+    "comparison",
+    *_of_record(),
+    Column("quantity", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("value", Double),
+    Column("u", Double),
+    Column("their_value", Double),
+    Column("their_u", Double),
+    Column("engine", Text, nullable=False),
+    Column("engine_version", Text, nullable=False),
+    Column("really", Text, nullable=False),
+    Column("difference", Double),
+    Column("allowed", Double),
+    Column("outcome", Text),  # NULL: shown, not judged
+    Column("reason", Text, CheckConstraint("trim(reason) <> ''"), nullable=False),
+    CheckConstraint("(value IS NULL) = (u IS NULL) AND (u IS NULL OR (u > 0 AND u < 1e300))", name="comparison_value_with_u"),
+    CheckConstraint(
+        "(outcome IS NULL AND allowed IS NULL) OR (outcome = 'NOT_MEASURED' AND allowed IS NULL) OR "
+        "(outcome = 'PASS' AND difference IS NOT NULL AND allowed IS NOT NULL AND abs(difference) <= allowed) OR "
+        "(outcome = 'DISAGREEMENT' AND difference IS NOT NULL AND allowed IS NOT NULL AND abs(difference) > allowed)",
+        name="outcome_fits_the_numbers",
+    ),
+)
+
 _CHANGED = "records are append-only: store a new record instead"
 _CLOSED_RECORD = "this record is closed: store a new record instead"
 
 
-def triggers(dialect: str) -> tuple[str, ...]:
-    """The statements that make every table append-only, for "sqlite" and "postgresql"; none for a dialect where we know no way.
+def triggers(dialect: str, of: Sequence[Table] | None = None) -> tuple[str, ...]:
+    """The statements that make every table append-only, for "sqlite" and "postgresql"; none for a dialect where we know no way;
+    ``of`` asks for those of some tables only, in a database that has the rest.
 
     UPDATE and DELETE are refused. So is an INSERT into a record whose own row exists: that row is written last and closes it, and
     SQLite's INSERT OR REPLACE, which deletes without a DELETE, is caught by the same rule.
     """
-    make = {"sqlite": _sqlite, "postgresql": _postgresql}.get(dialect)
-    return make() if make else ()
+    guarded = metadata.sorted_tables if of is None else of
+    if dialect == "sqlite":
+        return _sqlite(guarded)
+    if dialect == "postgresql":
+        return (*(_POSTGRESQL_FUNCTIONS if of is None else ()), *_postgresql(guarded))
+    return ()
 
 
-def _sqlite() -> tuple[str, ...]:
+def _sqlite(guarded: Sequence[Table]) -> tuple[str, ...]:
     statements = []
-    for table in metadata.sorted_tables:
+    for table in guarded:
         for verb in ("UPDATE", "DELETE"):
             statements.append(
                 f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} BEGIN SELECT RAISE(ABORT, '{_CHANGED}'); END"
@@ -141,14 +174,17 @@ def _sqlite() -> tuple[str, ...]:
     return tuple(statements)
 
 
-def _postgresql() -> tuple[str, ...]:
-    statements = [
-        f"CREATE FUNCTION igrtqa_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{_CHANGED}'; END $$",
-        "CREATE FUNCTION igrtqa_closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "IF EXISTS (SELECT 1 FROM record WHERE record_id = NEW.record_id) "
-        f"THEN RAISE EXCEPTION '{_CLOSED_RECORD}'; END IF; RETURN NEW; END $$",
-    ]
-    for table in metadata.sorted_tables:
+_POSTGRESQL_FUNCTIONS = (
+    f"CREATE FUNCTION igrtqa_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{_CHANGED}'; END $$",
+    "CREATE FUNCTION igrtqa_closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "IF EXISTS (SELECT 1 FROM record WHERE record_id = NEW.record_id) "
+    f"THEN RAISE EXCEPTION '{_CLOSED_RECORD}'; END IF; RETURN NEW; END $$",
+)
+
+
+def _postgresql(guarded: Sequence[Table]) -> tuple[str, ...]:
+    statements = []
+    for table in guarded:
         statements.append(
             f"CREATE TRIGGER {table.name}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} "
             "FOR EACH STATEMENT EXECUTE FUNCTION igrtqa_changed()"

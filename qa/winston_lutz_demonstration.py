@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from phantoms import rtimage
-from phantoms.linac import BallSetup, Exposure, Rod, Shot, expose, typical
+from phantoms.examples import DEMONSTRATION_BALL
+from phantoms.linac import Exposure, Shot, expose, typical
 
 SEED = 1  # any: the demonstration is the same for everybody
-BALL = BallSetup((0.20, -0.15, 0.25), 8.0, rods=(Rod(),))  # off the isocentre by 0.35 mm, as a ball set to lasers is
 SHOTS = (
     *(Shot(gantry_deg=float(gantry)) for gantry in range(0, 360, 45)),
     *(Shot(collimator_deg=float(collimator)) for collimator in (90, 180, 270)),
@@ -24,6 +24,6 @@ def write(folder: Path, say: Callable[[str], None]) -> list[Path]:
     rng = np.random.default_rng(SEED)
     exposures: list[Exposure] = []
     for number, shot in enumerate(SHOTS, 1):
-        exposures += expose(typical(), BALL, [shot], rng)
+        exposures += expose(typical(), DEMONSTRATION_BALL, [shot], rng)
         say(f"drawing: {number} of {len(SHOTS)} images")
     return rtimage.write(exposures, folder, seed=SEED)

@@ -2,7 +2,7 @@
 
 What pylinac 3.49 does and this module guards against: it calls the size of an axis that was not measured 0.0, groups images by exact
 reference angles, leaves the ball's set-up error in the couch's size, calls ball-to-panel field-to-panel, gives up a whole set over one
-image, and reads the panel's orientation nowhere.
+image, reads the panel's orientation nowhere, and takes one pixel pitch for both axes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from qa import angles, shots
+import numpy as np
+from numpy.typing import NDArray
+
+from qa import angles, frames, shots
 from qa.acquisition import Acquisition, Image
 from qa.engines import Number, Say, Theirs
 from qa.reading import QaError
 
-CENTRE_U_MM = 0.05  # scatter of a centre of mass over whole pixels, its field centre; pylinac states no uncertainty of its own
+Array = NDArray[np.float64]
+BALL_U_MM = 0.03  # twice what its ball scatters against ours in 17 real images (0.015 mm rms); pylinac states no uncertainty
+FIELD_PART = 0.25  # of a pixel: both edges of its mask of whole pixels may be half a pixel off the same way, and 2u covers that
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,40 @@ class Told:
         }
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What pylinac finds in one image: (u, v) in mm on the isocentre plane, with standard uncertainties (2,)."""
+
+    image: Image
+    ball_field: Array  # ball minus field centre
+    ball_panel: Array  # ball from the panel's centre pixel
+    field_origin: Array  # field centre from the imager's own origin
+
+    @property
+    def ball_field_u(self) -> Array:
+        """Ball and field together."""
+        return np.asarray(np.hypot(BALL_U_MM, self.field_u))
+
+    @property
+    def field_u(self) -> Array:
+        """A mask of whole pixels."""
+        row, column = frames.pixel_mm(self.image)
+        return FIELD_PART * np.array([column, row])
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """Under the keys of our quantities of single images."""
+        turned = (self.image.column_u, self.image.row_v) != (1, -1) and self.image.receptor_mm
+        mirrored = "" if not turned else "it takes the receptor's place as if the panel's rows and columns ran the usual way"
+        whats = (
+            ("ball_offset", self.ball_field, self.ball_field_u, "ball minus field centre"),
+            ("ball_panel", self.ball_panel, np.full(2, BALL_U_MM), "ball from the middle of its image"),
+            ("panel_offset", self.field_origin, self.field_u, "field centre from the imager's origin (its cax2epid with the sign turned)"),
+        )
+        numbers = [Number(f"{key}_{axis}", float(v[k]), really, float(u[k])) for key, v, u, really in whats for k, axis in enumerate("uv")]
+        return tuple(Number(n.key, None, mirrored) if mirrored and n.key.startswith("panel_offset") else n for n in numbers)
+
+
 def measure(acquisition: Acquisition, files: Mapping[str, Path], say: Say) -> Theirs:
     """The images one by one, then the set of those that pylinac can measure; ``files`` maps SOP Instance UIDs to paths.
 
@@ -63,13 +102,20 @@ def measure(acquisition: Acquisition, files: Mapping[str, Path], say: Say) -> Th
     told = _told(acquisition)
     say("loading pylinac")
     with _silence():
-        found: list[tuple[Number, ...] | str] = []
+        found: list[Seen | str] = []
         for number, image in enumerate(acquisition.images, 1):
-            found.append(ball_offset(image, files[image.sop_instance_uid], told))
+            found.append(one_image(image, files[image.sop_instance_uid], told))
             say(f"pylinac: {number} of {len(acquisition.images)} images")
         say("pylinac: the whole set")
-        seen = [image for image, numbers in zip(acquisition.images, found, strict=True) if not isinstance(numbers, str)]
-        return Theirs(f"ball minus field centre, mm; {told.words}", tuple(found), whole_set(seen, files, told))
+        seen = [item for item in found if isinstance(item, Seen)]
+        numbers = tuple(item if isinstance(item, str) else item.numbers for item in found)
+        return Theirs(told.words, numbers, _whole(seen, files, told), "pylinac", version("pylinac"))
+
+
+def _whole(seen: Sequence[Seen], files: Mapping[str, Path], told: Told) -> tuple[Number, ...] | str:
+    from qa import winston_lutz_set_engine  # it needs the types of this module
+
+    return winston_lutz_set_engine.measure(seen, files, told)
 
 
 def _told(acquisition: Acquisition) -> Told:
@@ -83,55 +129,28 @@ def _told(acquisition: Acquisition) -> Told:
     raise QaError(f"{acquisition.title}: pylinac must be told the ball's diameter, and no image shows a ball that can be measured")
 
 
-def ball_offset(image: Image, file: Path, told: Told) -> tuple[Number, ...] | str:
-    """Ball minus field centre along u and v, on the isocentre plane, or why pylinac has none."""
+def one_image(image: Image, file: Path, told: Told) -> Seen | str:
+    """Ball and field of one image, or why pylinac has none."""
     from pylinac.winston_lutz import WinstonLutz2D
 
+    row, column = frames.pixel_mm(image)
+    if abs(row - column) > 1e-3 * column:
+        return "the pixels are not square, which pylinac does not look at: its distances would be wrong"
     try:
         seen = WinstonLutz2D(file, gantry=image.gantry_deg, coll=image.collimator_deg, couch=image.couch_deg)
         seen.analyze(**told.arguments)
-        along_columns, along_rows = float(seen.cax2bb_vector.x), float(seen.cax2bb_vector.y)
+        along = np.array([image.column_u, image.row_v])
+
+        def plane(point: Any, origin: Any) -> Array:
+            return np.asarray(along * np.array([point.x - origin.x, point.y - origin.y]) / float(seen.dpmm))
+
+        return Seen(image, plane(seen.bb, seen.field_cax), plane(seen.bb, seen.center), plane(seen.field_cax, seen.epid))
     except Exception as error:  # pylinac raises whatever its libraries do
-        return _words(error)
-    u, v = image.column_u * along_columns, image.row_v * along_rows
-    return Number("ball_offset_u", u, u=CENTRE_U_MM), Number("ball_offset_v", v, u=CENTRE_U_MM)
+        return gave_up(error)
 
 
-def whole_set(images: Sequence[Image], files: Mapping[str, Path], told: Told) -> tuple[Number, ...] | str:
-    """pylinac's numbers of images that it can measure one by one, or why there are none.
-
-    Its own frame is IEC F: x right facing the gantry, y towards it, z up; its shift is the move of the ball, like ours.
-    """
-    from pylinac import WinstonLutz
-
-    if any((image.column_u, image.row_v) != (1, -1) for image in images):
-        return "the panel's rows or columns run the other way, which pylinac does not look at: its vectors would be mirrored"
-    stood = {str(files[i.sop_instance_uid]): (i.gantry_deg, i.collimator_deg, i.couch_deg) for i in images}
-    try:
-        seen = WinstonLutz("", axis_mapping=stood)
-        seen.analyze(**told.arguments)
-        found = seen.results_data()
-    except Exception as error:
-        return _words(error)
-    couch_turned = "least squares, images with the couch turned included"
-    gantry, collimator, couch = found.num_gantry_images, found.num_coll_images, found.num_couch_images
-    return (
-        Number("max_ball_offset", found.max_2d_cax_to_bb_mm, "largest distance, noise included"),
-        Number("median_ball_offset", found.median_2d_cax_to_bb_mm, "median distance, noise included"),
-        *(Number(f"ball_shift_ls_{axis}", float(getattr(found.bb_shift_vector, axis)), couch_turned) for axis in "xyz"),
-        _size("isocenter_size_gantry", found.gantry_3d_iso_diameter_mm, gantry, "sphere about parallel rays, noise included"),
-        _size("isocenter_size_collimator", found.coll_2d_iso_diameter_mm, collimator, "largest distance of two points, no circle"),
-        _size("", found.couch_2d_iso_diameter_mm, couch, "couch_2d_iso_diameter: holds the ball's set-up error, no isocentre size"),
-        Number("", found.max_2d_cax_to_epid_mm, "max_2d_cax_to_epid: in truth from the ball to the imager's origin"),
-    )
-
-
-def _size(key: str, value: float, images: int, really: str) -> Number:
-    """A size of an axis; from a single image there is none, though pylinac prints 0."""
-    return Number(key, value, really) if images > 1 else Number(key, None, f"{really}; pylinac prints {value:g} for {images} image(s)")
-
-
-def _words(error: Exception) -> str:
+def gave_up(error: Exception) -> str:
+    """What pylinac said when it stopped, its first sentence."""
     text = " ".join(str(error).split())
     return f"pylinac gave up: {text.split('. ')[0] or type(error).__name__}"
 

@@ -9,19 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa import shot_sets
-from qa.frames import angle_difference
+from qa.frames import angle_difference, receptor_mm
 from qa.isocentre import RESAMPLES, SEED, rows
 from qa.reading import Measured, NotMeasured, Quantity, Reading
 from qa.rotation import length, turning
 from qa.shot_sets import Axis, Isocentre, Sphere
-from qa.shots import Shot, Unseen
+from qa.shots import RECEPTOR_MM, Shot, Unseen
 
 Array = NDArray[np.float64]
 Quantities = Mapping[str, Quantity]
 Budget = Callable[[float], dict[str, float]]
 State = dict[str, float | str]
 SILENT = "the file does not say where the receptor stood; its centre is taken as the origin"
-PANEL_MM = 0.02  # repeat standard deviation of an imager's position, the least of 0.02 to 0.06 mm (Clivio et al. 2015, abstract)
 
 
 @dataclass(frozen=True)
@@ -57,16 +56,16 @@ def _and(*reasons: str) -> str:
 def per_image(quantities: Quantities, shot: Shot) -> list[Reading]:
     """Sections 3 and 4: ball against field, ball against panel, field against imager origin, each along u and v."""
     readings: list[Reading] = []
-    receptor = np.array(shot.image.receptor_mm or (0.0, 0.0)) * shot.image.sad_mm / shot.image.sid_mm
+    receptor = receptor_mm(shot.image)
     silent = () if shot.image.receptor_mm else (SILENT,)
     for k, axis in enumerate("uv"):
         budget = {name: float(part[k]) for name, part in shot.components.items()}
         readings.append(_measured(quantities[f"ball_offset_{axis}"], shot.offset_mm[k], shot.offset_u_mm[k], shot, budget, shot.flags))
-        ball = {"ball in the image": float(shot.ball_u_mm[k]), "receptor position": PANEL_MM}
+        ball = {"ball in the image": float(shot.ball_u_mm[k]), "receptor position": RECEPTOR_MM}
         readings.append(
             _measured(quantities[f"ball_panel_{axis}"], shot.ball_mm[k], float(np.linalg.norm(list(ball.values()))), shot, ball, shot.flags)
         )
-        field = {"field in the image": float(shot.field_u_mm[k]), "receptor position": PANEL_MM}
+        field = {"field in the image": float(shot.field_u_mm[k]), "receptor position": RECEPTOR_MM}
         value = shot.field_mm[k] + receptor[k]
         readings.append(
             _measured(quantities[f"panel_offset_{axis}"], value, float(np.linalg.norm(list(field.values()))), shot, field, silent)
@@ -87,10 +86,7 @@ def per_set(quantities: Quantities, seen: Sequence[Shot], unseen: Sequence[Unsee
     budget = _shares(seen)
     offsets = [(s.offset_mm, np.diag(s.offset_u_mm**2)) for s in seen]
     receptors = all(s.image.receptor_mm for s in seen)
-    panel = [
-        (s.field_mm + np.array(s.image.receptor_mm or (0.0, 0.0)) * s.image.sad_mm / s.image.sid_mm, np.diag(s.field_u_mm**2 + PANEL_MM**2))
-        for s in seen
-    ]
+    panel = [(s.field_mm + receptor_mm(s.image), np.diag(s.field_u_mm**2 + RECEPTOR_MM**2)) for s in seen]
     return [
         _largest(quantities["max_ball_offset"], seen, offsets, budget, missing),
         _median(quantities["median_ball_offset"], offsets, budget, missing),
@@ -118,7 +114,7 @@ def _shares(seen: Sequence[Shot]) -> Callable[[float], dict[str, float]]:
 
 
 def _panel_budget(u: float) -> dict[str, float]:
-    return {"field in the image": float(np.sqrt(max(u**2 - PANEL_MM**2, 0.0))), "receptor position": min(PANEL_MM, u)}
+    return {"field in the image": float(np.sqrt(max(u**2 - RECEPTOR_MM**2, 0.0))), "receptor position": min(RECEPTOR_MM, u)}
 
 
 def _largest(

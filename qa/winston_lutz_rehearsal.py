@@ -17,7 +17,7 @@ from phantoms.rays import to_gantry, turn
 from phantoms.view import truth as true_places
 from qa import rehearsal
 from qa.procedure import Rehearsal
-from qa.winston_lutz_readings import PANEL_MM
+from qa.shots import RECEPTOR_MM
 
 Truth = dict[tuple[str, str], float]
 
@@ -67,12 +67,12 @@ def _setup(rng: np.random.Generator) -> BallSetup:
     place = rng.normal(0, 0.6, 3)
     rods = (Rod(transmission=float(rng.uniform(0.85, 0.95))),) if rng.random() < 0.5 else ()
     position = (float(place[0]), float(place[1]), float(place[2]))
-    return BallSetup(position, float(rng.uniform(5, 8)), float(rng.uniform(0.08, 0.15)), float(rng.uniform(0.4, 0.7)), rods)
+    return BallSetup(position, float(rng.uniform(5, 8)), float(rng.uniform(0.08, 0.15)), float(rng.uniform(0.4, 0.7)), rods=rods)
 
 
 def _moved_panel(linac: Linac, setup: BallSetup, shot: Shot, rng: np.random.Generator) -> Exposure:
     """One exposure, with the panel as far from where it belongs as panels repeat."""
-    u, v = rng.normal(0, PANEL_MM * linac.sid_mm / linac.sad_mm, 2)
+    u, v = rng.normal(0, RECEPTOR_MM * linac.sid_mm / linac.sad_mm, 2)
     moved = replace(
         linac,
         panel_u_mm=replace(linac.panel_u_mm, mean=linac.panel_u_mm.mean + float(u)),

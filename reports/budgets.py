@@ -1,43 +1,81 @@
-"""What the standard uncertainty of each reading of the whole set is made of."""
+"""What the standard uncertainty of each reading of the whole set is made of: bars for a few readings, a table per kind for many."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import Flowable
 
 from qa.reading import Measured, Reading
 from qa.record import Record
 from reports import numbers
 from reports.index import per_image
-from reports.shapes import Canvas, Drawn
-from reports.style import CELL_MUTED, CELL_STRONG, MUTED, PANEL, WIDTH, paragraph
-from reports.tables import Cell, grid
+from reports.shapes import Canvas, Drawn, write
+from reports.style import BOLD, CELL, CELL_MUTED, CELL_STRONG, MUTED, PANEL, WIDTH, paragraph
+from reports.tables import Cell, columns, grid
 
 NOTE = "Standard uncertainties (k = 1), components in the unit of u. Correlated components need not add up in quadrature."
+DENSE = "Readings with the same components share a table; the largest component of each is set in bold."
+NEGLIGIBLE = 1e-3  # of u: such a part changes u by less than a millionth
+FEW = 12  # readings up to this number get a row per component; more of them would fill many pages
 PARTS = (0.32, 0.13, 0.31, 0.09, 0.15)
 
 
 def table(record: Record) -> list[Flowable]:
+    """The budgets of all readings of the whole set that have one."""
+    readings = [r for r in record.readings if isinstance(r, Measured) and not per_image(r) and r.budget]
+    if not readings:
+        return []
+    if len(readings) <= FEW:
+        return [paragraph(NOTE, CELL_MUTED), _bars(readings)]
+    kinds: dict[tuple[str, ...], list[Measured]] = {}
+    for reading in readings:
+        kinds.setdefault(tuple(reading.budget), []).append(reading)
+    return [paragraph(f"{NOTE} {DENSE}", CELL_MUTED), *(part for names, group in kinds.items() for part in _dense(names, group))]
+
+
+def _bars(readings: Sequence[Measured]) -> Flowable:
     """One row per component, with a bar as long as the component is large beside u."""
     rows: list[list[Cell]] = []
     joined = []
-    for reading in record.readings:
-        if per_image(reading) or not isinstance(reading, Measured):
-            continue
+    for reading in readings:
         for n, (component, u) in enumerate(reading.budget.items()):
-            total = numbers.with_unit(numbers.two_digits(reading.u), reading.quantity.unit)
-            lead: list[Cell] = [paragraph(_name(reading), CELL_STRONG), total] if n == 0 else ["", ""]
+            lead: list[Cell] = [paragraph(_name(reading), CELL_STRONG), _total(reading)] if n == 0 else ["", ""]
             if n < len(reading.budget) - 1:
                 joined.append(len(rows))
             rows.append([*lead, paragraph(component), numbers.two_digits(abs(u)), _bar(abs(u) / reading.u)])
-    if not rows:
-        return []
-    header = ("Quantity", "u", "Component", "its u", "relative to u")
-    return [paragraph(NOTE, CELL_MUTED), grid(header, rows, [WIDTH * part for part in PARTS], joined)]
+    return grid(("Quantity", "u", "Component", "its u", "relative to u"), rows, [WIDTH * part for part in PARTS], joined)
+
+
+def _dense(names: Sequence[str], readings: Sequence[Measured]) -> list[Flowable]:
+    """One row per reading, one column per component."""
+    rows: list[list[Cell]] = []
+    for reading in readings:
+        largest = max(names, key=lambda name: abs(reading.budget[name]))
+        parts = [(name, _part(abs(reading.budget[name]), reading.u)) for name in names]
+        head = numbers.with_unit(_name(reading), f"/ {reading.quantity.unit}" if reading.quantity.unit else "")
+        rows.append([head, numbers.two_digits(reading.u), *(_strong(text) if name == largest else text for name, text in parts)])
+    return [*columns(("Quantity", "u", *names), rows, fixed=2)]
 
 
 def _name(reading: Reading) -> str:
     where = numbers.state(reading.at)
     return reading.quantity.key.replace("_", " ") + (f" at {where}" if where else "")
+
+
+def _part(component: float, u: float) -> str:
+    """A component; what is less than a thousandth of u is not worth its digits."""
+    return numbers.two_digits(component) if component >= NEGLIGIBLE * u else "< u/1000"
+
+
+def _total(reading: Measured) -> str:
+    return numbers.with_unit(numbers.two_digits(reading.u), reading.quantity.unit)
+
+
+def _strong(text: str) -> Drawn:
+    width = float(stringWidth(text, BOLD, CELL.fontSize))
+    return Drawn(width, CELL.leading, lambda canvas: write(canvas, text, 0, CELL.leading * 0.25, CELL.fontSize, BOLD))
 
 
 def _bar(part: float) -> Drawn:

@@ -1,35 +1,68 @@
-"""Two engines side by side: one row per image, one per quantity of the whole set."""
+"""Two engines side by side in words: both numbers, how far they are apart, how far they may be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
-from qa.engines import Comparison, ImageRow, Pair
-from qa.reading import Measured
+from qa.compared import Compared
+from qa.limit import Outcome
+from qa.record import Record
 from reports import numbers
-from reports.screen import Grid
+from reports.index import UID
 
-WHOLE = ("whole set", "ours ± U", "theirs", "difference", "what their number really is")
-
-
-def grids(comparison: Comparison) -> Iterator[Grid]:
-    """The images, then the set; ours with U = 2u, the difference is theirs minus ours."""
-    keys = next((tuple(pair.theirs.key for pair in row.pairs) for row in comparison.images if row.pairs), ())
-    header = ["image", "gantry", "collimator", "couch"]
-    for key in keys:
-        header += [key, "theirs", "difference"]
-    yield Grid(f"{comparison.title}: {comparison.told}", (*header, ""), tuple(_image(row, len(keys)) for row in comparison.images))
-    if comparison.whole:
-        yield Grid("", WHOLE, tuple((pair.theirs.key or "(theirs alone)", *_cells(pair), pair.theirs.really) for pair in comparison.whole))
+HEAD = ("image", "quantity", "unit", "ours ± U", "theirs ± U", "difference", "allowed", "outcome", "why, and what their number is")
+COUNTED = {
+    Outcome.DISAGREEMENT: "disagree",
+    Outcome.NOT_MEASURED: "not measured by both",
+    Outcome.PASS: "agree",
+    None: "shown, not judged",
+}
 
 
-def _image(row: ImageRow, count: int) -> tuple[str, ...]:
-    angles = (f"{round(angle, 1) % 360:.1f}" for angle in (row.image.gantry_deg, row.image.collimator_deg, row.image.couch_deg))
-    cells = [cell for pair in row.pairs for cell in _cells(pair)] or ["-"] * (3 * count)
-    return row.image.name, *angles, *cells, row.why or ("agree" if row.agree else "APART")
+def summary(comparisons: Sequence[Compared]) -> str:
+    """How many numbers agree, disagree, are missing or not judged: "pylinac 3.49.0: 108 agree, 1 shown, not judged"."""
+    engines = ", ".join(dict.fromkeys(f"{one.engine} {one.engine_version}".strip() for one in comparisons))
+    return f"{engines}: {counted(one.outcome for one in comparisons)}"
 
 
-def _cells(pair: Pair) -> tuple[str, str, str]:
-    ours = "-" if pair.ours is None else numbers.pair(pair.ours) if isinstance(pair.ours, Measured) else "not measured"
-    theirs = "not measured" if pair.theirs.value is None else f"{pair.theirs.value:+.3f}"
-    return ours, theirs, "-" if pair.difference is None else f"{pair.difference:+.3f}"
+def counted(outcomes: Iterable[Outcome | None]) -> str:
+    """How many of each, the worst first."""
+    counts = Counter(outcomes)
+    return ", ".join(f"{counts[outcome]} {word}" for outcome, word in COUNTED.items() if counts[outcome])
+
+
+def apart(record: Record) -> tuple[Compared, ...]:
+    """What the two engines disagree on."""
+    return tuple(one for one in record.comparisons if one.outcome is Outcome.DISAGREEMENT)
+
+
+def cells(one: Compared) -> tuple[str, str, str, str]:
+    """Ours ± U, theirs ± U, the difference and what is allowed."""
+    ours, theirs = (numbers.estimate(value, u) or "not measured" for value, u in ((one.value, one.u), (one.their_value, one.their_u)))
+    if not one.quantity and one.value is None:
+        ours = "–"
+    difference = "–" if one.difference is None else f"{one.difference:+.3f}"
+    return ours, theirs, difference, "–" if one.allowed is None else f"{one.allowed:.3f}"
+
+
+def both(one: Compared) -> str:
+    """Both numbers in a sentence: "ours 0.30 ± 0.02, pylinac 0.52 ± 0.06 mm"."""
+    ours, theirs, _, _ = cells(one)
+    return f"ours {ours}, {one.engine} {theirs} {one.unit}".rstrip() + f": {one.reason}"
+
+
+def besides(one: Compared) -> str:
+    """What its state says besides image and angles, in words: which target."""
+    return numbers.state({key: value for key, value in one.at.items() if key != UID and not key.endswith("_deg")})
+
+
+def rows(record: Record) -> Iterator[tuple[str, ...]]:
+    """Every comparison for a screen: the set first, then the images by their file names; under ``HEAD``."""
+    files = {entry.sop_instance_uid: entry.name for entry in record.inputs}
+    for one in sorted(record.comparisons, key=lambda one: bool(one.at)):
+        where = files.get(str(one.at.get(UID, "")), numbers.state(one.at)) if one.at else "whole set"
+        outcome = "shown" if one.outcome is None else "agree" if one.outcome is Outcome.PASS else one.outcome.name
+        words = "; ".join(filter(None, ("" if one.outcome is Outcome.PASS else one.reason, "" if one.at else one.really)))
+        what = ", ".join(filter(None, (one.quantity or "(theirs alone)", besides(one))))
+        yield (where, what, one.unit, *cells(one), outcome, words)

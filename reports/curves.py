@@ -71,11 +71,11 @@ def _series(canvas: Canvas, frame: axes.Axes, index: int, series: Series, dots: 
             canvas.lines([(centre, low, centre, high), (centre - 1.5, low, centre + 1.5, low), (centre - 1.5, high, centre + 1.5, high)])
     if series.style in ("points", "both"):
         for x, y in at:
-            _marker(canvas, index, x, y)
+            marker(canvas, index, x, y)
 
 
-def _marker(canvas: Canvas, index: int, x: float, y: float, size: float = 1.9) -> None:
-    """Circle, square, triangle, diamond; filled for the first four series, hollow for the next."""
+def marker(canvas: Canvas, index: int, x: float, y: float, size: float = 1.9) -> None:
+    """The sign of a series: circle, square, triangle, diamond; filled for the first four series, hollow for the next."""
     colour = SERIES[index % len(SERIES)]
     canvas.setStrokeColor(colour)
     canvas.setLineWidth(0.7)
@@ -95,4 +95,4 @@ def _sample(series: Series, index: int, canvas: Canvas, x: float, y: float) -> N
         canvas.line(x, y, x + 12, y)
         canvas.setDash([])
     if series.style in ("points", "both"):
-        _marker(canvas, index, x + 6, y)
+        marker(canvas, index, x + 6, y)

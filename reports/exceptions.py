@@ -9,7 +9,7 @@ from reportlab.platypus import Flowable
 from qa.limit import Judgement, Outcome
 from qa.reading import Measured, NotMeasured, Reading
 from qa.record import Record
-from reports import numbers
+from reports import engines, numbers
 from reports.index import UID, image_names, per_image
 from reports.limits import limit_line
 from reports.page import heading, small_heading
@@ -30,7 +30,7 @@ Row = tuple[Outcome, list[Cell]]
 
 def section(record: Record) -> list[Flowable]:
     """What went wrong or is missing, unconfirmed limits, files left out, notes."""
-    rows = sorted([*_set_level(record), *_images(record), *_unjudged(record)], key=lambda row: -row[0])
+    rows = sorted([*engines.rows(record), *_set_level(record), *_images(record), *_unjudged(record)], key=lambda row: -row[0])
     if rows:
         widths = [WIDTH * part for part in (0.185, 0.375, 0.44)]
         body = grid(("Outcome", "What", "Why, and what to do next"), [[tag(outcome), *cells] for outcome, cells in rows], widths)
@@ -75,17 +75,19 @@ def _images(record: Record) -> Iterator[Row]:
 
 
 def _unjudged(record: Record) -> Iterator[Row]:
-    """What could not be measured and no limit asked for; images that share a reason share a row."""
+    """What could not be measured and no limit asked for, one row per reason."""
     names = image_names(record)
     judged = {judgement.reading for judgement in record.judgements}
-    groups: dict[tuple[object, ...], list[NotMeasured]] = {}
+    groups: dict[str, list[NotMeasured]] = {}
     for index, reading in enumerate(record.readings):
         if index not in judged and isinstance(reading, NotMeasured):
-            groups.setdefault((reading.quantity.key, reading.reason, per_image(reading) or index), []).append(reading)
-    for readings in groups.values():
-        where = ", ".join(_image(names, reading) for reading in readings) if per_image(readings[0]) else ""
-        what = [paragraph(readings[0].quantity.meaning, CELL_STRONG), *_small(where or numbers.state(readings[0].at))]
-        yield Outcome.NOT_MEASURED, [what, [paragraph(readings[0].reason), paragraph(NOBODY_ASKED, CELL_MUTED)]]
+            groups.setdefault(reading.reason, []).append(reading)
+    for reason, readings in groups.items():
+        quantities = list(dict.fromkeys(reading.quantity for reading in readings))
+        places = [_image(names, reading) if per_image(reading) else numbers.state(reading.at) for reading in readings]
+        words = quantities[0].meaning if len(quantities) == 1 else ", ".join(q.key.replace("_", " ") for q in quantities)
+        what = [paragraph(words, CELL_STRONG), *_small("; ".join(dict.fromkeys(filter(None, places))))]
+        yield Outcome.NOT_MEASURED, [what, [paragraph(reason), paragraph(NOBODY_ASKED, CELL_MUTED)]]
 
 
 def _bad(record: Record) -> Iterator[Judgement]:

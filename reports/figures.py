@@ -1,4 +1,4 @@
-"""Evidence in the order it was stored: overlays three or four in a row, curves two in a row, tables across the page."""
+"""Evidence in the order it was stored: overlays three or four in a row or in rows of their own, curves two, tables and rooms across."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from reportlab.platypus import Flowable, KeepTogether
+from reportlab.platypus import Flowable, KeepTogether, Spacer
 from reportlab.platypus import Table as Grid
 
-from qa.evidence import Curve, Evidence, Overlay, Table
-from reports import curves, overlays
+from qa.evidence import Curve, Evidence, Overlay, Room, Table
+from qa.limit import Judgement
+from reports import curves, overlays, room, tolerances
+from reports.page import small_heading
 from reports.shapes import Drawn
 from reports.style import FIGURE_NOTE, FIGURE_TITLE, FONT, WIDTH, paragraph
 from reports.tables import evidence_table
@@ -32,16 +34,34 @@ TIGHT = [
 Figure = tuple[str, Drawn, str]  # title, picture, note
 
 
-def flow(evidence: Sequence[Evidence]) -> Iterator[Flowable]:
-    """All evidence as flowables; pictures of one kind that follow each other share rows."""
+def flow(evidence: Sequence[Evidence], judgements: Sequence[Judgement] = ()) -> Iterator[Flowable]:
+    """All evidence as flowables; pictures of one kind that follow each other share rows. ``judgements`` hold the limits that are drawn."""
     names = overlays.mark_names(item for item in evidence if isinstance(item, Overlay))
-    for kind, group in groupby(evidence, key=type):
+    for (kind, row), group in groupby(evidence, key=lambda item: (type(item), item.row if isinstance(item, Overlay) else "")):
         items = list(group)
-        across = 2 if kind is Curve else 3 if len(items) <= FEW else 4
-        yield from _rows([_figure(item, (WIDTH + GAP) / across - GAP, names) for item in items if not isinstance(item, Table)], across)
+        across = 2 if kind is Curve else _across(len(items), bool(row))
+        pictures = [_figure(item, (WIDTH + GAP) / across - GAP, names) for item in items if isinstance(item, Overlay | Curve)]
+        yield from [*(small_heading(row) if row else []), *_rows(pictures, across)]
         for item in items:
             if isinstance(item, Table):
                 yield from evidence_table(item)
+            elif isinstance(item, Room):
+                yield from _room(item, judgements)
+
+
+def _across(count: int, together: bool) -> int:
+    """How many overlays share a row: those that belong together all in one, up to four; never larger than a third of the page."""
+    return max(3, min(count, 4)) if together else 3 if count <= FEW else 4
+
+
+def _room(item: Room, judgements: Sequence[Judgement]) -> Iterator[Flowable]:
+    """The three views with the record's own limits, the arrows' notes below."""
+    drawn, left_over = room.picture(item, tolerances.circles(item, judgements), WIDTH)
+    notes = [item.note, *(f"{arrow.name}: {arrow.note}" for arrow in item.vectors if arrow.note), tolerances.undrawn(item, judgements)]
+    if left_over:
+        notes.append(f"Also drawn: {', '.join(left_over)}.")
+    text = [paragraph(note, FIGURE_NOTE) for note in notes if note]
+    yield KeepTogether([paragraph(item.title, FIGURE_TITLE), drawn, *text, Spacer(0, GAP)])
 
 
 def _figure(item: Overlay | Curve, width: float, names: list[str]) -> Figure:

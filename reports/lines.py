@@ -10,10 +10,11 @@ from qa.protocol import verdicts
 from qa.reading import Measured, NotMeasured
 from qa.record import Record
 from reports import numbers
+from reports.comparison import apart, both, summary
 from reports.index import judgements_of, per_image
 
 NO_VERDICT = "no limit of this protocol covers this test: the numbers are not judged. This is not a pass."
-JUDGED = ("exception", "value")  # kinds of lines that say their outcome; the words of the others do
+JUDGED = ("exception", "value", "second engine")  # kinds of lines that say their outcome; the words of the others do
 SHOWN_FILES = 3  # names per reason; the record itself holds all of them
 
 
@@ -39,7 +40,8 @@ class Line:
 
 def lines(record: Record) -> tuple[Line, ...]:
     """Everything to be said of a record, in order: verdicts, exceptions, values, caveats, notes."""
-    return (*_verdicts(record), *_exceptions(record), *_unjudged(record), *_values(record), *_caveats(record), *_notes(record))
+    said = (*_verdicts(record), *_exceptions(record), *_second_engine(record), *_unjudged(record))
+    return (*said, *_values(record), *_caveats(record), *_notes(record))
 
 
 def left_out(record: Record) -> tuple[Line, ...]:
@@ -101,6 +103,16 @@ def _values(record: Record) -> Iterator[Line]:
         if isinstance(reading, Measured) and (index in judged or not per_image(reading)):
             outcome = max((judgement.outcome for judgement in judged.get(index, [])), default=None)
             yield Line("value", outcome, reading.quantity.key, _value(reading), reading.quantity.meaning)
+
+
+def _second_engine(record: Record) -> Iterator[Line]:
+    """How two programs compare, and both numbers wherever they disagree."""
+    for one in apart(record):
+        where = numbers.state(one.at) or "whole set"
+        yield Line("second engine", Outcome.DISAGREEMENT, one.quantity, f"{where}: {both(one)}")
+    if record.comparisons:
+        worst = max((one.outcome for one in record.comparisons if one.outcome is not None), default=None)
+        yield Line("second engine", worst, "all", summary(record.comparisons))
 
 
 def _value(reading: Measured) -> str:

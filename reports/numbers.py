@@ -29,6 +29,15 @@ def pair(measured: Measured) -> str:
     return " ± ".join(value_and_u(measured))
 
 
+def estimate(value: float | None, u: float | None) -> str:
+    """ "value ± U" of a number that is no reading; to a thousandth where no uncertainty is known, "" where there is none."""
+    if value is None:
+        return ""
+    if u is None:
+        return _plain(f"{value:.3f}")
+    return f"{_to_place(value, _last_place(Decimal(2 * u)))} ± {two_digits(2 * u)}"
+
+
 def interval(measured: Measured) -> str:
     """The 95 % coverage interval "[low, high]" to the decimal place of U, or "" when there is none."""
     if measured.interval is None:

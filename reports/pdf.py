@@ -27,15 +27,16 @@ def render(record: Record) -> bytes:
     """The report as PDF bytes, a function of the record alone: A4, fonts embedded, all text extractable."""
     from reportlab.platypus import Flowable
 
-    from reports import budgets, exceptions, figures, images, page, provenance, quantities, verdict
+    from reports import budgets, engines, exceptions, figures, images, page, provenance, quantities, verdict
     from reports.style import register_fonts
 
     register_fonts()
     sections: list[tuple[str, str, list[Flowable]]] = [
         ("Results", "results", quantities.table(record)),
         ("Results per image", "images", images.table(record)),
+        ("Second engine", "engines", engines.section(record)),
         ("Uncertainty budgets", "budgets", budgets.table(record)),
-        ("Evidence", "evidence", list(figures.flow(record.evidence))),
+        ("Evidence", "evidence", list(figures.flow(record.evidence, record.judgements))),
     ]
     story = [*verdict.opening(record), *exceptions.section(record)]
     for title, key, flowables in sections:

@@ -24,8 +24,8 @@ def table(record: Record) -> list[Flowable]:
     rows: list[list[Cell]] = []
     joined = []
     for index, reading in enumerate(record.readings):
-        if per_image(reading):
-            continue
+        if per_image(reading) or (index not in of and not isinstance(reading, Measured)):
+            continue  # what nobody asked for and nobody measured stands among the exceptions, with its reason
         judgements: Sequence[Judgement | None] = of.get(index) or [None]
         for n, judgement in enumerate(judgements):
             lead: list[Cell] = [_what(reading), _result(reading)] if n == 0 else ["", ""]

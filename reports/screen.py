@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from qa.limit import Outcome
 from qa.record import Record
 from qa.visible import visible
+from reports import comparison
 from reports.lines import Line, left_out, lines
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ LOOKS = {  # symbol and colour; the word says the same to those who see neither
     Outcome.PASS: ("✔", "green"),
     Outcome.INDETERMINATE: ("↻", "yellow"),
     Outcome.NOT_MEASURED: ("?", "yellow"),
+    Outcome.DISAGREEMENT: ("≠", "magenta"),
     Outcome.FAIL: ("✖", "red"),
 }
 HEADS = {
@@ -28,6 +30,7 @@ HEADS = {
     "exception": ("Not a pass", "Why"),
     "not measured": ("Not measured", "Why (no limit asks for it)"),
     "value": ("Value ± U (U = 2u)", ""),
+    "second engine": ("Second engine", ""),
     "caveat": ("Caveat", ""),
     "left out": ("Files left out", "Why"),
     "note": ("Note", ""),
@@ -73,14 +76,21 @@ def show_grid(grid: Grid, console: Console | None) -> None:
 
 
 def show_records(records: Sequence[Record], where: str, console: Console | None) -> None:
-    """Every record in order, then the files that no record used."""
+    """Every record in order, then the files that no record used; ``where`` is "" for records that nobody stored."""
     for record in records:
         if console is not None:
             console.rule(style="dim")
         _say(_title(record), console, "bold")
         show(lines(record), console)
-        _say(f"record {record.record_id} in {where}", console)
+        _say(f"record {record.record_id} in {where}" if where else f"record {record.record_id}: not stored", console)
     show(left_out(records[0]) if records else (), console)
+
+
+def show_comparisons(records: Sequence[Record], console: Console | None) -> None:
+    """Every number of both engines, record by record."""
+    for record in records:
+        if record.comparisons:
+            show_grid(Grid(f"second engine, {record.title}", comparison.HEAD, tuple(comparison.rows(record))), console)
 
 
 def show(all_lines: Iterable[Line], console: Console | None) -> None:

@@ -1,4 +1,4 @@
-"""Each outcome has its own shape, so that it is read without colour: circle-tick, triangle-mark, diamond-dash, octagon-cross."""
+"""Each outcome has its own shape, so that it is read without colour: circle-tick, triangle-mark, diamond-dash, two steps, octagon-cross."""
 
 from __future__ import annotations
 
@@ -82,6 +82,9 @@ def symbol(canvas: Canvas, outcome: Outcome | None, x: float, y: float, size: fl
     elif outcome is Outcome.NOT_MEASURED:
         path(canvas, corners(4, x, y, r * 1.08, 0), close=True, fill=1, stroke=0)
         canvas.line(x - 0.42 * r, y, x + 0.42 * r, y)
+    elif outcome is Outcome.DISAGREEMENT:  # two that should be level are not
+        canvas.rect(x - r, y - 0.35 * r, 0.88 * r, 1.35 * r, stroke=0, fill=1)
+        canvas.rect(x + 0.12 * r, y - r, 0.88 * r, 1.35 * r, stroke=0, fill=1)
     else:
         path(canvas, corners(8, x, y, r * 1.05, 22.5), close=True, fill=1, stroke=0)
         for s in (1, -1):

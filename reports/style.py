@@ -55,6 +55,12 @@ FACES = {
         HexColor("#eceff3"),
         "Measure what is missing, or ask the physicist. Not measured is not a pass.",
     ),
+    Outcome.DISAGREEMENT: Face(
+        "ENGINES DISAGREE",
+        HexColor("#7a1f86"),
+        HexColor("#f7ecf9"),
+        "Stop and ask the physicist: two programs read the same images differently, so repeating does not decide.",
+    ),
     Outcome.FAIL: Face(
         "FAIL",
         HexColor("#a81e22"),

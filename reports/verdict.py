@@ -12,7 +12,7 @@ from reportlab.platypus import Flowable, Table
 from qa.limit import Judgement, Outcome
 from qa.protocol import verdicts
 from qa.record import Record
-from reports import numbers
+from reports import engines, numbers
 from reports.page import banner
 from reports.shapes import Canvas, Drawn, symbol, write
 from reports.style import BOLD, CELL_STRONG, FACES, FONT, HEAD, MUTED, PANEL, WIDTH, lines, paragraph
@@ -45,7 +45,7 @@ def opening(record: Record) -> list[Flowable]:
         boxes = [Box(None, "No verdict", "NOT JUDGED", NO_TECHNIQUE if record.judgements else NO_LIMIT)]
     across = 2 if len(boxes) in (2, 4) else min(len(boxes), ACROSS)
     rows = [boxes[n : n + across] for n in range(0, len(boxes), across)]
-    return [banner(record), _particulars(record), *(_boxes(row, across) for row in rows)]
+    return [banner(record), _particulars(record), *(_boxes(row, across) for row in rows), *engines.warning(record)]
 
 
 def _particulars(record: Record) -> Table:

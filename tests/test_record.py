@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa.evidence import Curve, Mark, Overlay, Series, Table
+from qa.compared import Compared
+from qa.evidence import Arrow, Curve, Mark, Overlay, Room, Series, Table
 from qa.plain import canonical
 from qa.protocol import Judgement, Limit, Outcome
 from qa.reading import Measured, NotMeasured, Quantity, RecordError
@@ -23,6 +24,7 @@ WORDS = TEXT.filter(lambda text: text.strip() != "")
 TIMES = st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC))
 AT = st.dictionaries(TEXT, st.one_of(FINITE, TEXT), max_size=3)
 POINT = st.tuples(FINITE, FINITE)
+TRIPLE = st.tuples(FINITE, FINITE, FINITE)
 FLOATS = st.lists(FINITE, max_size=4).map(tuple)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 
@@ -68,6 +70,7 @@ evidence = st.one_of(
         st.lists(st.builds(Mark, TEXT, TEXT, st.lists(POINT, max_size=3).map(tuple)), max_size=2).map(tuple),
         st.tuples(TEXT, TEXT),
         TEXT,
+        TEXT,
     ),
     st.builds(
         Curve,
@@ -78,6 +81,36 @@ evidence = st.one_of(
         TEXT,
     ),
     st.builds(Table, TEXT, TEXTS, st.lists(TEXTS, max_size=2).map(tuple), TEXT),
+    st.builds(
+        Room,
+        TEXT,
+        st.lists(st.builds(Arrow, TEXT, TEXT, TRIPLE, st.tuples(TRIPLE, TRIPLE, TRIPLE), TEXT), max_size=2).map(tuple),
+        TEXT,
+    ),
+)
+
+
+def comparison(ours: float | None, theirs: float | None, allowed: float | None, texts: tuple[str, ...]) -> Compared:
+    """Two numbers that agree or not, as they are."""
+    difference = theirs - ours if ours is not None and theirs is not None else None
+    judged = difference is not None and allowed is not None
+    outcome = (Outcome.PASS if abs(difference) <= allowed else Outcome.DISAGREEMENT) if judged else None  # type: ignore[operator,arg-type]
+    if not judged and ours is None:
+        outcome = Outcome.NOT_MEASURED
+    key, unit, engine, version, really, reason = texts
+    u, their_u = (None if ours is None else 0.5), (None if theirs is None else allowed)
+    at = {"gantry_deg": 90.0} if len(key) % 2 else {}
+    return Compared(
+        key, unit, at, ours, u, theirs, their_u, engine, version, really, difference, allowed if judged else None, outcome, reason
+    )
+
+
+comparisons = st.builds(
+    comparison,
+    st.none() | st.floats(-1e3, 1e3),
+    st.none() | st.floats(-1e3, 1e3),
+    st.none() | st.floats(1e-3, 1e2),
+    st.tuples(*[TEXT] * 5, WORDS),
 )
 records = st.builds(
     Record,
@@ -92,6 +125,8 @@ records = st.builds(
     st.lists(judgements, max_size=3).map(tuple),
     st.lists(evidence, max_size=3).map(tuple),
     TEXTS,
+    TEXT,
+    st.lists(comparisons, max_size=3).map(tuple),
 )
 
 
@@ -143,6 +178,11 @@ def example(**changes: object) -> Record:
             Table("images", ("name", "u, mm"), (("a.dcm", "0.30"),)),
         ),
         "notes": ("two images were left out",),
+        "comparisons": (
+            comparison(0.3, 0.34, 0.25, (ball.key, "mm", "other", "3.1", "", "0.04 apart, 0.25 allowed")),
+            comparison(0.3, 0.9, 0.25, (ball.key, "mm", "other", "3.1", "noise included", "0.6 apart, 0.25 allowed")),
+            comparison(0.3, 0.4, None, ("", "", "other", "3.1", "another thing", "shown, not judged")),
+        ),
     }
     return Record(**(fields | changes))  # type: ignore[arg-type]
 
@@ -200,7 +240,11 @@ def test_hash_changes_with_any_number() -> None:
     assert record_hash(example(readings=(nudged, *example().readings[1:]))) != record_hash(example())
 
 
+VERSION_1 = "b97e4c1ac8fe67729e2c25e9cc2a4a0bf4e87ed41346b59d248e73388745f741"  # of this record, by the program that knew no comparisons
+
+
 def test_field_added_later_with_a_default_changes_no_hash() -> None:
+    assert record_hash(example(comparisons=())) == VERSION_1
     assert "notes" not in to_json(example(notes=()))["record"]
     assert from_json(to_json(example(notes=()))).notes == ()
 

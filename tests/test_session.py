@@ -186,7 +186,8 @@ def test_analysis_that_gives_up_leaves_a_record_without_numbers(
 def test_every_accepting_procedure_makes_its_own_record(handed_in, known: dict[str, Procedure]) -> None:
     known["other"] = Procedure("other", "Other", "1", (SIZE,), accepts, lambda a: Analysis((NotMeasured(SIZE, "x"),)), rehearse)
     handed_in(acquisition(image()))
-    assert [r.procedure for r in session.run(["folder"], PROTOCOL).records] == ["mean"]  # the protocol asks for no other
+    everything = session.run(["folder"], PROTOCOL).records
+    assert [(r.procedure, bool(r.judgements)) for r in everything] == [("mean", True), ("other", False)]  # not asked for: not judged
     both = session.run(["folder"], PROTOCOL, procedures=["other", "mean", "other"]).records
     assert [(r.procedure, len(r.judgements)) for r in both] == [("other", 0), ("mean", 1)]
 

@@ -205,6 +205,62 @@ def test_postgresql_keeps_the_same_promises() -> None:
         store.add(example())
 
 
+# A database of the first version.
+
+
+@pytest.fixture
+def old(path: Path) -> Path:
+    """A database as the first version of this program left it, with one record."""
+    connection = sqlite3.connect(path)
+    connection.executescript((Path(__file__).parent / "records_version_1.sql").read_text("utf-8"))
+    connection.close()
+    return path
+
+
+def test_old_database_opens_and_is_left_as_it_is(old: Path) -> None:
+    assert_same(Store(old).get(example().record_id), example(comparisons=()))
+    assert len(Store(old).list()) == 1
+    assert_same(Store(f"sqlite:///file:{old}?mode=ro&uri=true").get("6f96"), example(comparisons=()))
+    with sqlite3.connect(old) as connection:
+        assert "\n".join(connection.iterdump()) + "\n" == (Path(__file__).parent / "records_version_1.sql").read_text("utf-8")
+
+
+def test_old_database_takes_a_record_with_a_disagreement(old: Path) -> None:
+    apart = dataclasses.replace(example().judgements[0], outcome=Outcome.DISAGREEMENT)
+    new = example(record_id="new", judgements=(apart,))
+    Store(old).add(new)
+    assert_same(Store(old).get("new"), new)
+    assert_same(Store(old).get("6f96"), example(comparisons=()))
+    assert {s.record_id: s.verdicts["srs"] for s in Store(old).list()} == {
+        "new": Outcome.DISAGREEMENT,
+        example().record_id: Outcome.NOT_MEASURED,
+    }
+
+
+def test_old_database_is_as_well_guarded_as_a_new_one(old: Path, tmp_path: Path) -> None:
+    def schema(place: Path) -> set[tuple[str, str]]:
+        with sqlite3.connect(place) as connection:
+            rows = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+        return {(name, " ".join(sql.replace('"', "").split())) for name, sql in rows}
+
+    Store(old).add(example(record_id="new"))
+    Store(tmp_path / "fresh.sqlite").add(example())
+    assert schema(old) == schema(tmp_path / "fresh.sqlite")
+
+
+def test_old_database_that_cannot_be_widened_stays_whole(old: Path) -> None:
+    store = Store(old)
+
+    def fail(connection: object, cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("DROP TABLE"):
+            raise sqlite3.OperationalError("power gone")
+
+    event.listen(store._engine, "before_cursor_execute", fail)
+    with pytest.raises(RecordError, match="power gone"):
+        store.add(example(record_id="new"))
+    assert_same(Store(old).get("6f96"), example(comparisons=()))
+
+
 # A process that dies.
 
 
@@ -228,15 +284,15 @@ def one(point, path):
     if point == 0: event.listen(store._engine, "commit", die)
     store.add(example())
     die()
-for point in range(9):
+for point in range(11):
     child = os.fork()
     if child == 0: one(point, os.path.join({str(tmp_path)!r}, f"{{point}}.sqlite"))
     print(os.WTERMSIG(os.waitpid(child, 0)[1]))
 """
     ended = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert ended == [str(int(signal.SIGKILL))] * 9
+    assert ended == [str(int(signal.SIGKILL))] * 11
     counts = []
-    for point in range(9):
+    for point in range(11):
         store = Store(tmp_path / f"{point}.sqlite")
         found = {summary.record_id for summary in store.list()}
         for record_id in found:

@@ -1,0 +1,105 @@
+"""Where a ball is in an imaging system's own coordinates, from projections or from a volume, with its covariance.
+
+Physics: docs/physics/imaging_isocenter.md, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.acquisition import Volume
+from qa.angles import distinct
+from qa.ball_images import BallImage
+from qa.isocentre import rows, towards_source
+
+Array = NDArray[np.float64]
+CROSSING = 0.5  # sine of the smallest angle between two rays that still fix the position along both
+GANTRY_U_RAD = np.radians(0.1)  # a gantry readout is good to about a tenth of a degree
+SCALE = 5e-4  # standard uncertainty of a volume's scale, relative: that of SAD/SID, from which it is reconstructed
+ONE_PLACE_MM = 3.0  # imagers sag by 1 to 2 mm (Rowshanfarzad et al. 2015, abstract); more is another object, or the phantom moved
+CENTRED_MM = 1e-9  # a residual whose uncertainty is this small is zero by construction, not by measurement
+
+
+@dataclass(frozen=True)
+class BallPosition:
+    """A ball in frame F of one imaging system, mm from its origin.
+
+    ``components`` names the parts of the covariance, each (3, 3) mm^2. Of projections, ``residual_mm`` (n, 2) is what the position does not
+    explain (predicted minus seen, on the isocentre plane) and ``residual_u_mm`` its standard uncertainty, 0 where no freedom is left.
+    """
+
+    point_mm: Array
+    components: Mapping[str, Array]
+    residual_mm: Array
+    residual_u_mm: Array
+
+    @property
+    def covariance(self) -> Array:
+        """(3, 3) mm^2."""
+        return np.asarray(sum(self.components.values(), np.zeros((3, 3))))
+
+
+def project(point_mm: Array, gantry_deg: float, sad_mm: float) -> tuple[Array, Array]:
+    """(u, v) on the isocentre plane of a point in F, and its derivative (2, 3) without the change of magnification."""
+    angles = np.array([gantry_deg]), np.zeros(1)
+    matrix, up = rows(*angles)[0], towards_source(*angles)[0]
+    magnification = sad_mm / (sad_mm - float(up @ point_mm))
+    return matrix @ point_mm * magnification, matrix * magnification
+
+
+def from_images(images: Sequence[BallImage]) -> BallPosition | str:
+    """The least-squares position over some images with the couch in one place and at one angle, or what is missing for it."""
+    gantry = np.array([seen.image.gantry_deg for seen in images])
+    if not _cross(gantry):
+        have = ", ".join(f"{angle:.0f}" for angle in distinct(gantry.tolist())) or "none"
+        return f"the position along the beam needs images about 90 degrees apart (at least 30); measured at gantry: {have}"
+    still = np.zeros(len(images))
+    matrix, up = rows(gantry, still), towards_source(gantry, still)
+    seen = np.array([s.ball_mm for s in images])
+    sad = np.array([s.image.sad_mm for s in images])
+    design = matrix.reshape(-1, 3)
+    inverse = np.linalg.pinv(design)
+    shrink = np.ones(len(images))
+    for _ in range(3):  # the height zg follows from the solution: three rounds settle it below a nanometre
+        point = inverse @ (seen * shrink[:, None]).ravel()
+        shrink = (sad - up @ point) / sad
+    residual = (matrix @ point) / shrink[:, None] - seen
+    if (worst := float(np.abs(residual).max())) > ONE_PLACE_MM:
+        return f"the images do not show one ball in one place, they differ by {worst:.1f} mm: look for a second ball or a moved phantom"
+    hat = np.eye(len(design)) - design @ inverse
+    parts = _parts(images, up @ point)
+    variance = sum((part**2 for part in parts.values()), np.zeros_like(seen)).ravel()
+    return BallPosition(
+        point_mm=point,
+        components={name: (inverse * (part * shrink[:, None]).ravel() ** 2) @ inverse.T for name, part in parts.items()},
+        residual_mm=residual,
+        residual_u_mm=np.sqrt(np.maximum((hat**2) @ variance, 0.0)).reshape(-1, 2) * (np.abs(np.diag(hat)).reshape(-1, 2) > CENTRED_MM),
+    )
+
+
+def _parts(images: Sequence[BallImage], height_mm: Array) -> dict[str, Array]:
+    """Named standard uncertainties (n, 2) of the images' (u, v)."""
+    names = dict.fromkeys(name for seen in images for name in seen.components)
+    parts = {name: np.array([seen.components.get(name, np.zeros(2)) for seen in images]) for name in names}
+    parts["gantry angle"] = np.stack([GANTRY_U_RAD * np.abs(height_mm), np.zeros(len(images))], axis=1)
+    return parts
+
+
+def _cross(gantry_deg: Array) -> bool:
+    """Whether two of the rays cross at a wide enough angle."""
+    between = np.sin(np.radians(gantry_deg[:, None] - gantry_deg[None, :]))
+    return bool(between.size and np.abs(between).max() >= CROSSING)
+
+
+def from_volume(volume: Volume, index_mm: Sequence[float], budget: Mapping[str, Sequence[float]]) -> BallPosition:
+    """The position in F of a place in a volume: ``index_mm`` and ``budget`` (standard uncertainties) along (slice, row, column)."""
+    steps = np.array(volume.steps_mm)
+    along = steps / np.linalg.norm(steps, axis=1, keepdims=True)
+    point = np.array(volume.origin_mm) + np.array(index_mm) @ along
+    components = {name: (along.T * np.array(part) ** 2) @ along for name, part in budget.items()}
+    components["voxel scale"] = np.diag((SCALE * point) ** 2)
+    return BallPosition(point, components, np.zeros((0, 2)), np.zeros((0, 2)))

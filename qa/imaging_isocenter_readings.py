@@ -1,0 +1,249 @@
+"""What a day's images say of every imaging isocentre, as readings; the sections are those of docs/physics/imaging_isocenter.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa import ball_position
+from qa.acquisition import Image
+from qa.angles import same
+from qa.imaging_isocenter_sets import RADIATION, Day, ImagingSet, Treatment
+from qa.imaging_isocenter_vectors import Coincidence, Move, Offsets, coincidence, connected, couch_move, offsets
+from qa.reading import Measured, NotMeasured, Quantity, Reading
+from qa.rotation import length
+
+Array = NDArray[np.float64]
+Quantities = Mapping[str, Quantity]
+State = dict[str, float | str]
+CARDINALS = (0.0, 90.0, 180.0, 270.0)
+NAMES = {"kv": "kV images", "mv": "MV images", "cbct": "CBCT volume"}
+STATED = "the couch was not moved between imaging and treatment images, as the performer states"
+NO_FREEDOM = "the images leave no freedom here: {}; take more gantry angles"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One imaging set against the treatment isocentre: move, vector and offsets, or why there are none."""
+
+    item: ImagingSet
+    move: Move | str
+    vector: Coincidence | str
+    offsets: Offsets | str
+
+
+def compare(day: Day, couch_still: bool) -> tuple[Compared, ...]:
+    """Every set of the day."""
+    return tuple(_compared(day, item, couch_still) for item in day.sets)
+
+
+def _compared(day: Day, item: ImagingSet, couch_still: bool) -> Compared:
+    move = connected(day, item, couch_still)
+    if isinstance(move, str) or isinstance(day.treatment, str):
+        reason = str(move)
+        return Compared(item, reason, reason, reason)
+    shown = offsets(day.treatment, item, move) if item.images else str(item.position)
+    if isinstance(item.position, str):
+        return Compared(item, move, item.position, shown)
+    return Compared(item, move, coincidence(day.treatment, item.position, move), shown)
+
+
+def readings(quantities: Quantities, day: Day, compared: Sequence[Compared]) -> list[Reading]:
+    """All readings: the treatment isocentre's, then every system's."""
+    found = _treatment(quantities, day.treatment)
+    for kind in ("kv", "mv", "cbct"):
+        sets = [one for one in compared if one.item.kind == kind]
+        if not sets:
+            reason = f"no {NAMES[kind]} of this machine and day: hand them in together with the others"
+            found += [NotMeasured(quantity, reason) for key, quantity in quantities.items() if key.startswith(f"{kind}_")]
+            continue
+        for one in sets:
+            found += _set(quantities, one, day)
+            if kind != "cbct":
+                found += _per_image(quantities, one)
+    if day.of("kv"):
+        found += _moves(quantities, day.of("kv"))
+    return found
+
+
+def _state(item: ImagingSet, radiation: str) -> State:
+    """What a reading of a set was taken at: with which radiation, and which set it is."""
+    return {"radiation": radiation, "set": item.name}
+
+
+def _joined(kind: str) -> str:
+    return "MV" if kind == "mv" else f"{RADIATION[kind]}+MV"
+
+
+def _vector(
+    quantities: Quantities,
+    keys: Sequence[str],
+    point: Array,
+    components: Mapping[str, Array],
+    at: State,
+    flags: tuple[str, ...],
+    missing: str,
+) -> list[Reading]:
+    """Three coordinates with their budgets."""
+    parts = {name: np.sqrt(np.maximum(np.diag(part), 0.0)) for name, part in components.items()}
+    total = np.sqrt(sum((part**2 for part in parts.values()), np.zeros(3)))
+    return [
+        Measured(
+            quantities[key], float(point[k]), float(total[k]), at, {n: float(p[k]) for n, p in parts.items()}, flags, missing=missing
+        )
+        for k, key in enumerate(keys)
+    ]
+
+
+def _xyz(prefix: str) -> list[str]:
+    return [f"{prefix}_{axis}" for axis in "xyz"]
+
+
+def _treatment(quantities: Quantities, treatment: Treatment | str) -> list[Reading]:
+    keys = _xyz("treatment_ball")
+    if isinstance(treatment, str):
+        return [NotMeasured(quantities[key], treatment) for key in keys]
+    at: State = {"radiation": "MV", "couch_deg": treatment.couch_deg}
+    return _vector(quantities, keys, treatment.ball_mm, treatment.components, at, treatment.flags, treatment.missing)
+
+
+def _set(quantities: Quantities, one: Compared, day: Day) -> list[Reading]:
+    """Section 3 and 4: the ball in the system's coordinates, the couch move, the vector and what follows from it."""
+    item, kind = one.item, one.item.kind
+    alone, both = _state(item, RADIATION[kind]), _state(item, _joined(kind))
+    treatment = day.treatment if isinstance(day.treatment, Treatment) else None
+    missing = "; ".join(filter(None, (item.missing, treatment.missing if treatment and treatment.missing != item.missing else "")))
+    flags = tuple(dict.fromkeys(flag for seen in item.images for flag in seen.flags if "receptor" in flag))
+    flags = (*flags, *(item.place.flags if item.place else ()))
+    found = _ball(quantities, item, alone, flags)
+    stated = (STATED,) if isinstance(one.move, Move) and not one.move.u_mm.any() and item.couch_mm is None else ()
+    both_flags = (*flags, *(treatment.flags if treatment else ()), *stated)
+    if kind != "mv":
+        found += _applied(quantities, one, both, stated)
+    keys = [*_xyz(f"{kind}_isocenter"), f"{kind}_isocenter_distance"]
+    if isinstance(one.vector, str):
+        found += [NotMeasured(quantities[key], one.vector, both) for key in keys]
+    else:
+        found += _vector(quantities, keys[:3], one.vector.vector_mm, one.vector.components, both, both_flags, missing)
+        found.append(_length(quantities[keys[3]], one.vector.vector_mm, one.vector.components, both, both_flags, missing))
+    return found + _largest(quantities, one, both, both_flags, missing)
+
+
+def _ball(quantities: Quantities, item: ImagingSet, at: State, flags: tuple[str, ...]) -> list[Reading]:
+    keys = _xyz(f"{item.kind}_ball")
+    if isinstance(item.position, str):
+        return [NotMeasured(quantities[key], item.position, at) for key in keys]
+    return _vector(quantities, keys, item.position.point_mm, item.position.components, at, flags, item.missing)
+
+
+def _applied(quantities: Quantities, one: Compared, at: State, flags: tuple[str, ...]) -> list[Reading]:
+    """The couch readout's difference from imaging to treatment, as applied."""
+    keys = _xyz(f"{one.item.kind}_couch_move")
+    if isinstance(one.move, str):
+        return [NotMeasured(quantities[key], one.move, at) for key in keys]
+    if flags:
+        return [NotMeasured(quantities[key], flags[0], at) for key in keys]
+    moves = zip(keys, one.move.vector_mm, one.move.u_mm, strict=True)
+    return [Measured(quantities[key], float(move), float(u), at, {"couch readout": float(u)}) for key, move, u in moves]
+
+
+def _length(
+    quantity: Quantity, vector: Array, components: Mapping[str, Array], at: State, flags: tuple[str, ...], missing: str
+) -> Measured:
+    """The length of a vector without the noise's share; the budget is split like the mean variance."""
+    covariance = sum(components.values(), np.zeros((len(vector), len(vector))))
+    value, u = length(vector, np.asarray(covariance))
+    total = float(np.trace(covariance))
+    budget = {name: u * float(np.sqrt(np.trace(part) / total)) for name, part in components.items()}
+    return Measured(quantity, value, u, at, budget, flags, missing=missing)
+
+
+def _largest(quantities: Quantities, one: Compared, at: State, flags: tuple[str, ...], missing: str) -> list[Reading]:
+    """Largest offset over the images (of a volume: over its projections at 0 and 90 degrees), and over the cardinal angles."""
+    kind = one.item.kind
+    largest = quantities[f"{kind}_isocenter_max_2d"]
+    if kind == "cbct":
+        if isinstance(one.vector, str):
+            return [NotMeasured(largest, one.vector, at)]
+        views = [np.array([0, 1]), np.array([2, 1])]
+        worst = max(views, key=lambda view: float(np.hypot(*one.vector.vector_mm[view])) if isinstance(one.vector, Coincidence) else 0.0)
+        parts = {name: part[np.ix_(worst, worst)] for name, part in one.vector.components.items()}
+        return [_length(largest, one.vector.vector_mm[worst], parts, at, flags, missing)]
+    cardinals = quantities[f"{kind}_isocenter_cardinals"]
+    if isinstance(one.offsets, str):
+        return [NotMeasured(quantity, one.offsets, at) for quantity in (largest, cardinals)]
+    everywhere = _of_images(largest, one, range(len(one.item.images)), at, flags, missing)
+    absent = [a for a in CARDINALS if not any(same(seen.image.gantry_deg, a) for seen in one.item.images)]
+    if absent:
+        reason = f"{RADIATION[kind]} images at gantry {', '.join(f'{a:.0f}' for a in absent)} are missing"
+        return [everywhere, NotMeasured(cardinals, reason, at)]
+    there = [k for k, seen in enumerate(one.item.images) if any(same(seen.image.gantry_deg, a) for a in CARDINALS)]
+    return [everywhere, _of_images(cardinals, one, there, at, flags, missing)]
+
+
+def _of_images(quantity: Quantity, one: Compared, which: Sequence[int], at: State, flags: tuple[str, ...], missing: str) -> Measured:
+    """The longest offset of some images, its noise taken out."""
+    assert isinstance(one.offsets, Offsets)
+    u = one.offsets.u_mm
+    worst = max(which, key=lambda k: length(one.offsets.values_mm[k], np.diag(u[k] ** 2))[0] if isinstance(one.offsets, Offsets) else 0.0)
+    parts = {name: np.diag(part[worst] ** 2) for name, part in one.offsets.components.items()}
+    state = at | {"gantry_deg": one.item.images[worst].image.gantry_deg}
+    return _length(quantity, one.offsets.values_mm[worst], parts, state, flags, missing)
+
+
+def _per_image(quantities: Quantities, one: Compared) -> list[Reading]:
+    """Section 5: offset and residual of every image."""
+    item, kind = one.item, one.item.kind
+    keys = [f"{kind}_{what}_{axis}" for what in ("offset", "residual") for axis in "uv"]
+    found: list[Reading] = []
+    for unseen, reason in item.unseen or (() if item.images else item.turned):
+        found += [NotMeasured(quantities[key], f"{unseen.name}: {reason}", unseen.at) for key in keys]
+    for k, seen in enumerate(item.images):
+        for axis in range(2):
+            found.append(_offset(quantities[keys[axis]], one, k, axis, seen.image, seen.flags))
+            found.append(_residual(quantities[keys[2 + axis]], item, k, axis, seen.flags))
+    return found
+
+
+def _offset(quantity: Quantity, one: Compared, k: int, axis: int, image: Image, flags: tuple[str, ...]) -> Reading:
+    if isinstance(one.offsets, str):
+        return NotMeasured(quantity, one.offsets, image.at)
+    parts = {name: float(part[k, axis]) for name, part in one.offsets.components.items()}
+    return Measured(quantity, float(one.offsets.values_mm[k, axis]), float(one.offsets.u_mm[k, axis]), image.at, parts, flags)
+
+
+def _residual(quantity: Quantity, item: ImagingSet, k: int, axis: int, flags: tuple[str, ...]) -> Reading:
+    image = item.images[k].image
+    if isinstance(item.position, str):
+        return NotMeasured(quantity, item.position, image.at)
+    u = float(item.position.residual_u_mm[k, axis])
+    if u == 0:
+        return NotMeasured(quantity, NO_FREEDOM.format("the position fits them exactly, whatever they are"), image.at)
+    own = item.images[k].components
+    total = float(np.sqrt(sum(part[axis] ** 2 for part in own.values())))
+    parts = {name: u * float(part[axis]) / total for name, part in own.items()}
+    return Measured(quantity, float(item.position.residual_mm[k, axis]), u, image.at, parts, flags)
+
+
+def _moves(quantities: Quantities, sets: Sequence[ImagingSet]) -> list[Reading]:
+    """Section 6: the ball's move between the first and the last kV set, alone and against the couch readout."""
+    seen, error = _xyz("kv_ball_move"), _xyz("kv_ball_move_error")
+    first, last = sets[0], sets[-1]
+    pairs = [(a, b) for a in first.images for b in last.images if same(a.image.gantry_deg, b.image.gantry_deg)]
+    start, end = (ball_position.from_images([pair[k] for pair in pairs]) for k in range(2))
+    if len(sets) < 2 or isinstance(start, str) or isinstance(end, str):
+        reason = "needs the ball in kV images at two couch places, at each from the same two directions (the imager sags as it turns)"
+        return [NotMeasured(quantities[key], reason) for key in (*seen, *error)]
+    none = np.zeros((3, 3))
+    parts = {n: start.components.get(n, none) + end.components.get(n, none) for n in dict.fromkeys((*start.components, *end.components))}
+    moved = end.point_mm - start.point_mm
+    missing = "; ".join(filter(None, (first.missing, last.missing)))
+    at: State = {"radiation": "kV"}
+    found = _vector(quantities, seen, moved, parts, at, (), missing)
+    if first.couch_mm is None or last.couch_mm is None:
+        return [*found, *(NotMeasured(quantities[key], "the kV images do not say where the couch stood", at) for key in error)]
+    move = couch_move(first.couch_mm, last.couch_mm, last.couch_deg)
+    return found + _vector(quantities, error, moved - move.vector_mm, parts, at, (), missing)

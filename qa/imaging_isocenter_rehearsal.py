@@ -1,0 +1,215 @@
+"""A random day with known truth: one machine with its kV and CBCT systems, one ball, couch moves in between.
+
+Imagers repeat their position and couches their readout as badly as the uncertainties say; everything else is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phantoms import ctseries
+from phantoms.aperture import REALISTIC, SIMPLE, Rectangle
+from phantoms.kv import KvImager, kv_system
+from phantoms.linac import BallSetup, Exposure, Linac, Rod, Shot, Wave, beam_axes, expose, view
+from phantoms.meeting import ball_from_projections, smallest_sphere
+from phantoms.panel import Panel
+from phantoms.rays import project, to_gantry
+from phantoms.rtimage import FIRST_EXPOSURE, TABLE_MM
+from phantoms.view import truth as true_places
+from phantoms.volume import Grid, Scan, Scanned, Sphere, scan
+from qa import rehearsal
+from qa.imaging_isocenter_vectors import couch_move
+from qa.procedure import Rehearsal
+from qa.shots import RECEPTOR_MM
+
+Array = NDArray[np.float64]
+Truth = dict[tuple[str, str], float]
+BLANK_MM = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the couch stood: what it reads, and where it truly is, both from the treatment place."""
+
+    readout_mm: tuple[float, float, float]
+    true_mm: tuple[float, float, float]
+
+
+def draw(rng: np.random.Generator) -> Rehearsal:
+    """Four MV images, a kV pair before a couch correction, the same and one more after it, and a CBCT with the couch elsewhere."""
+    seed = int(rng.integers(2**31))
+    linac, setup = _linac(rng), _setup(rng)
+    kv = _kv(linac, rng)
+    start = float(rng.uniform(-40, 40))
+    here = _Place(BLANK_MM, BLANK_MM)
+    before, aside = _place(rng, 0.8), _place(rng, 2.0)
+    mv_shots = [Shot(gantry_deg=(start + 90 * k + float(rng.uniform(-10, 10))) % 360) for k in range(4)]
+    first = [Shot(gantry_deg=float(rng.uniform(-20, 20)) % 360), Shot(gantry_deg=float(rng.uniform(250, 290)))]
+    last = [*first, Shot(gantry_deg=float(rng.uniform(110, 160)))]
+    mv = [_exposed(linac, setup, shot, here, rng) for shot in mv_shots]
+    pair = [_exposed(kv, setup, shot, before, rng) for shot in first]
+    arc = [_exposed(kv, setup, shot, here, rng) for shot in last]
+    centre = tuple(float(c) for c in rng.normal(0, 0.4, 3))
+    scanned = _scanned(setup, centre, aside, rng)
+    volume = rehearsal.volume(scanned, linac.name, couch_mm=aside.readout_mm, couch_deg=0.0)
+    acquisition = rehearsal.day([*mv, *pair, *arc], [volume])
+    uids = [image.sop_instance_uid for image in acquisition.images]
+    isocentre = smallest_sphere(list(beam_axes(linac, tuple(mv_shots))))[0]
+    ball = np.array(setup.position_mm) - isocentre
+    truth: Truth = {("treatment_ball_" + axis, ""): float(ball[k]) for k, axis in enumerate("xyz")}
+    truth |= _system("mv", linac, setup, mv_shots, here, ball, uids[:4], "MV")
+    truth |= _system("kv", kv, setup, first, before, ball, uids[4:6], "kV 1")
+    truth |= _system("kv", kv, setup, last, here, ball, uids[6:], "kV 2")
+    truth |= _cbct(setup, centre, aside, ball)
+    for k, axis in enumerate("xyz"):
+        truth[f"kv_ball_move_{axis}", ""] = -before.true_mm[k]
+        truth[f"kv_ball_move_error_{axis}", ""] = before.readout_mm[k] - before.true_mm[k]
+
+    def write(folder: Path) -> None:
+        for name, exposures in (("mv", mv), ("kv_before", pair), ("kv_after", arc)):
+            rehearsal.write([replace(e, linac=exposures[0].linac) for e in exposures], seed, folder / name)
+        x, y, z = (a + b for a, b in zip(TABLE_MM, aside.readout_mm, strict=True))
+        ctseries.write(
+            scanned,
+            folder / "cbct",
+            seed=seed,
+            name=linac.name,
+            serial=linac.serial,
+            start=FIRST_EXPOSURE,
+            couch_mm=(x, y, z),
+            couch_deg=0.0,
+        )
+
+    return Rehearsal(acquisition, truth, write)
+
+
+def _place(rng: np.random.Generator, spread_mm: float) -> _Place:
+    """A couch place whose readout is as wrong as couch readouts are taken to be."""
+    x, y, z = (round(float(v), 2) for v in rng.normal(0, spread_mm, 3))
+    u = couch_move((x, y, z), BLANK_MM, 0.0).u_mm
+    true = tuple(float(v) for v in (x, y, z) + u * rng.standard_normal(3))
+    return _Place((x, y, z), (true[0], true[1], true[2]))
+
+
+def _linac(rng: np.random.Generator) -> Linac:
+    """A treatment beam with faults of clinical size; a small panel with pixels that are not square."""
+    waves = rng.normal(0, 0.15, (4, 3))
+    return Linac(
+        name="rehearsal",
+        serial=f"{rng.integers(10**6):06d}",
+        panel=Panel("crop", 118, 134, (0.56, 0.50)),
+        aperture=Rectangle(float(rng.uniform(18, 26)), float(rng.uniform(18, 24))),
+        penumbra=REALISTIC if rng.random() < 0.5 else SIMPLE,
+        head_u_mm=Wave(*waves[0].tolist()),
+        head_v_mm=Wave(*waves[1].tolist()),
+        panel_u_mm=Wave(*(2 * waves[2]).tolist()),
+        panel_v_mm=Wave(*(2 * waves[3]).tolist()),
+        receptor_mm=(float(rng.normal(0, 0.3)), float(rng.normal(0, 0.3))),
+        noise_sigma=float(rng.uniform(0.002, 0.005)),
+        noise_correlation=float(rng.choice([0.05, 0.4, 0.7])),
+    )
+
+
+def _kv(linac: Linac, rng: np.random.Generator) -> Linac:
+    """Its kV system: an isocentre of its own, sag, and a small panel that the open field covers."""
+    waves = rng.normal(0, 0.1, (2, 2))
+    x, y, z = (float(v) for v in rng.normal(0, 0.4, 3))
+    imager = KvImager(
+        panel=Panel("kV crop", 150, 176, (0.48, 0.44)),
+        blades_mm=(-100.0, 100.0, -100.0, 100.0),
+        isocentre_mm=(x, y, z),
+        sag_u_mm=Wave(0.0, 0.0, 0.0, *waves[0].tolist()),
+        sag_v_mm=Wave(0.0, *waves[1].tolist()),
+        receptor_mm=(float(rng.normal(0, 0.3)), float(rng.normal(0, 0.3))),
+        noise_sigma=float(rng.uniform(0.002, 0.005)),
+    )
+    return kv_system(linac, imager)
+
+
+def _setup(rng: np.random.Generator) -> BallSetup:
+    """A ball off the isocentre, on a rod towards the couch's foot or without."""
+    x, y, z = (float(v) for v in rng.normal(0, 0.6, 3))
+    rods = (Rod(transmission=float(rng.uniform(0.85, 0.95))),) if rng.random() < 0.5 else ()
+    return BallSetup((x, y, z), float(rng.uniform(6, 8)), float(rng.uniform(0.08, 0.15)), rods=rods)
+
+
+def _exposed(linac: Linac, setup: BallSetup, shot: Shot, place: _Place, rng: np.random.Generator) -> Exposure:
+    """One exposure with the couch where it truly is and the panel as far off as panels repeat; the file holds the readout."""
+    u, v = rng.normal(0, RECEPTOR_MM * linac.sid_mm / linac.sad_mm, 2)
+    moved = replace(
+        linac,
+        panel_u_mm=replace(linac.panel_u_mm, mean=linac.panel_u_mm.mean + float(u)),
+        panel_v_mm=replace(linac.panel_v_mm, mean=linac.panel_v_mm.mean + float(v)),
+    )
+    exposure = expose(moved, setup, [replace(shot, travel_mm=place.true_mm)], rng)[0]
+    return replace(exposure, linac=linac, shot=replace(shot, travel_mm=place.readout_mm))
+
+
+def _scanned(setup: BallSetup, centre: Sequence[float], place: _Place, rng: np.random.Generator) -> Scanned:
+    """The ball in plastic that fills a small volume, in the coordinates of a CBCT whose isocentre is at ``centre``."""
+    x, y, z = (float(v) for v in np.array(setup.position_mm) + place.true_mm - np.array(centre))
+    grid = Grid((34, 64, 72), (1.0, 0.55, 0.5), tuple(float(v) for v in rng.normal(0, 1.0, 3)))  # type: ignore[arg-type]
+    blur = float(rng.uniform(0.4, 0.7)), float(rng.uniform(0.4, 0.7))
+    how = Scan(blur, air_hu=120.0, noise_hu=float(rng.uniform(15, 40)))
+    return scan([Sphere("ball", (x, y, z), setup.diameter_mm / 2, 5000.0)], grid, rng, how)
+
+
+def _system(
+    kind: str, linac: Linac, setup: BallSetup, shots: Sequence[Shot], place: _Place, ball: Array, uids: Sequence[str], name: str
+) -> Truth:
+    """What an imaging system should find: the panel stands where its sag puts it, its scatter is noise."""
+    truth: Truth = {}
+    seen = [_seen(linac, setup, replace(shot, travel_mm=place.true_mm)) for shot in shots]
+    angles = [shot.gantry_deg for shot in shots]
+    found = ball_from_projections(seen, angles, linac.sad_mm)
+    at_imaging = ball + place.true_mm
+    offsets = []
+    for w, shot, uid in zip(seen, shots, uids, strict=True):
+        from_treatment = _projected(linac, at_imaging, shot)
+        offset, residual = np.subtract(from_treatment, w), np.subtract(_projected(linac, np.array(found), shot), w)
+        offsets.append(float(np.hypot(*offset)))
+        for axis, letter in enumerate("uv"):
+            truth[f"{kind}_offset_{letter}", uid] = float(offset[axis])
+            truth[f"{kind}_residual_{letter}", uid] = float(residual[axis])
+    vector = at_imaging - np.array(found)
+    for k, along in enumerate("xyz"):
+        truth[f"{kind}_ball_{along}", name] = float(found[k])
+        truth[f"{kind}_isocenter_{along}", name] = float(vector[k])
+        if kind == "kv":
+            truth[f"kv_couch_move_{along}", name] = -place.true_mm[k]
+    truth[f"{kind}_isocenter_distance", name] = float(np.linalg.norm(vector))
+    truth[f"{kind}_isocenter_max_2d", name] = max(offsets)
+    return truth
+
+
+def _projected(linac: Linac, point: Array, shot: Shot) -> tuple[float, float]:
+    x, y, z = (float(v) for v in point)
+    return project(to_gantry((x, y, z), shot.gantry_deg), (0.0, 0.0), linac.sad_mm).uv_mm
+
+
+def _seen(linac: Linac, setup: BallSetup, shot: Shot) -> tuple[float, float]:
+    """The ball in the imager's own coordinates, on the isocentre plane as the machine believes it to be."""
+    row, column = true_places(view(linac, setup, shot)).ball_px[0]
+    down, right = linac.panel.pitch_mm
+    u = (column - linac.panel.centre_px[1]) * right + linac.receptor_mm[0]
+    v = -(row - linac.panel.centre_px[0]) * down + linac.receptor_mm[1]
+    return u * linac.sad_mm / linac.sid_mm, v * linac.sad_mm / linac.sid_mm
+
+
+def _cbct(setup: BallSetup, centre: Sequence[float], place: _Place, ball: Array) -> Truth:
+    at_imaging = ball + place.true_mm
+    seen = np.array(setup.position_mm) + place.true_mm - np.array(centre)
+    vector = at_imaging - seen
+    truth: Truth = {
+        ("cbct_isocenter_distance", "CBCT"): float(np.linalg.norm(vector)),
+        ("cbct_isocenter_max_2d", "CBCT"): float(max(np.hypot(vector[0], vector[1]), np.hypot(vector[2], vector[1]))),
+    }
+    for k, axis in enumerate("xyz"):
+        truth[f"cbct_ball_{axis}", "CBCT"], truth[f"cbct_isocenter_{axis}", "CBCT"] = float(seen[k]), float(vector[k])
+        truth[f"cbct_couch_move_{axis}", "CBCT"] = -place.true_mm[k]
+    return truth

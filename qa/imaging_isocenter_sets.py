@@ -1,0 +1,240 @@
+"""A day's images and volumes as sets: the treatment isocentre, and the ball in every imaging system at every couch place.
+
+Physics: docs/physics/imaging_isocenter.md, sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa import ball_images, ball_position, grouping, shot_sets, shots
+from qa.acquisition import Acquisition, Image, Volume
+from qa.angles import distinct, same
+from qa.ball_images import BallImage, in_open_field
+from qa.ball_position import BallPosition
+from qa.features.place import Place
+from qa.features.turns import COUNT
+from qa.reading import AnalysisError, DicomError
+from qa.shots import Shot, Unseen
+from qa.volume_views import View, views
+
+Array = NDArray[np.float64]
+Couch = tuple[float, float, float]
+RADIATION = {"kv": "kV", "mv": "MV", "cbct": "CBCT"}
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """The ball against the treatment isocentre: B - T in F, mm, named parts of its covariance, where the couch stood, the ball's diameter.
+
+    ``missing`` says which images of the set could not be measured.
+    """
+
+    ball_mm: Array
+    components: dict[str, Array]
+    couch_mm: Couch | None
+    couch_deg: float
+    diameter_mm: float
+    missing: str
+    flags: tuple[str, ...]
+
+    @property
+    def covariance(self) -> Array:
+        """(3, 3) mm^2."""
+        return np.asarray(sum(self.components.values(), np.zeros((3, 3))))
+
+
+@dataclass(frozen=True)
+class ImagingSet:
+    """What one imaging system saw with the couch in one place: images of one kind, or one volume.
+
+    ``kind`` is "kv", "mv" or "cbct", ``name`` what a reader calls the set ("kV 2"); ``images`` are those that show the ball at
+    ``couch_deg``, ``unseen`` those that should and do not, with reasons, ``turned`` those at another couch angle; ``position`` is the ball
+    in the system's coordinates or why there is none. ``volume``, ``place`` and pictures (``views``) belong to a CBCT.
+    """
+
+    kind: str
+    images: tuple[BallImage, ...]
+    unseen: tuple[tuple[Image | Volume, str], ...]
+    position: BallPosition | str
+    couch_mm: Couch | None
+    couch_deg: float
+    acquired: datetime | None
+    turned: tuple[tuple[Image, str], ...] = ()
+    volume: Volume | None = None
+    place: Place | None = None
+    views: tuple[View, ...] = ()
+    name: str = ""
+
+    @property
+    def diameter_mm(self) -> float | None:
+        """The ball's own diameter as this system shows it, None when it shows none."""
+        if self.place is not None:
+            return 2 * self.place.radius_mm
+        return float(np.median([seen.diameter_mm for seen in self.images])) if self.images else None
+
+    @property
+    def missing(self) -> str:
+        """Which images of the set could not be measured, in words."""
+        if not self.unseen or self.volume is not None:
+            return ""
+        names = ", ".join(item.name for item, _ in self.unseen)
+        return f"{len(self.unseen)} of {len(self.images) + len(self.unseen)} {RADIATION[self.kind]} images could not be measured: {names}"
+
+
+@dataclass(frozen=True)
+class Day:
+    """Everything that one machine's images of one day show; ``treatment`` is a text when there is no treatment isocentre."""
+
+    treatment: Treatment | str
+    sets: tuple[ImagingSet, ...]
+
+    def of(self, kind: str) -> tuple[ImagingSet, ...]:
+        """The sets of one kind, earliest first."""
+        return tuple(item for item in self.sets if item.kind == kind)
+
+
+def day(acquisition: Acquisition) -> Day:
+    """All balls found, all sets solved. An image or volume that cannot be measured is named in its set."""
+    megavolt = [_mv(place) for place in grouping.places([i for i in acquisition.images if i.radiation == "MV"])]
+    treatment = _treatment([found for found in megavolt if found], acquisition)
+    known = treatment if isinstance(treatment, Treatment) else None
+    couch_deg, diameter = (known.couch_deg, known.diameter_mm) if known else (None, None)
+    sets = [_projections("mv", seen, couch_deg) for seen in megavolt]
+    for place in grouping.places([i for i in acquisition.images if i.radiation == "kV"]):
+        sets.append(_projections("kv", [in_open_field(image, k % COUNT + 1, diameter) for k, image in enumerate(place)], couch_deg))
+    sets += [_reconstructed(volume, diameter) for volume in acquisition.volumes]
+    return Day(treatment, _named(sorted(sets, key=lambda item: item.acquired or LONG_AGO)))
+
+
+def _named(sets: Sequence[ImagingSet]) -> tuple[ImagingSet, ...]:
+    """The sets with names: the kind, numbered in order of time where there are several of it."""
+    kinds = [item.kind for item in sets]
+    numbers = [f" {kinds[: k + 1].count(kind)}" if kinds.count(kind) > 1 else "" for k, kind in enumerate(kinds)]
+    return tuple(replace(item, name=RADIATION[item.kind] + number) for item, number in zip(sets, numbers, strict=True))
+
+
+def _mv(images: Sequence[Image]) -> list[BallImage | Unseen]:
+    """The ball in MV images of one couch place: in its collimated field, else in an open one."""
+    found: list[BallImage | Unseen] = []
+    for k, item in enumerate(shots.measure_all(images)):
+        if isinstance(item, Shot):
+            found.append(ball_images.of_shot(item))
+        elif ball_images.collimated(item.image):
+            found.append(item)
+        else:
+            planar = in_open_field(item.image, k % COUNT + 1)
+            found.append(planar if isinstance(planar, BallImage) else item)
+    return found
+
+
+def _treatment(places: Sequence[Sequence[BallImage | Unseen]], acquisition: Acquisition) -> Treatment | str:
+    """The treatment isocentre by the set that covers the gantry best, or why none does."""
+    best: tuple[int, Treatment] | None = None
+    reasons: list[str] = []
+    for place in places:
+        seen = [item.shot for item in place if isinstance(item, BallImage) and item.shot]
+        unseen = [item for item in place if isinstance(item, Unseen)]
+        if not seen:
+            reasons += [item.reason for item in unseen]
+            continue
+        gantry, shortage = shot_sets.gantry_set(seen)
+        if shortage:
+            reasons.append(shortage)
+            continue
+        rank = len(distinct(gantry.angles_deg))
+        if best is None or rank > best[0]:
+            best = rank, _isocentre(seen, unseen)
+    if best:
+        return best[1]
+    if not any(image.radiation == "MV" for image in acquisition.images):
+        return f"no MV Winston-Lutz images of {acquisition.machine} on this day were handed in: hand them in together with the others"
+    return "no treatment isocentre: " + "; ".join(dict.fromkeys(reasons))
+
+
+def _isocentre(seen: Sequence[Shot], unseen: Sequence[Unseen]) -> Treatment:
+    gantry, _ = shot_sets.gantry_set(seen)
+    found = shot_sets.treatment_isocentre(seen, gantry)
+    used = tuple(seen[k] for k in found.indices)
+    one = len(found.collimators_deg) == 1
+    flags = ("one collimator angle only: the field's offset from the collimator's axis counts as the beam's",) if one else ()
+    missing = ""
+    if unseen:
+        names = ", ".join(item.image.name for item in unseen)
+        missing = f"{len(unseen)} of {len(seen) + len(unseen)} MV images could not be measured: {names}"
+    components = {"treatment isocentre": found.covariance}
+    diameter = float(np.median([ball_images.of_shot(shot).diameter_mm for shot in used]))
+    return Treatment(-found.meeting.point_mm, components, couch_place([s.image for s in used]), found.couch_deg, diameter, missing, flags)
+
+
+def couch_place(images: Sequence[Image]) -> Couch | None:
+    """The mean couch readout, None when an image has none."""
+    readouts = [image.couch_mm for image in images]
+    known = [readout for readout in readouts if readout is not None]
+    if not known or len(known) < len(readouts):
+        return None
+    lateral, longitudinal, vertical = np.mean(known, axis=0).tolist()
+    return lateral, longitudinal, vertical
+
+
+def _projections(kind: str, found: Sequence[BallImage | Unseen], couch_deg: float | None) -> ImagingSet:
+    """Images of one couch place, solved at the treatment set's couch angle (or, without one, at the most frequent)."""
+    images = [item.image for item in found]
+    angles = distinct([image.couch_deg for image in images])
+    stood = max(angles, key=lambda angle: sum(same(image.couch_deg, angle) for image in images)) if couch_deg is None else couch_deg
+    turned = tuple((i, f"couch at {i.couch_deg:.1f}, not {stood:.1f} degrees") for i in images if not same(i.couch_deg, stood))
+    here = [item for item in found if same(item.image.couch_deg, stood)]
+    seen = tuple(item for item in here if isinstance(item, BallImage))
+    unseen = tuple((item.image, item.reason) for item in here if isinstance(item, Unseen))
+    position: BallPosition | str = ball_position.from_images(seen)
+    if not seen:
+        reasons = dict.fromkeys(f"{item.name}: {reason}" for item, reason in (*unseen, *turned))
+        position = "; ".join(reasons)
+    times = [image.acquired for image in images if image.acquired is not None]
+    stands = couch_place([item.image for item in seen or here] or images)
+    return ImagingSet(kind, seen, unseen, position, stands, stood, min(times) if times else None, turned)
+
+
+def _place(voxels: NDArray[np.float32], pitch_mm: tuple[float, float, float], diameter_mm: float | None) -> Place:
+    """The only ball, else the ball of that diameter, else a cube; AnalysisError says why there is no ball."""
+    from qa.features.volume_ball import volume_ball
+    from qa.features.volume_cube import volume_cube
+
+    try:
+        return volume_ball(voxels, pitch_mm)
+    except AnalysisError as first:
+        if diameter_mm is not None:
+            with contextlib.suppress(AnalysisError):
+                return volume_ball(voxels, pitch_mm, diameter_mm / 2)
+        with contextlib.suppress(AnalysisError):
+            return volume_cube(voxels, pitch_mm)
+        raise AnalysisError(str(first)) from first
+
+
+def _reconstructed(volume: Volume, diameter_mm: float | None) -> ImagingSet:
+    """One volume; without a couch angle in its files the couch counts as at 0."""
+    couch_deg = 0.0 if volume.couch_deg is None else volume.couch_deg
+    try:
+        voxels = volume.voxels
+        place = _place(voxels, volume.pitch_mm, diameter_mm)
+    except (AnalysisError, DicomError) as error:
+        reason = f"{volume.name}: {error}"
+        return ImagingSet("cbct", (), ((volume, str(error)),), reason, volume.couch_mm, couch_deg, volume.acquired, volume=volume)
+    position = ball_position.from_volume(volume, place.index_mm, place.budget)
+    shown = views(volume, voxels, position.point_mm)
+    return ImagingSet("cbct", (), (), position, volume.couch_mm, couch_deg, volume.acquired, (), volume, place, shown)
+
+
+def turned_away(item: ImagingSet, treatment: Treatment) -> str:
+    """Why a set's couch angle does not fit the treatment set's; "" when it does."""
+    if same(item.couch_deg, treatment.couch_deg):
+        return ""
+    there = f"{treatment.couch_deg:.1f} for the treatment images"
+    return f"the couch stood at {item.couch_deg:.1f} degrees, at {there}: do not turn it in between"

@@ -1,0 +1,125 @@
+"""Imaging isocentre minus treatment isocentre: the vector of one imaging set, and the offsets of its images.
+
+Physics: docs/physics/imaging_isocenter.md, sections 4 to 6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.ball_position import BallPosition, project
+from qa.imaging_isocenter_sets import Couch, Day, ImagingSet, Treatment, turned_away
+
+Array = NDArray[np.float64]
+COUCH_MM = 0.03  # couch readouts of a couch that does not move scatter by this; a smaller difference may be all scatter
+COUCH_RESOLUTION_MM = 0.005  # a readout has at least two decimals
+SAME_BALL_MM = 1.0  # blur makes one ball up to 0.6 mm wider in one system than in another; phantoms' balls differ by more
+COUCH_GAIN = 0.01  # relative: real couches moved by 3 mm showed 1.0033 and 1.0019 of their readout
+
+
+@dataclass(frozen=True)
+class Move:
+    """How far the couch readout says it went (x, y, z in F, mm), and the standard uncertainty of that."""
+
+    vector_mm: Array
+    u_mm: Array
+
+
+@dataclass(frozen=True)
+class Coincidence:
+    """One imaging isocentre minus the treatment isocentre: (3,) mm in F, named parts of the covariance, the couch move applied."""
+
+    vector_mm: Array
+    components: dict[str, Array]
+    move: Move
+
+    @property
+    def covariance(self) -> Array:
+        """(3, 3) mm^2."""
+        return np.asarray(sum(self.components.values(), np.zeros((3, 3))))
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """Imaging minus treatment in every image of a set, (n, 2) mm on the isocentre plane, and named standard uncertainties (n, 2)."""
+
+    values_mm: Array
+    components: dict[str, Array]
+
+    @property
+    def u_mm(self) -> Array:
+        """Standard uncertainties (n, 2)."""
+        return np.asarray(np.sqrt(sum((part**2 for part in self.components.values()), np.zeros_like(self.values_mm))))
+
+
+def couch_move(start: Couch, end: Couch, couch_deg: float) -> Move:
+    """From one couch readout to another, in F; lateral, longitudinal and vertical are x, y, z of a couch at 0 degrees."""
+    difference = np.subtract(end, start)
+    apart = np.abs(difference)
+    u = np.sqrt(np.minimum(apart, COUCH_MM) ** 2 + (COUCH_GAIN * apart) ** 2 + COUCH_RESOLUTION_MM**2)
+    c, s = np.cos(np.radians(couch_deg)), np.sin(np.radians(couch_deg))
+    turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    return Move(turn @ difference, np.sqrt(turn**2 @ u**2))
+
+
+def connected(day: Day, item: ImagingSet, couch_still: bool) -> Move | str:
+    """The couch move from an imaging set to the treatment set, or why the two cannot be connected."""
+    treatment = day.treatment
+    if isinstance(treatment, str):
+        return treatment
+    if turned := turned_away(item, treatment):
+        return turned
+    if reason := _other_ball(day, item) or _elsewhere(item):
+        return reason
+    if item.couch_mm is None or treatment.couch_mm is None:
+        if couch_still:
+            return Move(np.zeros(3), np.zeros(3))
+        silent = {"kv": "kV images", "mv": "MV images", "cbct": "CBCT"}[item.kind] if item.couch_mm is None else "treatment images"
+        return (
+            f"the {silent} do not say where the couch stood, so nobody knows whether it moved in between: if it did not, say so "
+            "(--couch-not-moved)"
+        )
+    return couch_move(item.couch_mm, treatment.couch_mm, item.couch_deg)
+
+
+def _other_ball(day: Day, item: ImagingSet) -> str:
+    """Why the ball of a set is not that of the treatment images; "" when it may be."""
+    assert isinstance(day.treatment, Treatment)
+    here, there = item.diameter_mm, day.treatment.diameter_mm
+    if here is None or abs(here - there) <= SAME_BALL_MM:
+        return ""
+    name = {"kv": "kV images", "mv": "MV images", "cbct": "CBCT"}[item.kind]
+    return f"the phantom is {here:.1f} mm wide in the {name} and {there:.1f} mm in the treatment images: use one phantom for all of them"
+
+
+def _elsewhere(item: ImagingSet) -> str:
+    """Why a volume's origin cannot be the imaging isocentre; "" when it can."""
+    if item.volume is None:
+        return ""
+    index = np.linalg.solve(np.array(item.volume.steps_mm).T, -np.array(item.volume.origin_mm))
+    if ((index > -0.5) & (index < np.array(item.volume.shape) - 0.5)).all():
+        return ""
+    return "the DICOM origin lies outside the volume, so it is not the imaging isocentre: export it in the machine's own coordinates"
+
+
+def coincidence(treatment: Treatment, position: BallPosition, move: Move) -> Coincidence:
+    """I - T = (B - T) - (B - I + couch move)."""
+    components = dict(treatment.components) | dict(position.components) | {"couch readout": np.diag(move.u_mm**2)}
+    return Coincidence(treatment.ball_mm - position.point_mm - move.vector_mm, components, move)
+
+
+def offsets(treatment: Treatment, item: ImagingSet, move: Move) -> Offsets:
+    """Where the treatment isocentre's frame says the ball would be seen, minus where it was seen."""
+    values, parts = [], []
+    for seen in item.images:
+        predicted, slope = project(treatment.ball_mm - move.vector_mm, seen.image.gantry_deg, seen.image.sad_mm)
+        values.append(predicted - seen.ball_mm)
+        carried = {name: np.sqrt(np.diag(slope @ part @ slope.T)) for name, part in treatment.components.items()}
+        carried["couch readout"] = np.sqrt(slope**2 @ move.u_mm**2)
+        parts.append(carried | seen.components)
+    names = dict.fromkeys(name for part in parts for name in part)
+    components = {name: np.array([part.get(name, np.zeros(2)) for part in parts]) for name in names}
+    return Offsets(np.array(values).reshape(-1, 2), components)

@@ -1,0 +1,50 @@
+"""A database of the first version learns of second engines; no row that it holds is changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qa import tables
+from qa.reading import RecordError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+def version(connection: Connection) -> int:
+    """Which version the records are of; 0 when the database does not say."""
+    from sqlalchemy import select
+
+    return max(connection.scalars(select(tables.schema_version.c.version)).all(), default=0)
+
+
+def widen(connection: Connection) -> None:
+    """From version 1 to 2, in the caller's transaction: the table of comparisons, and a fifth outcome.
+
+    Done when a record is written, never when one is read, so that an old or read-only database opens as it is. SQLite cannot change a
+    constraint: the judgements move into a new table, as many as there were, and every record's hash still vouches for them on reading.
+    """
+    from sqlalchemy import func, inspect, select
+
+    if version(connection) != 1:
+        return
+    dialect = connection.dialect.name
+    new = [table for table in (tables.judgement, tables.comparison) if dialect == "sqlite" or table is tables.comparison]
+    if dialect == "sqlite":
+        connection.exec_driver_sql("ALTER TABLE judgement RENAME TO judgement_1")
+        tables.judgement.create(connection, checkfirst=False)
+        names = ", ".join(column.name for column in tables.judgement.columns)
+        before = connection.exec_driver_sql("SELECT count(*) FROM judgement_1").scalar()
+        connection.exec_driver_sql(f"INSERT INTO judgement ({names}) SELECT {names} FROM judgement_1")
+        if connection.scalar(select(func.count()).select_from(tables.judgement)) != before:
+            raise RecordError("the judgements of the older database could not be carried over: nothing was changed; report this fault")
+        connection.exec_driver_sql("DROP TABLE judgement_1")
+    else:
+        checks = [check["name"] for check in inspect(connection).get_check_constraints("judgement") if "INDETERMINATE" in check["sqltext"]]
+        for name in checks:
+            connection.exec_driver_sql(f'ALTER TABLE judgement DROP CONSTRAINT "{name}"')
+        connection.exec_driver_sql(f"ALTER TABLE judgement ADD CONSTRAINT judgement_outcome_check CHECK (outcome IN ({tables.OUTCOMES}))")
+    tables.comparison.create(connection, checkfirst=False)
+    for statement in tables.triggers(dialect, new):
+        connection.exec_driver_sql(statement)
+    connection.execute(tables.schema_version.insert(), {"version": 2})

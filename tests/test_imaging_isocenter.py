@@ -1,0 +1,278 @@
+"""Imaging isocentre against treatment isocentre: signs, couch moves, sag, and everything that can be missing or wrong."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from phantoms.kv import KvImager, kv_system
+from phantoms.linac import BallSetup, Exposure, Linac, Rod, Shot, Wave, expose
+from phantoms.panel import Panel
+from phantoms.volume import Grid, Scan, Sphere, scan
+from qa import ball_position, procedure, rehearsal
+from qa.acquisition import Acquisition, Image, Volume
+from qa.evidence import Curve, Overlay, Room, Table
+from qa.reading import Measured, NotMeasured, Reading
+
+TEST = procedure.load("imaging_isocenter")
+CARDINALS = (0.0, 90.0, 180.0, 270.0)
+LINAC = Linac(name="small", panel=Panel("small", 118, 134, (0.56, 0.50)), noise_sigma=0.002)
+BALL = BallSetup((0.5, -0.4, 0.3), 7.0, rods=(Rod(),))
+K = (0.42, -0.31, 0.23)
+C = (-0.5, 0.35, 0.61)
+
+
+def kv(**changes: object) -> Linac:
+    imager = KvImager(
+        panel=Panel("small kV", 150, 176, (0.48, 0.44)), blades_mm=(-100.0, 100.0, -100.0, 100.0), isocentre_mm=K, noise_sigma=0.002
+    )
+    return kv_system(LINAC, replace(imager, **changes))  # type: ignore[arg-type]
+
+
+def exposed(machine: Linac, gantry: tuple[float, ...], ball: BallSetup = BALL, **shot: object) -> tuple[Exposure, ...]:
+    shots = [Shot(gantry_deg=angle, **shot) for angle in gantry]  # type: ignore[arg-type]
+    return expose(machine, ball, shots, np.random.default_rng(5))
+
+
+@pytest.fixture(scope="module")
+def mv() -> tuple[Exposure, ...]:
+    return exposed(LINAC, CARDINALS)
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Exposure, ...]:
+    return exposed(kv(), (0.0, 270.0))
+
+
+def cbct(ball: BallSetup = BALL, couch_mm: tuple[float, float, float] | None = (0.0, 0.0, 0.0), diameter_mm: float = 7.0) -> Volume:
+    x, y, z = (b - c for b, c in zip(ball.position_mm, C, strict=True))
+    grid = Grid((24, 80, 90), (2.0, 0.55, 0.5), (0.7, -0.4, 0.2))
+    scanned = scan([Sphere("ball", (x, y, z), diameter_mm / 2, 5000.0)], grid, np.random.default_rng(6), Scan((0.5, 0.5), 120.0, 20.0))
+    return rehearsal.volume(scanned, LINAC.name, couch_mm=couch_mm, couch_deg=0.0)
+
+
+def read(day: Acquisition) -> dict[str, list[Reading]]:
+    assert TEST.accepts(day) == ""
+    found: dict[str, list[Reading]] = {}
+    for reading in TEST.analyse(day).readings:
+        found.setdefault(reading.quantity.key, []).append(reading)
+    assert set(found) == {q.key for q in TEST.quantities}
+    return found
+
+
+def vector(found: dict[str, list[Reading]], key: str) -> np.ndarray:
+    values = [found[f"{key}_{axis}"][0] for axis in "xyz"]
+    assert all(isinstance(v, Measured) for v in values), [v.reason for v in values if isinstance(v, NotMeasured)]
+    return np.array([v.value for v in values if isinstance(v, Measured)])
+
+
+def spread(found: dict[str, list[Reading]], key: str) -> np.ndarray:
+    return np.array([v.u for v in (found[f"{key}_{axis}"][0] for axis in "xyz") if isinstance(v, Measured)])
+
+
+def reasons(found: dict[str, list[Reading]], *keys: str) -> str:
+    chosen = [reading for key in keys for reading in found[key]]
+    assert all(isinstance(r, NotMeasured) for r in chosen), [r.quantity.key for r in chosen if isinstance(r, Measured)]
+    return " ".join(r.reason for r in chosen if isinstance(r, NotMeasured))
+
+
+COINCIDENCE = ("kv_isocenter_x", "kv_isocenter_y", "kv_isocenter_z", "kv_isocenter_distance", "kv_isocenter_max_2d")
+
+
+# The vector
+
+
+def test_the_vector_is_imaging_minus_treatment(mv, pair):
+    """The treatment isocentre is at the origin, the kV system's at K, the CBCT's at C: K - T = K, C - T = C, whatever the ball."""
+    found = read(rehearsal.day([*mv, *pair], [cbct()]))
+    for key, true in (("kv_isocenter", K), ("cbct_isocenter", C), ("mv_isocenter", (0.0, 0.0, 0.0)), ("treatment_ball", BALL.position_mm)):
+        assert np.abs(vector(found, key) - true).max() < 0.02, key
+        assert (np.abs(vector(found, key) - true) < 3 * spread(found, key)).all(), key
+    (distance,) = found["kv_isocenter_distance"]
+    assert isinstance(distance, Measured)
+    assert distance.value == pytest.approx(np.linalg.norm(K), abs=0.02)
+
+
+def test_in_its_own_coordinates_every_system_sees_the_ball_where_it_is(mv, pair):
+    found = read(rehearsal.day([*mv, *pair], [cbct()]))
+    for key, origin in (("kv_ball", K), ("cbct_ball", C), ("mv_ball", (0.0, 0.0, 0.0))):
+        assert np.abs(vector(found, key) - np.subtract(BALL.position_mm, origin)).max() < 0.02, key
+
+
+def test_offsets_of_images_are_the_vectors_projection_and_residuals_the_sag(mv):
+    """A kV panel that sags by 0.3 cos g along v only: no shift explains the second harmonic, which is put in along u."""
+    sag = kv(sag_u_mm=Wave(cos2=0.12), sag_v_mm=Wave(cos=0.3))
+    angles = tuple(float(a) for a in range(0, 360, 45))
+    found = read(rehearsal.day([*mv, *exposed(sag, angles)]))
+    residual_u = [r.value for r in found["kv_residual_u"] if isinstance(r, Measured)]
+    residual_v = [r.value for r in found["kv_residual_v"] if isinstance(r, Measured)]
+    assert len(residual_u) == len(residual_v) == len(angles)
+    g = np.radians(angles)
+    assert np.abs(residual_u - 0.12 * np.cos(2 * g)).max() < 0.02
+    assert np.abs(residual_v - 0.3 * np.cos(g)).max() < 0.02
+    offset_u = [r.value for r in found["kv_offset_u"] if isinstance(r, Measured)]
+    projected = K[0] * np.cos(g) - K[2] * np.sin(g)
+    assert np.abs(offset_u - projected - 0.12 * np.cos(2 * g)).max() < 0.02
+    (cardinal,) = found["kv_isocenter_cardinals"]
+    assert isinstance(cardinal, Measured)
+
+
+def test_two_kv_images_leave_no_residual_along_u(mv, pair):
+    found = read(rehearsal.day([*mv, *pair]))
+    assert "no freedom" in reasons(found, "kv_residual_u")
+    assert all(isinstance(r, Measured) for r in found["kv_residual_v"])
+    assert "90, 180" in reasons(found, "kv_isocenter_cardinals")
+
+
+def test_the_receptors_translation_is_part_of_the_imagers_coordinates(mv, pair):
+    """A panel that is elsewhere, and says so, sees the same ball at the same place."""
+    moved = exposed(kv(receptor_mm=(3.0, -2.0)), (0.0, 270.0))
+    one, other = (vector(read(rehearsal.day([*mv, *images])), "kv_isocenter") for images in (pair, moved))
+    assert np.abs(one - other).max() < 0.01
+
+
+# The couch in between
+
+
+def test_a_couch_move_between_imaging_and_treatment_is_applied_and_stated(mv):
+    """The couch stood 2 mm aside for the kV images: the vector is the same, and its budget has a couch."""
+    aside = (1.5, -0.8, 2.0)
+    found = read(rehearsal.day([*mv, *exposed(kv(), (0.0, 270.0), travel_mm=aside)]))
+    assert np.abs(vector(found, "kv_isocenter") - K).max() < 0.02
+    assert np.abs(vector(found, "kv_couch_move") + aside).max() < 1e-6
+    (along,) = found["kv_isocenter_z"]
+    assert isinstance(along, Measured)
+    assert along.budget["couch readout"] > 0.02
+
+
+def test_moves_between_kv_sets_are_seen_and_held_against_the_readout(mv, pair):
+    before = exposed(kv(), (0.0, 270.0), travel_mm=(0.4, -0.3, 0.9))
+    found = read(rehearsal.day([*before, *mv, *pair]))
+    assert np.abs(vector(found, "kv_ball_move") - (-0.4, 0.3, -0.9)).max() < 0.02
+    assert np.abs(vector(found, "kv_ball_move_error")).max() < 0.02
+
+
+def test_a_couch_without_readout_refuses_the_coincidence_unless_the_performer_speaks(mv, pair):
+    day = rehearsal.day([*mv, *pair], [cbct(couch_mm=None)])
+    silent = replace(day, images=tuple(replace(i, couch_mm=None) for i in day.images))
+    found = read(silent)
+    assert "--couch-not-moved" in reasons(found, *COINCIDENCE, "cbct_isocenter_x")
+    assert np.abs(vector(found, "kv_ball") - np.subtract(BALL.position_mm, K)).max() < 0.02
+    stated = read(replace(silent, couch_still=True))
+    assert np.abs(vector(stated, "kv_isocenter") - K).max() < 0.02
+    (along,) = stated["kv_isocenter_x"]
+    assert any("performer" in flag for flag in along.flags)  # type: ignore[union-attr]
+
+
+def test_the_performers_word_does_not_overrule_a_readout(mv):
+    aside = exposed(kv(), (0.0, 270.0), travel_mm=(1.5, -0.8, 2.0))
+    found = read(replace(rehearsal.day([*mv, *aside]), couch_still=True))
+    assert np.abs(vector(found, "kv_isocenter") - K).max() < 0.02
+
+
+def test_a_turned_couch_cannot_be_compared(mv):
+    found = read(rehearsal.day([*mv, *exposed(kv(), (0.0, 270.0), couch_deg=90.0)]))
+    assert "couch" in reasons(found, *COINCIDENCE)
+
+
+# What is missing or wrong
+
+
+def test_kv_without_mv_gives_the_ball_and_says_what_is_missing(pair):
+    found = read(rehearsal.day(pair, [cbct()]))
+    assert np.abs(vector(found, "kv_ball") - np.subtract(BALL.position_mm, K)).max() < 0.02
+    assert np.abs(vector(found, "cbct_ball") - np.subtract(BALL.position_mm, C)).max() < 0.02
+    assert "MV Winston-Lutz images" in reasons(found, *COINCIDENCE, "cbct_isocenter_x", "treatment_ball_x")
+
+
+def test_too_few_mv_images_say_which_to_add(pair):
+    found = read(rehearsal.day([*exposed(LINAC, (0.0, 90.0)), *pair]))
+    assert "gantry" in reasons(found, *COINCIDENCE)
+
+
+def test_one_kv_image_gives_its_offset_and_no_vector(mv):
+    found = read(rehearsal.day([*mv, *exposed(kv(), (0.0,))]))
+    assert "90 degrees apart" in reasons(found, "kv_isocenter_x", "kv_ball_z", "kv_isocenter_distance")
+    (u,), (v,) = found["kv_offset_u"], found["kv_offset_v"]
+    assert isinstance(u, Measured)
+    assert isinstance(v, Measured)
+    assert (u.value, v.value) == (pytest.approx(K[0], abs=0.02), pytest.approx(K[1], abs=0.02))
+
+
+def test_another_ball_in_another_modality_is_noticed(mv):
+    small = replace(BALL, diameter_mm=4.5, rods=())
+    found = read(rehearsal.day([*mv, *exposed(kv(), (0.0, 270.0), small)], [cbct(diameter_mm=11.0)]))
+    assert "one phantom" in reasons(found, *COINCIDENCE)
+    assert "one phantom" in reasons(found, "cbct_isocenter_x")
+
+
+def test_a_kv_image_without_a_ball_is_named_and_what_lacks_it_says_so(mv):
+    images = exposed(kv(), (0.0, 90.0, 270.0))
+    day = rehearsal.day([*mv, *images])
+    blank = replace(day.images[4], name="the blank one", load=lambda: np.full(day.images[4].shape, 9.0, np.float32))
+    found = read(replace(day, images=(*day.images[:4], blank, *day.images[5:])))
+    assert any(isinstance(r, NotMeasured) and "the blank one" in r.reason for r in found["kv_offset_u"])
+    assert all("the blank one" in r.missing for r in found["kv_isocenter_x"] if isinstance(r, Measured))
+    assert all(r.missing == "" for r in found["mv_isocenter_x"] if isinstance(r, Measured))
+
+
+def test_a_volume_whose_ball_is_cut_or_outside_is_named(mv, pair):
+    day = rehearsal.day([*mv, *pair], [replace(cbct(), name="the short scan")])
+    volume = day.volumes[0]
+    short = replace(volume, shape=(10, *volume.shape[1:]), load=lambda: np.array(volume.voxels[:10]))
+    found = read(replace(day, volumes=(short,)))
+    assert "the short scan" in reasons(found, "cbct_ball_x", "cbct_isocenter_x")
+    assert np.abs(vector(found, "kv_isocenter") - K).max() < 0.02
+
+
+def test_a_volume_without_its_own_origin_has_no_isocentre(mv):
+    volume = cbct()
+    x, y, z = volume.origin_mm
+    found = read(rehearsal.day(mv, [replace(volume, origin_mm=(x + 200.0, y, z))]))
+    assert "origin lies outside" in reasons(found, "cbct_isocenter_x", "cbct_isocenter_distance")
+    assert isinstance(found["cbct_ball_x"][0], Measured)
+
+
+def test_a_set_of_mv_images_alone_is_not_for_this_test(mv):
+    assert "kV images or a CBCT" in TEST.accepts(rehearsal.acquisition(mv))
+
+
+# Recognition and evidence
+
+
+def test_what_each_file_is_comes_from_its_tags_and_is_shown(mv, pair):
+    day = rehearsal.day([*mv, *pair], [cbct()])
+    tagged = tuple(_tagged(image) for image in day.images)
+    (table,) = [e for e in TEST.analyse(replace(day, images=tagged)).evidence if isinstance(e, Table)]
+    kinds = {row[0]: (row[1], row[2]) for row in table.rows}
+    assert kinds["misleading_MV.dcm"] == ("kV", "KVP 100")
+    assert kinds["simulated CBCT"][0] == "CBCT"
+    assert len(table.rows) == 7
+
+
+def _tagged(image: Image) -> Image:
+    return replace(image, name="misleading_MV.dcm", tags={"ExposureSequence.KVP": "100"}) if image.radiation == "kV" else image
+
+
+def test_the_vectors_are_shown_in_the_room_and_every_system_in_pictures(mv, pair):
+    evidence = TEST.analyse(rehearsal.day([*mv, *pair], [cbct()])).evidence
+    (room,) = [e for e in evidence if isinstance(e, Room)]
+    tips = {arrow.quantity_keys[0]: arrow.tip_mm for arrow in room.vectors}
+    assert tips["kv_isocenter_distance"] == pytest.approx(K, abs=0.02)
+    assert tips["cbct_isocenter_distance"] == pytest.approx(C, abs=0.02)
+    assert {e.title.split()[0] for e in evidence if isinstance(e, Overlay)} == {"kV", "MV", "CBCT"}
+    assert any("flexmap" in e.title for e in evidence if isinstance(e, Curve))
+
+
+def test_rays_that_hardly_cross_fix_no_position():
+    """Sine of the crossing angle below one half: the position along the beam would be a guess."""
+    assert isinstance(ball_position.from_images([]), str)
+
+
+@pytest.mark.parametrize("position", ["HFS", "HFP", "FFS", "FFP"])
+def test_the_cbct_vector_is_the_same_however_the_phantom_was_declared_to_lie(mv, position):
+    x, y, z = (b - c for b, c in zip(BALL.position_mm, C, strict=True))
+    grid = Grid((24, 80, 90), (2.0, 0.55, 0.5), (0.7, -0.4, 0.2), patient_position=position, decreasing=position == "FFS")
+    scanned = scan([Sphere("ball", (x, y, z), 3.5, 5000.0)], grid, np.random.default_rng(6), Scan((0.5, 0.5), 120.0, 20.0))
+    volume = rehearsal.volume(scanned, LINAC.name, couch_mm=(0.0, 0.0, 0.0), couch_deg=0.0)
+    assert np.abs(vector(read(rehearsal.day(mv, [volume])), "cbct_isocenter") - C).max() < 0.02
