@@ -90,17 +90,21 @@ def run(
 def demo(
     out: Annotated[Path, typer.Option(help="Where to put images, records, report and readings.")] = Path("demo"), debug: Debug = False
 ) -> Status:
-    """Simulate a typical machine's check and run it, from images to report."""
+    """Simulate a typical machine's checks and run them, from images to report, each test in a folder of its own."""
     from qa import procedure, progress
 
-    images: list[Path] = []
-    with progress.shown() as say:
-        for found in map(procedure.load, procedure.names()):
-            if found.demonstrate is not None:
-                images += found.demonstrate(out / "images" / found.name, say)
-    status = _run(images, "mppg9a_monthly", str(out / "records.sqlite"), out / "report.pdf", out / "readings.json", Who(performer="demo"))
-    print(f"images in {out / 'images'}")
-    return status
+    statuses = []
+    for found in map(procedure.load, procedure.names()):
+        if found.demonstrate is None:
+            continue
+        place = out / found.name
+        with progress.shown() as say:
+            images = found.demonstrate(place / "images", say)
+        results = place / "report.pdf", place / "readings.json"
+        status = _run(images, found.demonstration_protocol, str(out / "records.sqlite"), *results, Who(performer="demo"), [found.name])
+        print(f"images in {place / 'images'}")
+        statuses.append(status)
+    return worst(statuses)
 
 
 def _run(

@@ -12,8 +12,8 @@ from qa.ball_images import BallImage
 from qa.ball_position import BallPosition, project
 from qa.evidence import Arrow, Curve, Evidence, Mark, Overlay, Room, Series, Table
 from qa.frames import angle_difference
-from qa.imaging_isocenter_readings import Compared
 from qa.imaging_isocenter_sets import RADIATION, Day, ImagingSet, Treatment
+from qa.imaging_isocenter_values import Compared
 from qa.imaging_isocenter_vectors import Coincidence, Offsets
 
 Array = NDArray[np.float64]

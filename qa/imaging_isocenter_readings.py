@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,27 +11,14 @@ from qa import ball_position
 from qa.acquisition import Image
 from qa.angles import same
 from qa.imaging_isocenter_sets import RADIATION, Day, ImagingSet, Treatment
-from qa.imaging_isocenter_vectors import Coincidence, Move, Offsets, coincidence, connected, couch_move, offsets
+from qa.imaging_isocenter_values import Compared, Quantities, State, distance, largest, xyz
+from qa.imaging_isocenter_vectors import Move, coincidence, connected, couch_move, offsets
 from qa.reading import Measured, NotMeasured, Quantity, Reading
-from qa.rotation import length
 
 Array = NDArray[np.float64]
-Quantities = Mapping[str, Quantity]
-State = dict[str, float | str]
-CARDINALS = (0.0, 90.0, 180.0, 270.0)
 NAMES = {"kv": "kV images", "mv": "MV images", "cbct": "CBCT volume"}
 STATED = "the couch was not moved between imaging and treatment images, as the performer states"
 NO_FREEDOM = "the images leave no freedom here: {}; take more gantry angles"
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One imaging set against the treatment isocentre: move, vector and offsets, or why there are none."""
-
-    item: ImagingSet
-    move: Move | str
-    vector: Coincidence | str
-    offsets: Offsets | str
 
 
 def compare(day: Day, couch_still: bool) -> tuple[Compared, ...]:
@@ -78,26 +64,6 @@ def _joined(kind: str) -> str:
     return "MV" if kind == "mv" else f"{RADIATION[kind]}+MV"
 
 
-def _vector(
-    quantities: Quantities,
-    keys: Sequence[str],
-    point: Array,
-    components: Mapping[str, Array],
-    at: State,
-    flags: tuple[str, ...],
-    missing: str,
-) -> list[Reading]:
-    """Three coordinates with their budgets."""
-    parts = {name: np.sqrt(np.maximum(np.diag(part), 0.0)) for name, part in components.items()}
-    total = np.sqrt(sum((part**2 for part in parts.values()), np.zeros(3)))
-    return [
-        Measured(
-            quantities[key], float(point[k]), float(total[k]), at, {n: float(p[k]) for n, p in parts.items()}, flags, missing=missing
-        )
-        for k, key in enumerate(keys)
-    ]
-
-
 def _xyz(prefix: str) -> list[str]:
     return [f"{prefix}_{axis}" for axis in "xyz"]
 
@@ -107,7 +73,7 @@ def _treatment(quantities: Quantities, treatment: Treatment | str) -> list[Readi
     if isinstance(treatment, str):
         return [NotMeasured(quantities[key], treatment) for key in keys]
     at: State = {"radiation": "MV", "couch_deg": treatment.couch_deg}
-    return _vector(quantities, keys, treatment.ball_mm, treatment.components, at, treatment.flags, treatment.missing)
+    return xyz(quantities, keys, treatment.ball_mm, treatment.components, at, treatment.flags, treatment.missing)
 
 
 def _set(quantities: Quantities, one: Compared, day: Day) -> list[Reading]:
@@ -127,16 +93,16 @@ def _set(quantities: Quantities, one: Compared, day: Day) -> list[Reading]:
     if isinstance(one.vector, str):
         found += [NotMeasured(quantities[key], one.vector, both) for key in keys]
     else:
-        found += _vector(quantities, keys[:3], one.vector.vector_mm, one.vector.components, both, both_flags, missing)
-        found.append(_length(quantities[keys[3]], one.vector.vector_mm, one.vector.components, both, both_flags, missing))
-    return found + _largest(quantities, one, both, both_flags, missing)
+        found += xyz(quantities, keys[:3], one.vector.vector_mm, one.vector.components, both, both_flags, missing)
+        found.append(distance(quantities[keys[3]], one.vector.vector_mm, one.vector.components, both, both_flags, missing))
+    return found + largest(quantities, one, both, both_flags, missing)
 
 
 def _ball(quantities: Quantities, item: ImagingSet, at: State, flags: tuple[str, ...]) -> list[Reading]:
     keys = _xyz(f"{item.kind}_ball")
     if isinstance(item.position, str):
         return [NotMeasured(quantities[key], item.position, at) for key in keys]
-    return _vector(quantities, keys, item.position.point_mm, item.position.components, at, flags, item.missing)
+    return xyz(quantities, keys, item.position.point_mm, item.position.components, at, flags, item.missing)
 
 
 def _applied(quantities: Quantities, one: Compared, at: State, flags: tuple[str, ...]) -> list[Reading]:
@@ -148,50 +114,6 @@ def _applied(quantities: Quantities, one: Compared, at: State, flags: tuple[str,
         return [NotMeasured(quantities[key], flags[0], at) for key in keys]
     moves = zip(keys, one.move.vector_mm, one.move.u_mm, strict=True)
     return [Measured(quantities[key], float(move), float(u), at, {"couch readout": float(u)}) for key, move, u in moves]
-
-
-def _length(
-    quantity: Quantity, vector: Array, components: Mapping[str, Array], at: State, flags: tuple[str, ...], missing: str
-) -> Measured:
-    """The length of a vector without the noise's share; the budget is split like the mean variance."""
-    covariance = sum(components.values(), np.zeros((len(vector), len(vector))))
-    value, u = length(vector, np.asarray(covariance))
-    total = float(np.trace(covariance))
-    budget = {name: u * float(np.sqrt(np.trace(part) / total)) for name, part in components.items()}
-    return Measured(quantity, value, u, at, budget, flags, missing=missing)
-
-
-def _largest(quantities: Quantities, one: Compared, at: State, flags: tuple[str, ...], missing: str) -> list[Reading]:
-    """Largest offset over the images (of a volume: over its projections at 0 and 90 degrees), and over the cardinal angles."""
-    kind = one.item.kind
-    largest = quantities[f"{kind}_isocenter_max_2d"]
-    if kind == "cbct":
-        if isinstance(one.vector, str):
-            return [NotMeasured(largest, one.vector, at)]
-        views = [np.array([0, 1]), np.array([2, 1])]
-        worst = max(views, key=lambda view: float(np.hypot(*one.vector.vector_mm[view])) if isinstance(one.vector, Coincidence) else 0.0)
-        parts = {name: part[np.ix_(worst, worst)] for name, part in one.vector.components.items()}
-        return [_length(largest, one.vector.vector_mm[worst], parts, at, flags, missing)]
-    cardinals = quantities[f"{kind}_isocenter_cardinals"]
-    if isinstance(one.offsets, str):
-        return [NotMeasured(quantity, one.offsets, at) for quantity in (largest, cardinals)]
-    everywhere = _of_images(largest, one, range(len(one.item.images)), at, flags, missing)
-    absent = [a for a in CARDINALS if not any(same(seen.image.gantry_deg, a) for seen in one.item.images)]
-    if absent:
-        reason = f"{RADIATION[kind]} images at gantry {', '.join(f'{a:.0f}' for a in absent)} are missing"
-        return [everywhere, NotMeasured(cardinals, reason, at)]
-    there = [k for k, seen in enumerate(one.item.images) if any(same(seen.image.gantry_deg, a) for a in CARDINALS)]
-    return [everywhere, _of_images(cardinals, one, there, at, flags, missing)]
-
-
-def _of_images(quantity: Quantity, one: Compared, which: Sequence[int], at: State, flags: tuple[str, ...], missing: str) -> Measured:
-    """The longest offset of some images, its noise taken out."""
-    assert isinstance(one.offsets, Offsets)
-    u = one.offsets.u_mm
-    worst = max(which, key=lambda k: length(one.offsets.values_mm[k], np.diag(u[k] ** 2))[0] if isinstance(one.offsets, Offsets) else 0.0)
-    parts = {name: np.diag(part[worst] ** 2) for name, part in one.offsets.components.items()}
-    state = at | {"gantry_deg": one.item.images[worst].image.gantry_deg}
-    return _length(quantity, one.offsets.values_mm[worst], parts, state, flags, missing)
 
 
 def _per_image(quantities: Quantities, one: Compared) -> list[Reading]:
@@ -242,8 +164,8 @@ def _moves(quantities: Quantities, sets: Sequence[ImagingSet]) -> list[Reading]:
     moved = end.point_mm - start.point_mm
     missing = "; ".join(filter(None, (first.missing, last.missing)))
     at: State = {"radiation": "kV"}
-    found = _vector(quantities, seen, moved, parts, at, (), missing)
+    found = xyz(quantities, seen, moved, parts, at, (), missing)
     if first.couch_mm is None or last.couch_mm is None:
         return [*found, *(NotMeasured(quantities[key], "the kV images do not say where the couch stood", at) for key in error)]
     move = couch_move(first.couch_mm, last.couch_mm, last.couch_deg)
-    return found + _vector(quantities, error, moved - move.vector_mm, parts, at, (), missing)
+    return found + xyz(quantities, error, moved - move.vector_mm, parts, at, (), missing)

@@ -46,7 +46,7 @@ class Procedure:
     """One QA test.
 
     ``accepts(acquisition)`` is "" when the images belong to it, else what is missing, in words. ``analyse(acquisition)`` is pure.
-    ``rehearse(rng)`` draws a random small acquisition.
+    ``rehearse(rng)`` draws a random small acquisition. ``demonstration_protocol`` is what the demonstration is judged by.
     ``version`` names the algorithm in the record and changes whenever a number could. ``demonstrate(folder, say)`` writes the images of an
     ordinary check on an ordinary machine as DICOM files and returns them. ``second_engine(acquisition, files by SOP Instance UID, say)``
     measures the same images independently. Either is None where a test has no such thing.
@@ -60,6 +60,7 @@ class Procedure:
     analyse: Callable[[Acquisition], Analysis]
     rehearse: Callable[[np.random.Generator], Rehearsal]
     demonstrate: Callable[[Path, Callable[[str], None]], list[Path]] | None = None
+    demonstration_protocol: str = "mppg9a_monthly"
     second_engine: Callable[[Acquisition, Mapping[str, Path], Callable[[str], None]], Theirs] | None = None
 
     def quantity(self, key: str) -> Quantity:

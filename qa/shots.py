@@ -17,6 +17,7 @@ from qa.reading import AnalysisError, DicomError
 
 Array = NDArray[np.float64]
 SCALE = 5e-4  # standard uncertainty of SAD/SID, relative: SID readouts repeat within 0.1 mm and are accurate to about 1 mm in 1500
+OFF_AXIS_MM = 20.0  # panels are within some mm of where they say they are; a field further off is meant for another target
 RECEPTOR_MM = 0.02  # repeat standard deviation of an imager's position, the least of 0.02 to 0.06 mm (Clivio et al. 2015, abstract)
 PICTURE_MM = 4.0  # of the panel around the field that is kept to be shown
 PICTURE_PX = 200  # largest side of the kept picture
@@ -103,6 +104,9 @@ def _measured(itself: _Itself, turn: int) -> Shot | Unseen:
     except (AnalysisError, DicomError) as error:
         return Unseen(image, str(error))
     ball, field = on_plane(image, seen.ball), on_plane(image, seen.field)
+    if (away := float(np.hypot(*(field + frames.receptor_mm(image))))) > OFF_AXIS_MM:
+        words = f"the field is {away:.0f} mm off the axis: hand in the images of several targets alone, they have a test of their own"
+        return Unseen(image, words)
     components = {name: np.array(part) for position in (seen.ball, seen.field) for name, part in position.budget.items()}
     components["scale SAD/SID"] = SCALE * np.abs(ball - field)
     components["turned picture"] = np.full(2, seen.turned_mm / np.sqrt(12))

@@ -20,7 +20,16 @@ FRONT = {"qa/cli.py", "qa/keeping.py"}  # the command line and its helper: they 
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
 SQL_FAMILY = {"qa/store.py", "qa/tables.py", "qa/rows.py"}
 DRAWS = {"qa/rehearsal.py"}  # with the modules named *_rehearsal and *_demonstration: they may have phantoms drawn
-PAGES = ("architecture", "adding_a_procedure", "for_therapists", "for_physicists", "json", "physics/winston_lutz")
+PAGES = (
+    "architecture",
+    "adding_a_procedure",
+    "for_therapists",
+    "for_physicists",
+    "json",
+    "physics/winston_lutz",
+    "physics/imaging_isocenter",
+    "physics/winston_lutz_multi",
+)
 
 
 @cache

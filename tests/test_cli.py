@@ -383,17 +383,18 @@ def test_rehearsal_is_repeatable_and_measured_as_it_was_drawn(tmp_path: Path) ->
 
 def test_demo_runs_from_images_to_report_and_agrees_with_its_truth(tmp_path: Path) -> None:
     status, text = invoke("demo", "--out", tmp_path / "demo")
-    drawn = json.loads(next((tmp_path / "demo" / "images" / "winston_lutz").rglob("truth.json")).read_text("utf-8"))["images"]
+    place = tmp_path / "demo" / "winston_lutz"
+    drawn = json.loads((place / "images" / "truth.json").read_text("utf-8"))["images"]
     largest = max(np.hypot(*np.subtract(i["truth"]["ball_uv_mm"][0], i["truth"]["field_uv_mm"])) for i in drawn)
     assert largest < 0.9  # a good machine: its limit is 1 mm
     assert status == 0
     assert "verdict SRS: GO (PASS)" in text
-    readings = json.loads((tmp_path / "demo" / "readings.json").read_text("utf-8"))["readings"]
+    readings = json.loads((place / "readings.json").read_text("utf-8"))["readings"]
     (found,) = [r for r in readings if r["quantity"] == "max_ball_offset"]
     assert abs(found["value"] - largest) < 4 * found["u"]
     assert not [r for r in readings if r["value"] is None]
-    assert (tmp_path / "demo" / "report.pdf").read_bytes().startswith(b"%PDF")
-    assert len(Store(tmp_path / "demo" / "records.sqlite").list()) == 1
+    assert (place / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert len(Store(tmp_path / "demo" / "records.sqlite").list()) == 2
 
 
 @pytest.mark.real

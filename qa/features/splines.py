@@ -9,8 +9,13 @@ from qa.features.position import Array
 
 
 def uniform(t: Array, knot: float) -> Array:
-    """The cubic B-splines of the given knot distance that are not zero on the range of t: (points, functions)."""
-    cell, weights, _ = _pieces((t - t.min()) / knot)
+    """The cubic B-splines that are not zero on the range of t: (points, functions).
+
+    The knots divide the range evenly, no further apart than asked: seen from the other end they are the same.
+    """
+    low, length = float(t.min()), float(np.ptp(t))
+    count = max(int(np.ceil(length / knot)), 1)
+    cell, weights, _ = _pieces(np.minimum((t - low) * (count / max(length, 1e-12)), count - 1e-9))
     basis = np.zeros((len(t), int(cell.max()) + 4))
     row = np.arange(len(t))
     for k in range(4):

@@ -100,4 +100,5 @@ PROCEDURE = Procedure(
     analyse=analyse,
     rehearse=rehearse,
     demonstrate=demonstrate,
+    demonstration_protocol="tg142_daily",
 )
