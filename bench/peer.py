@@ -27,15 +27,15 @@ def image(path: Path, diameter_mm: float) -> Any:
         return found
 
 
-def answer(scene: Scene) -> Answer:
-    """Ball and field of a scene, or the error it ended with.
+def answer(scene: Scene, diameter_mm: float | None = None) -> Answer:
+    """Ball and field of a scene, or the error it ended with; it is told the diameter of the first ball unless another is given.
 
     pylinac knows one pixel pitch: its pixels are turned into millimetres with the right pitch of each axis. Rows and columns that it cut
     off the image are counted in.
     """
     with scene.file() as path:
         try:
-            found = image(path, scene.diameter_mm)
+            found = image(path, scene.diameter_mm if diameter_mm is None else diameter_mm)
         except Exception as error:  # a peer may fail as it likes: it is counted as refused
             return Answer(refused=f"{type(error).__name__}: {error}")
     view = scene.view

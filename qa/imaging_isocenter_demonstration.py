@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ SEED = 3  # any: the demonstration is the same for everybody
 BEFORE_MM = (0.8, -0.5, 1.1)  # how far the couch stood from where it stands for the treatment images
 HERE_MM = (0.0, 0.0, 0.0)
 CBCT_ISOCENTRE_MM = (-0.20, 0.15, 0.30)  # in F, as kV and CBCT isocentres differ on real machines
+PAUSE = timedelta(minutes=5)
 CARDINALS = (0.0, 90.0, 180.0, 270.0)
 
 
@@ -23,12 +25,14 @@ def write(folder: Path, say: Callable[[str], None]) -> list[Path]:
     """Four kV images before a couch correction and four after it, a CBCT, four MV images: DICOM with ``truth.json`` beside them."""
     rng = np.random.default_rng(SEED)
     paths: list[Path] = []
+    start = rtimage.FIRST_EXPOSURE
     for name, machine, travel in (("kv_before", typical_kv(), BEFORE_MM), ("kv_after", typical_kv(), HERE_MM), ("mv", typical(), HERE_MM)):
         exposures: list[Exposure] = []
         for gantry in CARDINALS:
             exposures += expose(machine, DEMONSTRATION_BALL, [Shot(gantry_deg=gantry, travel_mm=travel)], rng)
             say(f"drawing: {name}, gantry {gantry:.0f}")
-        paths += rtimage.write(exposures, folder / name, seed=SEED)
+        paths += rtimage.write(exposures, folder / name, seed=SEED, start=start)
+        start += PAUSE
     say("drawing: CBCT")
     x, y, z = (b - c for b, c in zip(DEMONSTRATION_BALL.position_mm, CBCT_ISOCENTRE_MM, strict=True))
     solids = (
@@ -36,7 +40,7 @@ def write(folder: Path, say: Callable[[str], None]) -> list[Path]:
         Sphere("ball", (x, y, z), DEMONSTRATION_BALL.diameter_mm / 2, 6000.0),
     )
     scanned = scan(solids, Grid((40, 160, 160), (2.0, 0.5, 0.5)), rng, Scan(noise_hu=25.0))
-    machine, start, table = typical(), rtimage.FIRST_EXPOSURE, rtimage.TABLE_MM
+    machine, table = typical(), rtimage.TABLE_MM
     place = folder / "cbct"
     return paths + ctseries.write(
         scanned, place, seed=SEED, name=machine.name, serial=machine.serial, start=start, couch_mm=table, couch_deg=0.0

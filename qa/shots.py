@@ -17,7 +17,7 @@ from qa.reading import AnalysisError, DicomError
 
 Array = NDArray[np.float64]
 SCALE = 5e-4  # standard uncertainty of SAD/SID, relative: SID readouts repeat within 0.1 mm and are accurate to about 1 mm in 1500
-OFF_AXIS_MM = 20.0  # panels are within some mm of where they say they are; a field further off is meant for another target
+ASIDE_MM = 10.0  # panels sag by millimetres; a field this far from where the others are is meant for another target
 RECEPTOR_MM = 0.02  # repeat standard deviation of an imager's position, the least of 0.02 to 0.06 mm (Clivio et al. 2015, abstract)
 PICTURE_MM = 4.0  # of the panel around the field that is kept to be shown
 PICTURE_PX = 200  # largest side of the kept picture
@@ -72,7 +72,20 @@ def measure_all(images: Sequence[Image]) -> tuple[Shot | Unseen, ...]:
     One after the other: threads were measured to slow thousands of small array operations down, and a second process to gain nothing.
     """
     turns = [(COUNT - 1 - k) % COUNT + 1 for k in range(len(images))]  # over a set every flip and rotation is used
-    return tuple(measure(image, turn) for image, turn in zip(images, turns, strict=True))
+    return _of_one_target([measure(image, turn) for image, turn in zip(images, turns, strict=True)])
+
+
+def _of_one_target(found: Sequence[Shot | Unseen]) -> tuple[Shot | Unseen, ...]:
+    """The same, without images whose field is not where the fields of most are: they show another target."""
+    places = {k: shot.field_mm + frames.receptor_mm(shot.image) for k, shot in enumerate(found) if isinstance(shot, Shot)}
+    middle = np.median(list(places.values()), axis=0) if places else np.zeros(2)
+    aside = {k: float(np.hypot(*(place - middle))) for k, place in places.items()}
+    return tuple(
+        Unseen(item.image, f"the field is {aside[k]:.0f} mm from where the others are: hand in images of several targets alone")
+        if aside.get(k, 0.0) > ASIDE_MM
+        else item
+        for k, item in enumerate(found)
+    )
 
 
 class _Itself:
@@ -104,9 +117,6 @@ def _measured(itself: _Itself, turn: int) -> Shot | Unseen:
     except (AnalysisError, DicomError) as error:
         return Unseen(image, str(error))
     ball, field = on_plane(image, seen.ball), on_plane(image, seen.field)
-    if (away := float(np.hypot(*(field + frames.receptor_mm(image))))) > OFF_AXIS_MM:
-        words = f"the field is {away:.0f} mm off the axis: hand in the images of several targets alone, they have a test of their own"
-        return Unseen(image, words)
     components = {name: np.array(part) for position in (seen.ball, seen.field) for name, part in position.budget.items()}
     components["scale SAD/SID"] = SCALE * np.abs(ball - field)
     components["turned picture"] = np.full(2, seen.turned_mm / np.sqrt(12))

@@ -41,7 +41,10 @@ def flow(evidence: Sequence[Evidence], judgements: Sequence[Judgement] = ()) -> 
         items = list(group)
         across = 2 if kind is Curve else _across(len(items), bool(row))
         pictures = [_figure(item, (WIDTH + GAP) / across - GAP, names) for item in items if isinstance(item, Overlay | Curve)]
-        yield from [*(small_heading(row) if row else []), *_rows(pictures, across)]
+        rows = list(_rows(pictures, across))
+        if row and rows:
+            rows[0] = KeepTogether([*small_heading(row), rows[0]])
+        yield from rows
         for item in items:
             if isinstance(item, Table):
                 yield from evidence_table(item)

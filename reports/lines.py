@@ -128,7 +128,7 @@ def _caveats(record: Record) -> Iterator[Line]:
             for flag in reading.flags:
                 flags.setdefault(flag, []).append(reading.quantity.key)
     for flag, keys in flags.items():
-        yield Line("caveat", None, ", ".join(keys), flag)
+        yield Line("caveat", None, ", ".join(dict.fromkeys(keys)), flag)
 
 
 def _notes(record: Record) -> Iterator[Line]:

@@ -13,7 +13,7 @@ from qa.features.region import Region
 from qa.reading import AnalysisError
 
 MARGIN_MM = 7.0  # around the field: profiles reach 3 mm outside, splines a little further
-SAMPLES = 48  # places along a line where it is compared with its neighbours
+SAMPLES = 32  # places along a line where it is compared with its neighbours
 WINDOW = 7  # lines whose median is what a line should be: up to three defective ones side by side are seen
 ODD_LINE = 0.03  # relative: three times the loudest noise; a weaker line moves the ball by under 0.005 mm
 MOST = 0.8  # of a line's places must be odd in the same direction: a ball or a rod covers fewer

@@ -17,8 +17,9 @@ from qa.features.surface import Surface
 from qa.reading import AnalysisError
 
 AGREE_MM = 0.05  # nearer than this the two algorithms never count as in conflict: a tenth of the tightest published limit
+PLENTY, HALF = 0.3, 0.5  # of the pairs; fewer beside a ball that covers the others were simulated to be 0.02 mm off with a u of 0.003
 FEWEST_PAIRS = 16  # fewer pairs of profiles cannot show their own scatter
-NEAR_SHARE = 0.15  # where the ball leaves no room, the open signal is read nearer to the edge
+SHARES = (DEPTH_SHARE, 0.25, 0.2, 0.15)  # where the ball leaves no room, the open signal is read nearer to the edge
 NEAREST_MM, NEAR_U_MM = 1.0, 0.02  # but no nearer than this, and then the penumbra counts: errors of 0.01 to 0.02 mm were simulated
 COVERED = 1.5  # an edge covered in part was simulated to move by up to five times what the two depths differ by: 3 u is that
 NEARER = 0.65  # and once more in this proportion, to see whether something stands in the open signal
@@ -35,24 +36,28 @@ def field_centre(surface: Surface, region: Region, disc: Disc | None = None) -> 
     """
     _refuse_saturation(surface, region)
     frame, share = Frame.of(region), DEPTH_SHARE
-    for strips in (16, FINAL_STRIPS):
+    for strips in (16, FINAL_STRIPS, FINAL_STRIPS):
+        nearer_shares = [one for one in SHARES if one < share and one * min(frame.half_mm) >= NEAREST_MM]
         edges = Edges.sample(surface, frame, disc, strips, share)
-        if not _enough(edges) and NEAR_SHARE * min(frame.half_mm) >= NEAREST_MM:
-            share = NEAR_SHARE
+        while not (_enough(edges) and len(edges.along_mm) >= PLENTY * 2 * strips) and nearer_shares:
+            share = nearer_shares.pop(0)
             edges = Edges.sample(surface, frame, disc, strips, share)
         if not _enough(edges):
             raise AnalysisError(
                 "too little of the field's edges is free: the ball or its holder covers them; use a larger field or centre the ball"
             )
+        few = len(edges.along_mm) < HALF * 2 * strips
         mirror, before = edges.mirror(), frame
         if not np.isfinite(mirror.xy_mm).all():
             raise AnalysisError("the field has no clear edges; repeat the exposure with the field well inside the panel")
         frame = moved(frame, mirror, edges)
+        if strips == FINAL_STRIPS and not few:
+            break  # few pairs still show where they were begun, so they are sampled once more
     nearer = Edges.sample(surface, before, disc, strips, share * NEARER)
     crossing, other = edges.crossing(), nearer.mirror() if _enough(nearer) else mirror
     if not (np.isfinite(crossing.xy_mm).all() and np.isfinite(other.xy_mm).all()):
         raise AnalysisError("the field has no clear edges; repeat the exposure with the field well inside the panel")
-    return _join(np.array(before.centre_mm), mirror, crossing, other, frame, NEAR_U_MM if share == NEAR_SHARE else 0.0)
+    return _join(np.array(before.centre_mm), mirror, crossing, other, frame, NEAR_U_MM if share < DEPTH_SHARE or few else 0.0)
 
 
 def _enough(edges: Edges) -> bool:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qa.features.bordered import bordered
 from qa.features.position import Array
 from qa.features.region import Region
+from qa.features.residual import correlated_pixels, correlation_factor, deviation, streaks
 from qa.features.rod import Strip, darkest_direction, pixel_noise
 from qa.features.splines import even_radial, uniform
 from qa.features.surface import Surface
@@ -20,8 +22,8 @@ INSIDE_MM = 1.5  # pixels nearer than this to the field's edge are penumbra and 
 KNOT_MM = 0.3  # of the radial profile: half the narrowest blur seen
 FIELD_KNOT_MM = 3.0  # of the field's profiles: inside the penumbra they vary slowly
 ROD_MM = 0.7  # beyond the ball's radius, where its blur has mostly gone, a rod can be told from it
+BAND_MM, DEEP_MM = 1.0, 3.0  # width of the bands in which edges are looked for in what the fit leaves over, and how far inside the field
 CONVERGED_MM = 1e-4  # a step this small is followed by one a thousand times smaller
-LAGS_PX = 4  # noise of panels is correlated over about 3 pixels
 
 
 def rim_mm(radius_mm: float) -> float:
@@ -33,6 +35,10 @@ def rim_mm(radius_mm: float) -> float:
 class ProfileFit:
     """Centre (x, y) mm and its standard uncertainty, radius at half depth, depth of the log signal, how far
     the log signal is from what field and ball explain (root mean square), the pixel noise in it, and whether a rod was left out.
+
+    ``inside`` is the same as ``misfit`` within reach of the ball only, ``deviation`` the standard deviation of the noise as its own short
+    and longer differences tell it, ``streak`` how strongly the rest runs in straight bands and ``streak_noise`` how strongly noise would,
+    ``rod_depth`` how dark the rod is, ``oval_mm`` how far the rim is from a circle towards an ellipse.
 
     ``ball_log`` (rows, columns of the patch) is the log signal minus the open field, the picture the rim algorithm works on, and ``valid``
     says where it means anything.
@@ -47,6 +53,12 @@ class ProfileFit:
     rod: bool
     ball_log: Array
     valid: NDArray[np.bool_]
+    inside: float = 0.0
+    deviation: float = 0.0
+    streak: float = 0.0
+    streak_noise: float = 0.0
+    rod_depth: float = 0.0
+    oval_mm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,13 @@ class Patch:
     field: Array
     centre_mm: Array
     radius_mm: float
-    rod: bool = False
+    rod_depth: float = 0.0
+    deep: NDArray[np.bool_] | None = None
+
+    @property
+    def rod(self) -> bool:
+        """Whether a rod was left out."""
+        return self.rod_depth > 0
 
     @classmethod
     def cut(cls, surface: Surface, region: Region, centre: Array, radius: float, every: int = 1) -> Patch:
@@ -77,8 +95,8 @@ class Patch:
             & (values > 0.02)
             & (np.hypot(x[None, :] - centre[0], y[:, None] - centre[1]) <= reach)
         )
-        log = np.log(np.where(valid, values, 1.0))
-        return cls(x, y, log, valid, _field_functions(region, first[valid], second[valid], centre, reach), centre, radius)
+        log, deep = np.log(np.where(valid, values, 1.0)), region.inside(x[None, :], y[:, None], DEEP_MM)
+        return cls(x, y, log, valid, _field_functions(region, first[valid], second[valid], centre, reach), centre, radius, deep=deep)
 
     def roughly(self) -> tuple[Array, float]:
         """Centre and radius after two steps, rod or no rod: good enough to cut the patch where it belongs."""
@@ -112,7 +130,7 @@ class Patch:
     def _without(self, strip: Strip, centre: Array) -> Patch:
         """This patch with the pixels of a strip left out."""
         covered = strip.covers(*self._offsets(centre))
-        return replace(self, valid=self.valid & ~covered, field=self.field[~covered[self.valid]], rod=True)
+        return replace(self, valid=self.valid & ~covered, field=self.field[~covered[self.valid]], rod_depth=strip.depth)
 
     def _alone(self, solution: Solution) -> Array:
         """The fitted ball on every pixel: it stands in where pixels do not count, so that nothing jumps at their border."""
@@ -142,12 +160,12 @@ class Patch:
         field_normal, field_data = self.field.T @ self.field, self.field.T @ data
         if profile is None:
             values = self._basis(centre)[2]
-            profile = _bordered(values, self.field, field_normal, field_data, data)[0][: values.shape[1]]
+            profile = bordered(values, self.field, field_normal, field_data, data)[0][: values.shape[1]]
         for _ in range(steps):
             a, b, values, slopes = self._basis(centre)
             fall = (slopes @ profile) / np.maximum(np.hypot(a, b), 1e-9)
             design = np.hstack([values, -(fall * a)[:, None], -(fall * b)[:, None]])
-            coefficients, inverse = _bordered(design, self.field, field_normal, field_data, data)
+            coefficients, inverse = bordered(design, self.field, field_normal, field_data, data)
             count = values.shape[1]
             profile, step = coefficients[:count], coefficients[count : count + 2]
             centre = centre + step * min(1.0, 0.3 * self.radius_mm / max(float(np.hypot(*step)), 1e-12))
@@ -159,14 +177,41 @@ class Patch:
 
     def _describe(self, solution: Solution, residual: Array) -> ProfileFit:
         freedom = max(len(residual) - len(solution.profile) - len(solution.field) - 2, 1)
-        variance = float(residual @ residual) / freedom * correlation_factor(residual, self.valid)
-        u = np.sqrt(variance * np.diag(solution.inverse))
-        ball = self._alone(solution)
-        ball[self.valid] = self.log[self.valid] - self.field @ solution.field
         left = np.zeros(self.log.shape)
         left[self.valid] = residual
-        misfit, noise = float(np.sqrt(np.mean(residual**2))), pixel_noise(left, self.valid)
-        return ProfileFit(solution.centre, u, solution.radius, solution.depth, misfit, noise, self.rod, ball, self.valid)
+        noise, q = deviation(left, self.valid)  # the fit takes part of widely correlated noise out of its residuals, but not this
+        variance = max(float(residual @ residual) / freedom * correlation_factor(residual, self.valid), noise**2 * correlated_pixels(q))
+        ball = self._alone(solution)
+        ball[self.valid] = self.log[self.valid] - self.field @ solution.field
+        dx, dy = self._offsets(solution.centre)
+        near = left[self.valid & (np.hypot(dx, dy) < rim_mm(self.radius_mm))]
+        deep = self.valid if self.deep is None else self.valid & self.deep
+        streak, bands = streaks(left[deep], dx[deep], dy[deep], max(BAND_MM, 1.5 * self._knot()))
+        return ProfileFit(
+            centre_mm=solution.centre,
+            u_mm=np.sqrt(variance * np.diag(solution.inverse)),
+            radius_mm=solution.radius,
+            depth=solution.depth,
+            misfit=float(np.sqrt(np.mean(residual**2))),
+            noise=pixel_noise(left, self.valid),
+            rod=self.rod,
+            ball_log=ball,
+            valid=self.valid,
+            inside=float(np.sqrt(np.mean(near**2))) if near.size else 0.0,
+            deviation=noise,
+            streak=streak,
+            streak_noise=noise * float(np.sqrt(correlated_pixels(q) * bands)),
+            rod_depth=self.rod_depth,
+            oval_mm=self._oval(solution, residual),
+        )
+
+    def _oval(self, solution: Solution, residual: Array) -> float:
+        """How far the rim of the ball is from a circle towards an ellipse (half its longest minus its shortest half axis), mm."""
+        a, b, _, slopes = self._basis(solution.centre)
+        fall, angle = slopes @ solution.profile, np.arctan2(b, a)
+        design = -fall[:, None] * np.stack([np.cos(2 * angle), np.sin(2 * angle)], axis=1)
+        amplitude = bordered(design, self.field, self.field.T @ self.field, self.field.T @ residual, residual)[0][:2]
+        return float(np.hypot(*amplitude))
 
 
 @dataclass(frozen=True)
@@ -196,22 +241,6 @@ def _field_functions(region: Region, a: Array, b: Array, centre: Array, reach: f
     return np.hstack([uniform(a, FIELD_KNOT_MM), uniform(b, FIELD_KNOT_MM), ((a - a0) * (b - b0))[:, None] / reach**2])
 
 
-def _bordered(design: Array, field: Array, field_normal: Array, field_data: Array, data: Array) -> tuple[Array, Array]:
-    """Least squares over the columns of ``design`` and ``field``: solution and inverse normal matrix, the field's own part given.
-
-    A vanishing ridge settles the constant that both field profiles share.
-    """
-    count = design.shape[1]
-    normal = np.empty((count + len(field_normal),) * 2)
-    normal[:count, :count] = design.T @ design
-    normal[:count, count:] = cross = design.T @ field
-    normal[count:, :count] = cross.T
-    normal[count:, count:] = field_normal
-    normal[np.diag_indices_from(normal)] += 1e-9 * normal.trace() / len(normal)
-    inverse = np.linalg.inv(normal)
-    return inverse @ np.concatenate([design.T @ data, field_data]), inverse
-
-
 def _half_depth(profile: Array, patch: Patch) -> tuple[float, float]:
     """Radius at which the profile is half as deep as at the centre (NaN when it never is), and the depth (positive when dark)."""
     r = np.linspace(0.0, rim_mm(patch.radius_mm), 300)
@@ -219,28 +248,3 @@ def _half_depth(profile: Array, patch: Patch) -> tuple[float, float]:
     depth = float(depths[:30].mean())
     below = np.nonzero(depths < depth / 2)[0]
     return (float(r[below[0]]) if depth > 0 and len(below) else float("nan")), depth
-
-
-def correlation_factor(residual: Array, use: NDArray[np.bool_]) -> float:
-    """By how much correlation between neighbouring pixels raises the variance of a smooth average (1 for white noise).
-
-    ``residual`` (n,) belongs to the true pixels of ``use`` (rows, columns). The larger of two sums of the autocorrelation: over
-    lags up to 4 pixels as it is (structure counts), and that of a Gaussian through the lags of one pixel (a fit takes the long lags
-    out of its residuals, so the plain sum alone is too small for strongly correlated noise).
-    """
-    rows, columns = np.nonzero(use)
-    size = int(np.ptp(rows)) + 1 + LAGS_PX, int(np.ptp(columns)) + 1 + LAGS_PX
-    picture, mask = np.zeros(size), np.zeros(size)
-    picture[rows - rows.min(), columns - columns.min()] = residual
-    mask[rows - rows.min(), columns - columns.min()] = 1.0
-    total = np.fft.irfft2(np.abs(np.fft.rfft2(picture)) ** 2, size)
-    pairs = np.fft.irfft2(np.abs(np.fft.rfft2(mask)) ** 2, size)
-    zero = total[0, 0] / pairs[0, 0]
-    if zero <= 0:
-        return 1.0
-    lag = np.arange(-LAGS_PX, LAGS_PX + 1)
-    near = np.hypot(lag[:, None], lag[None, :]) <= LAGS_PX
-    summed = float((total[np.ix_(lag, lag)][near] / np.maximum(pairs[np.ix_(lag, lag)][near], 1)).sum() / zero)
-    next_row, next_column = (float(np.clip(total[at] / max(pairs[at], 1) / zero, 1e-6, 0.97)) for at in ((1, 0), (0, 1)))
-    gaussian = np.pi / np.sqrt(np.log(next_row) * np.log(next_column))
-    return max(1.0, summed, float(gaussian))

@@ -69,6 +69,8 @@ def streaks(residual: Array, x: Array, y: Array, width_mm: float) -> tuple[float
     or a rail that crosses gives itself away there, noise averages out.
     """
     strongest, bands = 0.0, 1.0
+    if not len(residual):
+        return strongest, bands
     for angle in np.arange(12) * np.pi / 12:
         along = x * np.cos(angle) + y * np.sin(angle)
         band = ((along - along.min()) / width_mm).astype(np.intp)
