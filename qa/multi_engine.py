@@ -6,11 +6,7 @@ rotations are not asked for: they hold the told arrangement against positions fr
 
 from __future__ import annotations
 
-import logging
-import os
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,12 +17,11 @@ from numpy.typing import NDArray
 from qa import frames, multi_shots
 from qa.acquisition import Acquisition, Image
 from qa.engines import Number, Say, Theirs
+from qa.pylinac_engine import BALL_U_MM, FIELD_PART, gave_up, silence
 from qa.reading import QaError
 from qa.shots import Shot
 
 Array = NDArray[np.float64]
-BALL_U_MM = 0.03  # twice what its ball scatters against ours in real images of one ball (0.015 mm rms); pylinac states no uncertainty
-FIELD_PART = 0.25  # of a pixel: both edges of its mask of whole pixels may be half a pixel off the same way, and 2u covers that
 NEAR_MM = 10.0  # pylinac's own default: how far a ball or field may be from where it is said to be
 
 
@@ -40,7 +35,7 @@ def measure(acquisition: Acquisition, files: Mapping[str, Path], say: Say) -> Th
         raise QaError(f"{acquisition.title}: pylinac must be told where the balls are, and no image shows one that can be measured")
     say("loading pylinac")
     found: list[Array | str] = []
-    with _silence():
+    with silence():
         for number, (image, seen) in enumerate(zip(acquisition.images, sights, strict=True), 1):
             found.append(offsets(image, files[image.sop_instance_uid], seen))
             say(f"pylinac: {number} of {len(acquisition.images)} images")
@@ -72,8 +67,7 @@ def offsets(image: Image, file: Path, seen: Sequence[Shot]) -> Array | str:
         pairs = [theirs.arrangement_matches[str(number)] for number in range(len(seen))]
         return np.array([along * (p.bb.x - p.field.x, p.bb.y - p.field.y) / p.dpmm for p in pairs])
     except Exception as error:  # pylinac raises whatever its libraries do
-        text = " ".join(str(error).split())
-        return f"pylinac gave up: {text.split('. ')[0] or type(error).__name__}"
+        return gave_up(error)
 
 
 def _numbers(image: Image, found: Array) -> tuple[Number, ...]:
@@ -104,17 +98,3 @@ def _whole(images: Sequence[Image], found: Sequence[Array | str]) -> tuple[Numbe
         Number("max_target_offset", float(lengths.max()), "largest distance, noise included", u),
         Number("median_target_offset", float(np.median(lengths)), "median distance, noise included", u),
     )
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """pylinac's warnings are about its own libraries and never reach a user; drawing libraries do not look for a screen."""
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

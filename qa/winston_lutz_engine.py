@@ -7,11 +7,7 @@ image, reads the panel's orientation nowhere, and takes one pixel pitch for both
 
 from __future__ import annotations
 
-import logging
-import os
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,11 +19,10 @@ from numpy.typing import NDArray
 from qa import angles, frames, shots
 from qa.acquisition import Acquisition, Image
 from qa.engines import Number, Say, Theirs
+from qa.pylinac_engine import BALL_U_MM, FIELD_PART, gave_up, silence
 from qa.reading import QaError
 
 Array = NDArray[np.float64]
-BALL_U_MM = 0.03  # twice what its ball scatters against ours in 17 real images (0.015 mm rms); pylinac states no uncertainty
-FIELD_PART = 0.25  # of a pixel: both edges of its mask of whole pixels may be half a pixel off the same way, and 2u covers that
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ def measure(acquisition: Acquisition, files: Mapping[str, Path], say: Say) -> Th
     """
     told = _told(acquisition)
     say("loading pylinac")
-    with _silence():
+    with silence():
         found: list[Seen | str] = []
         for number, image in enumerate(acquisition.images, 1):
             found.append(one_image(image, files[image.sop_instance_uid], told))
@@ -147,23 +142,3 @@ def one_image(image: Image, file: Path, told: Told) -> Seen | str:
         return Seen(image, plane(seen.bb, seen.field_cax), plane(seen.bb, seen.center), plane(seen.field_cax, seen.epid))
     except Exception as error:  # pylinac raises whatever its libraries do
         return gave_up(error)
-
-
-def gave_up(error: Exception) -> str:
-    """What pylinac said when it stopped, its first sentence."""
-    text = " ".join(str(error).split())
-    return f"pylinac gave up: {text.split('. ')[0] or type(error).__name__}"
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """pylinac's warnings are about its own libraries and never reach a user; drawing libraries do not look for a screen."""
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

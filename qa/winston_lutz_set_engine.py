@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from qa import angles, frames, isocentre
 from qa import winston_lutz_engine_u as spread
 from qa.engines import Number
-from qa.winston_lutz_engine import Seen, Told, gave_up
+from qa.pylinac_engine import gave_up
+from qa.winston_lutz_engine import Seen, Told
 
 Array = NDArray[np.float64]
 

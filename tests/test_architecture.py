@@ -29,6 +29,7 @@ PAGES = (
     "physics/winston_lutz",
     "physics/imaging_isocenter",
     "physics/winston_lutz_multi",
+    "physics/ball_features",
 )
 
 

@@ -24,6 +24,7 @@ import rt_files
 from typer.testing import CliRunner
 
 from phantoms import rtimage
+from phantoms.kv import KvImager, kv_system
 from phantoms.linac import BallSetup, Linac, Shot, expose
 from phantoms.panel import Panel
 from qa.cli import app
@@ -151,10 +152,6 @@ UNUSABLE: dict[str, tuple[Callable[[Path, Path], object], str]] = {
         lambda new, images: change(Path(shutil.copy(images / "000.dcm", new / "l.dcm")), LossyImageCompression="01"),
         "l.dcm: lossy compressed",
     ),
-    "kV": (
-        lambda new, _: drawn(new / "k.dcm", replace(LINAC, energy="100kV")),
-        "k.dcm: winston_lutz: Winston-Lutz needs MV images",
-    ),
 }  # fmt: skip
 
 
@@ -170,7 +167,7 @@ def test_unusable_files_are_named_and_nothing_is_stored(
     assert ended.status == 2
     assert ended.text.startswith("error: ")
     name, _, reason = expected.partition(": ")
-    assert name in ended.text or case == "kV"  # said of the whole acquisition, there is no other
+    assert name in ended.text
     assert reason in ended.text
     assert stored(database) == 0
     assert sorted(path.name for path in tmp_path.iterdir() if "sqlite" not in path.name) == ["new"]  # nothing climbed out
@@ -191,6 +188,15 @@ def test_unusable_file_beside_a_good_set_is_named_and_kept_in_the_record(
     assert other["name"] == f"images/{name}"
     assert reason in other["reason"]
     assert other["reason"] in ended.text
+
+
+def test_a_kv_image_alone_is_measured_in_its_own_coordinates_and_passes_nothing(tmp_path: Path, igrtqa: Callable[..., Ended]) -> None:
+    drawn(tmp_path / "k.dcm", kv_system(LINAC, KvImager()))
+    ended = igrtqa("run", tmp_path / "k.dcm")
+    assert ended.status == 3
+    assert "no MV Winston-Lutz images" in ended.text
+    assert "also asks for winston_lutz" in ended.text
+    assert "(PASS)" not in ended.text
 
 
 def test_zip_in_a_zip_is_opened(good: Path, tmp_path: Path, igrtqa: Callable[..., Ended]) -> None:

@@ -27,6 +27,7 @@ POINT = st.tuples(FINITE, FINITE)
 TRIPLE = st.tuples(FINITE, FINITE, FINITE)
 FLOATS = st.lists(FINITE, max_size=4).map(tuple)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
+ARROWS = st.builds(Arrow, TEXT, TEXTS, TRIPLE, st.tuples(TRIPLE, TRIPLE, TRIPLE), TEXT)
 
 quantities = st.builds(Quantity, TEXT, st.sampled_from(["mm", "deg", ""]), TEXT, TEXT)
 readings = st.one_of(
@@ -84,7 +85,7 @@ evidence = st.one_of(
     st.builds(
         Room,
         TEXT,
-        st.lists(st.builds(Arrow, TEXT, TEXT, TRIPLE, st.tuples(TRIPLE, TRIPLE, TRIPLE), TEXT), max_size=2).map(tuple),
+        st.lists(ARROWS, max_size=2).map(tuple),
         TEXT,
     ),
 )
