@@ -1,6 +1,7 @@
-"""python -m bench.accuracy [--quick] [--seed N] [--only ROW ...]: errors, ours and pylinac's, on the same files in the same run.
+"""python -m bench.accuracy [--quick] [--seed N] [--only PART ...]: errors, ours and a peer's, on the same files in the same run.
 
-Goals are in the tables; everything drawn comes from the seed. Real couch moves are read from the folder that IGRTQA_REAL_DATA names.
+Goals are in the tables; everything drawn comes from the seed. Real images (couch moves, a day's chain) are read from the folder that
+IGRTQA_REAL_DATA names.
 """
 
 from __future__ import annotations
@@ -14,8 +15,14 @@ import importlib.metadata
 import time
 from collections.abc import Sequence
 
-from bench import campaign, couch, shift, single, size, uncertainty
+from bench import campaign, cbct_ball, couch, imaging, kv_ball, multi, shift, single, size, uncertainty
 from bench.table import MISSED, Row, show
+
+
+def _multi(quick: bool, seed: int) -> list[Row]:
+    """Single targets off the axis, then what is read from whole sets."""
+    return [*multi.one_target_rows(quick, seed), *multi.set_rows(quick, seed)]
+
 
 PARTS = {
     "single": ("Rows 1-3: one clean image (mm)", single.rows),
@@ -24,6 +31,10 @@ PARTS = {
     "couch": ("Row 6: real couch moves, found minus read out (mm)", couch.rows),
     "size": ("Row 7: isocentre size (mm)", size.rows),
     "campaign": ("Row 8: images with something wrong, rms / max error (mm)", campaign.rows),
+    "kv_ball": ("Row 9: the ball in open kV images, rms / max error (mm)", kv_ball.rows),
+    "cbct_ball": ("Row 10: the ball in a CBCT volume, rms / max error (mm); the peer is a centre of mass", cbct_ball.rows),
+    "imaging": ("Row 11: imaging minus treatment isocentre; the peer is a centre of mass of the ball", imaging.rows),
+    "multi": ("Row 12: targets 70 mm off the axis, ball minus field, rms / max (mm); what all targets share, rms", _multi),
 }
 
 

@@ -24,6 +24,17 @@ distance or a turned panel changes ball minus field in a way no image shows, by 
 the ball is then kept within 2 mm of the field's centre, so that this alone stays below 0.15 mm. No stated uncertainty can know of it: the
 errors beyond 3 U of those two kinds are these.
 
+**Open-field kV images** are every fifth one, and their kinds begin with "kV". A clean one: PaxScan or XVI at their distances, a tenth of
+them whole panels and the others 76 x 66 mm on the isocentre plane; blades in or out of view, but 12 mm of open field beyond the ball;
+steel or tungsten of 5 to 10 mm, mostly on a stem, which may widen to a handle; heel effect, scatter, in a fifth of them a panel of two
+gains; noise of 0.2 to 0.6 %. Everything else about them is refusable. Ours is `open_ball`, told the radius in half of the images
+where that could help; pylinac's nearest equivalent, `SizedDiskLocator`, is always told the radius and, within 5 mm, where to look. The
+truth is the ray through the ball's centre. Of two balls of *other sizes* the one whose radius is told is meant; when none is told nobody
+can know, and any answer is a silent error (the larger one is meant where the smaller takes less than 5 % of the beam). Of two of *one size*
+nobody can know either, and a told radius is no help; nor is it when one of two similar ones (radii within 20 % or 0.5 mm) is half covered
+and the other whole. Of what is covered by more than 0.4 radii beyond its centre less than 0.37 of the rim shows, and nobody could say that
+it is a ball.
+
 **Beyond 3 U**: further than 6 standard uncertainties from the truth in one coordinate, whatever the size: the uncertainty is wrong.
 """
 
@@ -45,7 +56,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.adversarial_count import PROGRAMS, Tally, Verdict, judge, scene_of, tally, total, verdicts
+from bench.adversarial_count import PROGRAMS, Tally, Verdict, answers, judge, scene_of, tally, total, verdicts
 from bench.adversarial_kinds import KINDS, kind_of
 
 CLEAN_REFUSED = 0.01  # of clean images, at most
@@ -93,13 +104,10 @@ def show_image(seed: int, number: int, folder: Path) -> None:
     """One image again: what is in it, what both programs say, and the files to look at."""
     draft, scene = scene_of(seed, number)
     print(f"image {seed}:{number}: {kind_of(number).name} {draft.harm}\n{draft.view}")
-    print(f"noise {draft.sigma:.4f}, correlated {draft.correlation:.2f}; ball minus field, (u, v) mm:")
+    print(f"noise {draft.sigma:.4f}, correlated {draft.correlation:.2f}; ball minus field (or panel centre), (u, v) mm:")
     for centre in draft.centres:
-        print("  true", np.round(np.subtract(centre, draft.view.aperture_uv_mm), 4))
-    from bench import ours, peer
-
-    diameter = draft.view.balls[0].diameter_mm if draft.view.balls else 5.0
-    for program, answer in (("ours", ours.answer(scene)), ("pylinac", peer.answer(scene, diameter))):
+        print("  true", np.round(np.subtract(centre, draft.reference_mm), 4))
+    for program, answer in answers(number, draft, scene, with_peer=True).items():
         words = answer.refused or f"{np.round(answer.ball_mm - answer.field_mm, 4)}, u {answer.u_mm}"
         print(f"  {program}: {words}; error {judge(number, program, draft, answer).error_mm:.4f} mm")
     folder.mkdir(parents=True, exist_ok=True)

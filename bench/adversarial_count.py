@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench import ours, peer
+from bench import adversarial_kv_answers, ours, peer
 from bench.adversarial_draft import Draft
 from bench.adversarial_kinds import CLEAN, HARMLESS, KINDS, Kind, kind_of
+from bench.adversarial_kv import KvDraft
 from bench.ours import Answer
 from bench.scenes import Scene
+from qa.features.turns import COUNT
 
 SILENT_MM = 0.2  # an answer further than this from the truth, given as if nothing were wrong
 COVERAGE = 3.0  # times U = 2u in one coordinate: beyond it the stated uncertainty is wrong
@@ -53,20 +55,25 @@ def judge(number: int, program: str, draft: Draft, answer: Answer) -> Verdict:
         return Verdict(number, program, error_mm=np.inf)
     assert answer.ball_mm is not None
     assert answer.field_mm is not None
-    errors = [answer.ball_mm - answer.field_mm - np.subtract(centre, draft.view.aperture_uv_mm) for centre in draft.centres]
+    errors = [answer.ball_mm - answer.field_mm - np.subtract(centre, draft.reference_mm) for centre in draft.centres]
     beyond = answer.u_mm is not None and bool((np.abs(errors[0]) > COVERAGE * 2 * answer.u_mm).any())
     worst = max(float(np.hypot(*error)) for error in errors)
     return Verdict(number, program, error_mm=worst if np.isfinite(worst) else np.inf, beyond=beyond)
 
 
+def answers(number: int, draft: Draft, scene: Scene, with_peer: bool) -> dict[str, Answer]:
+    """What each program says of an image: pylinac is told the ball's diameter, and in an open field roughly where the ball is."""
+    diameter = draft.view.balls[0].diameter_mm if draft.view.balls else 5.0
+    if isinstance(draft, KvDraft):
+        found = {"ours": adversarial_kv_answers.ours(draft, scene, number % COUNT + 1)}
+        return found | ({"pylinac": adversarial_kv_answers.peer(draft, scene)} if with_peer else {})
+    return {"ours": ours.answer(scene)} | ({"pylinac": peer.answer(scene, diameter)} if with_peer else {})
+
+
 def verdicts(seed: int, number: int, with_peer: bool) -> list[Verdict]:
     """Both programs' answers to an image, judged."""
     draft, scene = scene_of(seed, number)
-    found = [judge(number, "ours", draft, ours.answer(scene))]
-    if with_peer:
-        diameter = draft.view.balls[0].diameter_mm if draft.view.balls else 5.0
-        found.append(judge(number, "pylinac", draft, peer.answer(scene, diameter)))
-    return found
+    return [judge(number, program, draft, answer) for program, answer in answers(number, draft, scene, with_peer).items()]
 
 
 @dataclass

@@ -42,6 +42,11 @@ class Draft:
     centres: tuple[tuple[float, float], ...] = ()
     harm: tuple[str, ...] = ()
 
+    @property
+    def reference_mm(self) -> tuple[float, float]:
+        """What the ball is measured from, (u, v) mm: the field's centre."""
+        return self.view.aperture_uv_mm
+
     def spoilt(self, *more: Callable[[Array], Array]) -> Draft:
         """The same with more done to the image."""
         return replace(self, spoils=(*self.spoils, *more))

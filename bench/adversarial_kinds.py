@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import lcm
 
+from bench import adversarial_kv
+from bench import adversarial_kv_kinds as kv
 from bench import adversarial_objects as objects
 from bench import adversarial_panel as panel
 from bench.adversarial_draft import Draft, Random, ordinary, tight
@@ -71,6 +74,11 @@ def _changed(name: str) -> Callable[[Random], Draft]:
     return lambda rng: CHANGES[name](_some(rng, share), rng)
 
 
+def _kv_changed(name: str) -> Callable[[Random], Draft]:
+    """That one thing wrong with an open-field image."""
+    return lambda rng: kv.CHANGES[name](adversarial_kv.ordinary(rng), rng)
+
+
 def _some(rng: Random, share: float = TIGHT_SHARE) -> Draft:
     return tight(rng) if rng.random() < share else ordinary(rng)
 
@@ -93,7 +101,7 @@ def _without_ball(rng: Random) -> Draft:
     return replace(objects.no_ball(CHANGES[name](_some(rng), rng), rng), harm=(name,))
 
 
-KINDS: tuple[Kind, ...] = (
+FIELD_KINDS: tuple[Kind, ...] = (
     Kind("clean", CLEAN, ordinary, 6),
     Kind("little room", HARMLESS, tight),
     *(Kind(name, HARMLESS if name in MILD else REFUSABLE, _changed(name)) for name in CHANGES),
@@ -104,7 +112,31 @@ KINDS: tuple[Kind, ...] = (
     Kind("blank", NOTHING, _without(objects.blank)),
     Kind("only noise", NOTHING, _without(objects.only_noise)),
 )
-ROUND = tuple(kind for turn in range(max(k.share for k in KINDS)) for kind in KINDS if turn < kind.share)
+KV_KINDS: tuple[Kind, ...] = (
+    Kind("kV: clean", CLEAN, adversarial_kv.ordinary, 4),
+    *(Kind(name, REFUSABLE, _kv_changed(name)) for name in kv.CHANGES),
+    Kind("kV: two of these at once", REFUSABLE, kv.two),
+    Kind("kV: two balls alike", NOTHING, lambda rng: kv.second_alike(adversarial_kv.ordinary(rng), rng)),
+    Kind("kV: no ball", NOTHING, kv.without_ball),
+    Kind("kV: blank", NOTHING, lambda rng: kv.blank(adversarial_kv.ordinary(rng), rng)),
+)
+KINDS = (*FIELD_KINDS, *KV_KINDS)
+
+
+def _round(kinds: tuple[Kind, ...]) -> list[Kind]:
+    """Every kind as often as its share, those of one kind apart from each other."""
+    return [kind for turn in range(max(k.share for k in kinds)) for kind in kinds if turn < kind.share]
+
+
+def _mixed(field: list[Kind], open_field: list[Kind]) -> tuple[Kind, ...]:
+    """Four images of a collimated field, then one of an open field, until both rounds are complete."""
+    count = lcm(len(field), 4 * len(open_field)) // 4
+    return tuple(
+        kind for k in range(count) for kind in (*(field[(4 * k + j) % len(field)] for j in range(4)), open_field[k % len(open_field)])
+    )
+
+
+ROUND = _mixed(_round(FIELD_KINDS), _round(KV_KINDS))
 
 
 def kind_of(number: int) -> Kind:

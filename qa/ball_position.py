@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.acquisition import Volume
-from qa.angles import distinct
+from qa.acquisition import Image, Volume
+from qa.angles import distinct, same
 from qa.ball_images import BallImage
 from qa.isocentre import rows, towards_source
 
@@ -21,6 +21,8 @@ CROSSING = 0.5  # sine of the smallest angle between two rays that still fix the
 GANTRY_U_RAD = np.radians(0.1)  # a gantry readout is good to about a tenth of a degree
 SCALE = 5e-4  # standard uncertainty of a volume's scale, relative: that of SAD/SID, from which it is reconstructed
 ONE_PLACE_MM = 3.0  # imagers sag by 1 to 2 mm (Rowshanfarzad et al. 2015, abstract); more is another object, or the phantom moved
+REPEAT_MM = 0.3  # a machine that comes back to an angle repeats within 0.1 to 0.2 mm
+MOVED = "the ball or the couch was moved in between; hand in the images of one set-up alone"
 CENTRED_MM = 1e-9  # a residual whose uncertainty is this small is zero by construction, not by measurement
 
 
@@ -43,6 +45,23 @@ class BallPosition:
         return np.asarray(sum(self.components.values(), np.zeros((3, 3))))
 
 
+def disagreement(images: Sequence[Image], places_mm: Array) -> str:
+    """Which two images at the same angles differ by more than machines repeat, in words; "" when none do. ``places_mm`` is (n, 2)."""
+    for k, image in enumerate(images):
+        for j in range(k):
+            other = images[j]
+            apart = float(np.hypot(*(places_mm[k] - places_mm[j])))
+            if apart > REPEAT_MM and alike(image, other):
+                return f"{other.name} and {image.name} are at the same angles and differ by {apart:.2f} mm: {MOVED}"
+    return ""
+
+
+def alike(image: Image, other: Image) -> bool:
+    """Whether gantry, collimator and couch stood at the same angles."""
+    pairs = ((image.gantry_deg, other.gantry_deg), (image.collimator_deg, other.collimator_deg), (image.couch_deg, other.couch_deg))
+    return all(same(a, b) for a, b in pairs)
+
+
 def project(point_mm: Array, gantry_deg: float, sad_mm: float) -> tuple[Array, Array]:
     """(u, v) on the isocentre plane of a point in F, and its derivative (2, 3) without the change of magnification."""
     angles = np.array([gantry_deg]), np.zeros(1)
@@ -55,7 +74,7 @@ def from_images(images: Sequence[BallImage]) -> BallPosition | str:
     """The least-squares position over some images with the couch in one place and at one angle, or what is missing for it."""
     gantry = np.array([seen.image.gantry_deg for seen in images])
     if not _cross(gantry):
-        have = ", ".join(f"{angle:.0f}" for angle in distinct(gantry.tolist())) or "none"
+        have = ", ".join(f"{round(angle) % 360}" for angle in distinct(gantry.tolist())) or "none"
         return f"the position along the beam needs images about 90 degrees apart (at least 30); measured at gantry: {have}"
     still = np.zeros(len(images))
     matrix, up = rows(gantry, still), towards_source(gantry, still)
@@ -70,6 +89,8 @@ def from_images(images: Sequence[BallImage]) -> BallPosition | str:
     residual = (matrix @ point) / shrink[:, None] - seen
     if (worst := float(np.abs(residual).max())) > ONE_PLACE_MM:
         return f"the images do not show one ball in one place, they differ by {worst:.1f} mm: look for a second ball or a moved phantom"
+    if moved := disagreement([s.image for s in images], seen):
+        return moved
     hat = np.eye(len(design)) - design @ inverse
     parts = _parts(images, up @ point)
     variance = sum((part**2 for part in parts.values()), np.zeros_like(seen)).ravel()

@@ -53,7 +53,8 @@ def _pictures(one: Compared, day: Day) -> list[Overlay]:
     if item.volume is not None:
         return [_view(item, k, day, one) for k in range(len(item.views))]
     chosen = range(len(item.images)) if item.kind == "kv" else _alike(item, day)
-    return [_overlay(item.images[k], item, None if isinstance(one.offsets, str) else one.offsets.values_mm[k]) for k in chosen]
+    found = [None] * len(item.images) if isinstance(one.offsets, str) else list(zip(one.offsets.values_mm, one.offsets.u_mm, strict=True))
+    return [_overlay(item.images[k], item, found[k]) for k in chosen]
 
 
 def _alike(item: ImagingSet, day: Day) -> list[int]:
@@ -76,7 +77,7 @@ def _dot(place: Array) -> tuple[tuple[float, float], ...]:
     return ((float(place[0]), float(place[1])),)
 
 
-def _overlay(seen: BallImage, item: ImagingSet, offset: Array | None) -> Overlay:
+def _overlay(seen: BallImage, item: ImagingSet, found: tuple[Array, Array] | None) -> Overlay:
     """The ball, the imager's origin, and where the treatment isocentre is in this image."""
     ball = seen.ball_mm - seen.origin_mm  # the picture counts from the panel's centre pixel
     marks = [Mark("outline", "ball", _ring(ball, seen.radius_mm)), Mark("cross", "ball centre", _dot(ball))]
@@ -84,10 +85,11 @@ def _overlay(seen: BallImage, item: ImagingSet, offset: Array | None) -> Overlay
     if seen.shot is not None:
         marks.append(Mark("plus", "field centre", _dot(seen.shot.field_mm)))
     note = f"ball: u {seen.ball_mm[0]:+.3f} ± {2 * seen.u_mm[0]:.3f}, v {seen.ball_mm[1]:+.3f} ± {2 * seen.u_mm[1]:.3f} mm"
-    if offset is not None:
+    if found is not None:
+        offset, u = found
         marks.append(Mark("cross", "treatment isocentre", _dot(-seen.origin_mm - offset)))
-        note += f"; imaging - treatment: u {offset[0]:+.3f}, v {offset[1]:+.3f} mm"
-    title = f"{item.name}  G {seen.image.gantry_deg % 360:.1f}"
+        note += f"; imaging - treatment: u {offset[0]:+.3f} ± {2 * u[0]:.3f}, v {offset[1]:+.3f} ± {2 * u[1]:.3f} mm"
+    title = f"{item.name}  G {round(seen.image.gantry_deg, 1) % 360:.1f}"
     return Overlay(title, seen.picture, seen.extent_mm, tuple(marks), ("u / mm", "v / mm"), f"{note}; {seen.image.name}", row=ROW)
 
 
@@ -154,7 +156,7 @@ def _used(acquisition: Acquisition, day: Day) -> Table:
             image.name,
             image.radiation,
             _by(image),
-            f"{image.gantry_deg % 360:.2f}",
+            f"{round(image.gantry_deg, 2) % 360:.2f}",
             _couch(image.couch_mm),
             f"set {counted[image.name]}" if image.name in counted else unseen.get(image.name, ""),
         )

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import ball_position
 from qa.acquisition import Image
-from qa.angles import same
+from qa.imaging_isocenter_moves import ball_move, contradictions
 from qa.imaging_isocenter_sets import RADIATION, Day, ImagingSet, Treatment
 from qa.imaging_isocenter_values import Compared, Quantities, State, distance, largest, xyz
-from qa.imaging_isocenter_vectors import Move, coincidence, connected, couch_move, offsets
+from qa.imaging_isocenter_vectors import STATED, Move, cautions, coincidence, connected, offsets
 from qa.reading import Measured, NotMeasured, Quantity, Reading
 
 Array = NDArray[np.float64]
 NAMES = {"kv": "kV images", "mv": "MV images", "cbct": "CBCT volume"}
-STATED = "the couch was not moved between imaging and treatment images, as the performer states"
+NO_MOVE = "needs the ball in kV images at two couch places, at each from the same two directions (the imager sags as it turns)"
 NO_FREEDOM = "the images leave no freedom here: {}; take more gantry angles"
 
 
 def compare(day: Day, couch_still: bool) -> tuple[Compared, ...]:
-    """Every set of the day."""
-    return tuple(_compared(day, item, couch_still) for item in day.sets)
+    """Every set of the day; sets of one system that contradict each other are not compared with the treatment isocentre."""
+    alone = [_compared(day, item, couch_still) for item in day.sets]
+    reasons = contradictions(alone)
+    return tuple(replace(one, vector=why, offsets=why) if (why := reasons.get(one.item.name)) else one for one in alone)
 
 
 def _compared(day: Day, item: ImagingSet, couch_still: bool) -> Compared:
     move = connected(day, item, couch_still)
     if isinstance(move, str) or isinstance(day.treatment, str):
         reason = str(move)
-        return Compared(item, reason, reason, reason)
+        unseen = isinstance(item.position, str) and not item.images
+        return Compared(item, reason, str(item.position) if unseen else reason, reason)
     shown = offsets(day.treatment, item, move) if item.images else str(item.position)
     if isinstance(item.position, str):
         return Compared(item, move, item.position, shown)
@@ -43,7 +46,7 @@ def readings(quantities: Quantities, day: Day, compared: Sequence[Compared]) -> 
     for kind in ("kv", "mv", "cbct"):
         sets = [one for one in compared if one.item.kind == kind]
         if not sets:
-            reason = f"no {NAMES[kind]} of this machine and day: hand them in together with the others"
+            reason = f"no {NAMES[kind]} of this machine and day: hand in all of one set-up together (files left out have their reason)"
             found += [NotMeasured(quantity, reason) for key, quantity in quantities.items() if key.startswith(f"{kind}_")]
             continue
         for one in sets:
@@ -53,6 +56,21 @@ def readings(quantities: Quantities, day: Day, compared: Sequence[Compared]) -> 
     if day.of("kv"):
         found += _moves(quantities, day.of("kv"))
     return found
+
+
+def _moves(quantities: Quantities, sets: Sequence[ImagingSet]) -> list[Reading]:
+    """Section 6: the ball's move between the first and the last kV set, alone and against the couch readout."""
+    seen, error = _xyz("kv_ball_move"), _xyz("kv_ball_move_error")
+    moved = ball_move(sets[0], sets[-1]) if len(sets) > 1 else NO_MOVE
+    if not isinstance(moved, str) and (sets[0].acquired is None or sets[0].acquired == sets[-1].acquired):
+        moved = "the files do not say which of the kV images were taken first: export them with their times"
+    if isinstance(moved, str):
+        return [NotMeasured(quantities[key], moved) for key in (*seen, *error)]
+    at: State = {"radiation": "kV"}
+    found = xyz(quantities, seen, moved.vector_mm, moved.components, at, (), moved.missing)
+    if moved.readout is None:
+        return [*found, *(NotMeasured(quantities[key], "the kV images do not say where the couch stood", at) for key in error)]
+    return found + xyz(quantities, error, moved.vector_mm - moved.readout.vector_mm, moved.components, at, (), moved.missing)
 
 
 def _state(item: ImagingSet, radiation: str) -> State:
@@ -85,10 +103,12 @@ def _set(quantities: Quantities, one: Compared, day: Day) -> list[Reading]:
     flags = tuple(dict.fromkeys(flag for seen in item.images for flag in seen.flags if "receptor" in flag))
     flags = (*flags, *(item.place.flags if item.place else ()))
     found = _ball(quantities, item, alone, flags)
-    stated = (STATED,) if isinstance(one.move, Move) and not one.move.u_mm.any() and item.couch_mm is None else ()
-    both_flags = (*flags, *(treatment.flags if treatment else ()), *stated)
+    if treatment is not None and isinstance(one.move, Move):
+        said, distant = cautions(item, treatment, one.move)
+        flags, missing = (*flags, *said), "; ".join(filter(None, (missing, distant)))
+    both_flags = (*flags, *(treatment.flags if treatment else ()))
     if kind != "mv":
-        found += _applied(quantities, one, both, stated)
+        found += _applied(quantities, one, both)
     keys = [*_xyz(f"{kind}_isocenter"), f"{kind}_isocenter_distance"]
     if isinstance(one.vector, str):
         found += [NotMeasured(quantities[key], one.vector, both) for key in keys]
@@ -105,13 +125,13 @@ def _ball(quantities: Quantities, item: ImagingSet, at: State, flags: tuple[str,
     return xyz(quantities, keys, item.position.point_mm, item.position.components, at, flags, item.missing)
 
 
-def _applied(quantities: Quantities, one: Compared, at: State, flags: tuple[str, ...]) -> list[Reading]:
+def _applied(quantities: Quantities, one: Compared, at: State) -> list[Reading]:
     """The couch readout's difference from imaging to treatment, as applied."""
     keys = _xyz(f"{one.item.kind}_couch_move")
     if isinstance(one.move, str):
         return [NotMeasured(quantities[key], one.move, at) for key in keys]
-    if flags:
-        return [NotMeasured(quantities[key], flags[0], at) for key in keys]
+    if one.move.source != "readout":
+        return [NotMeasured(quantities[key], STATED, at) for key in keys]
     moves = zip(keys, one.move.vector_mm, one.move.u_mm, strict=True)
     return [Measured(quantities[key], float(move), float(u), at, {"couch readout": float(u)}) for key, move, u in moves]
 
@@ -148,24 +168,3 @@ def _residual(quantity: Quantity, item: ImagingSet, k: int, axis: int, flags: tu
     total = float(np.sqrt(sum(part[axis] ** 2 for part in own.values())))
     parts = {name: u * float(part[axis]) / total for name, part in own.items()}
     return Measured(quantity, float(item.position.residual_mm[k, axis]), u, image.at, parts, flags)
-
-
-def _moves(quantities: Quantities, sets: Sequence[ImagingSet]) -> list[Reading]:
-    """Section 6: the ball's move between the first and the last kV set, alone and against the couch readout."""
-    seen, error = _xyz("kv_ball_move"), _xyz("kv_ball_move_error")
-    first, last = sets[0], sets[-1]
-    pairs = [(a, b) for a in first.images for b in last.images if same(a.image.gantry_deg, b.image.gantry_deg)]
-    start, end = (ball_position.from_images([pair[k] for pair in pairs]) for k in range(2))
-    if len(sets) < 2 or isinstance(start, str) or isinstance(end, str):
-        reason = "needs the ball in kV images at two couch places, at each from the same two directions (the imager sags as it turns)"
-        return [NotMeasured(quantities[key], reason) for key in (*seen, *error)]
-    none = np.zeros((3, 3))
-    parts = {n: start.components.get(n, none) + end.components.get(n, none) for n in dict.fromkeys((*start.components, *end.components))}
-    moved = end.point_mm - start.point_mm
-    missing = "; ".join(filter(None, (first.missing, last.missing)))
-    at: State = {"radiation": "kV"}
-    found = xyz(quantities, seen, moved, parts, at, (), missing)
-    if first.couch_mm is None or last.couch_mm is None:
-        return [*found, *(NotMeasured(quantities[key], "the kV images do not say where the couch stood", at) for key in error)]
-    move = couch_move(first.couch_mm, last.couch_mm, last.couch_deg)
-    return found + xyz(quantities, error, moved - move.vector_mm, parts, at, (), missing)

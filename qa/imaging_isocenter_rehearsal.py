@@ -5,14 +5,16 @@ Imagers repeat their position and couches their readout as badly as the uncertai
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from phantoms import ctseries
+from phantoms import ctseries, rtimage
 from phantoms.aperture import REALISTIC, SIMPLE, Rectangle
 from phantoms.kv import KvImager, kv_system
 from phantoms.linac import BallSetup, Exposure, Linac, Rod, Shot, Wave, beam_axes, expose, view
@@ -23,12 +25,14 @@ from phantoms.rtimage import FIRST_EXPOSURE, TABLE_MM
 from phantoms.view import truth as true_places
 from phantoms.volume import Grid, Scan, Scanned, Sphere, scan
 from qa import rehearsal
+from qa.acquisition import Acquisition
 from qa.imaging_isocenter_vectors import couch_move
 from qa.procedure import Rehearsal
 from qa.shots import RECEPTOR_MM
 
 Array = NDArray[np.float64]
 Truth = dict[tuple[str, str], float]
+PAUSE = timedelta(minutes=5)
 BLANK_MM = (0.0, 0.0, 0.0)
 
 
@@ -57,7 +61,7 @@ def draw(rng: np.random.Generator) -> Rehearsal:
     centre = tuple(float(c) for c in rng.normal(0, 0.4, 3))
     scanned = _scanned(setup, centre, aside, rng)
     volume = rehearsal.volume(scanned, linac.name, couch_mm=aside.readout_mm, couch_deg=0.0)
-    acquisition = rehearsal.day([*mv, *pair, *arc], [volume])
+    acquisition = _in_order(rehearsal.day([*mv, *pair, *arc], [volume]), [*arc, *mv])
     uids = [image.sop_instance_uid for image in acquisition.images]
     isocentre = smallest_sphere(list(beam_axes(linac, tuple(mv_shots))))[0]
     ball = np.array(setup.position_mm) - isocentre
@@ -71,8 +75,8 @@ def draw(rng: np.random.Generator) -> Rehearsal:
         truth[f"kv_ball_move_error_{axis}", ""] = before.readout_mm[k] - before.true_mm[k]
 
     def write(folder: Path) -> None:
-        for name, exposures in (("mv", mv), ("kv_before", pair), ("kv_after", arc)):
-            rehearsal.write([replace(e, linac=exposures[0].linac) for e in exposures], seed, folder / name)
+        for k, (name, exposures) in enumerate((("kv_before", pair), ("kv_after", arc), ("mv", mv))):
+            rtimage.write(exposures, folder / name, seed=seed, start=FIRST_EXPOSURE + k * PAUSE)
         x, y, z = (a + b for a, b in zip(TABLE_MM, aside.readout_mm, strict=True))
         ctseries.write(
             scanned,
@@ -86,6 +90,13 @@ def draw(rng: np.random.Generator) -> Rehearsal:
         )
 
     return Rehearsal(acquisition, truth, write)
+
+
+def _in_order(day: Acquisition, later: Sequence[Exposure]) -> Acquisition:
+    """The day with what was exposed after the couch correction some minutes later than the rest."""
+    digests = {hashlib.sha256(exposure.pixels.tobytes()).hexdigest() for exposure in later}
+    images = tuple(replace(i, acquired=rehearsal.WHEN + PAUSE) if i.sha256 in digests else i for i in day.images)
+    return replace(day, images=images)
 
 
 def _place(rng: np.random.Generator, spread_mm: float) -> _Place:

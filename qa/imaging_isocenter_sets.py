@@ -27,6 +27,7 @@ from qa.volume_views import View, views
 Array = NDArray[np.float64]
 Couch = tuple[float, float, float]
 RADIATION = {"kv": "kV", "mv": "MV", "cbct": "CBCT"}
+SAME_BALL_MM = 1.0  # blur makes one ball up to 0.6 mm wider in one system than in another; phantoms' balls differ by more
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -42,6 +43,8 @@ class Treatment:
     couch_mm: Couch | None
     couch_deg: float
     diameter_mm: float
+    acquired: datetime | None
+    uids: frozenset[str]
     missing: str
     flags: tuple[str, ...]
 
@@ -149,11 +152,16 @@ def _treatment(places: Sequence[Sequence[BallImage | Unseen]], acquisition: Acqu
         if shortage:
             reasons.append(shortage)
             continue
+        if moved := ball_position.disagreement([s.image for s in seen], np.array([s.offset_mm for s in seen])):
+            reasons.append(moved)
+            continue
         rank = len(distinct(gantry.angles_deg))
         if best is None or rank > best[0]:
             best = rank, _isocentre(seen, unseen)
     if best:
         return best[1]
+    if any(image.radiation == "MV" for image in acquisition.images) and not reasons:
+        return "no treatment isocentre: no MV image shows a ball in a collimated field; hand in Winston-Lutz images"
     if not any(image.radiation == "MV" for image in acquisition.images):
         return f"no MV Winston-Lutz images of {acquisition.machine} on this day were handed in: hand them in together with the others"
     return "no treatment isocentre: " + "; ".join(dict.fromkeys(reasons))
@@ -171,7 +179,24 @@ def _isocentre(seen: Sequence[Shot], unseen: Sequence[Unseen]) -> Treatment:
         missing = f"{len(unseen)} of {len(seen) + len(unseen)} MV images could not be measured: {names}"
     components = {"treatment isocentre": found.covariance}
     diameter = float(np.median([ball_images.of_shot(shot).diameter_mm for shot in used]))
-    return Treatment(-found.meeting.point_mm, components, couch_place([s.image for s in used]), found.couch_deg, diameter, missing, flags)
+    images = [s.image for s in used]
+    return Treatment(
+        ball_mm=-found.meeting.point_mm,
+        components=components,
+        couch_mm=couch_place(images),
+        couch_deg=found.couch_deg,
+        diameter_mm=diameter,
+        acquired=first_time(images),
+        uids=frozenset(image.sop_instance_uid for image in images),
+        missing=missing,
+        flags=flags,
+    )
+
+
+def first_time(images: Sequence[Image]) -> datetime | None:
+    """When the first of some images was taken, None when one of them does not say."""
+    times = [image.acquired for image in images if image.acquired is not None]
+    return min(times) if times and len(times) == len(images) else None
 
 
 def couch_place(images: Sequence[Image]) -> Couch | None:
@@ -191,15 +216,25 @@ def _projections(kind: str, found: Sequence[BallImage | Unseen], couch_deg: floa
     stood = max(angles, key=lambda angle: sum(same(image.couch_deg, angle) for image in images)) if couch_deg is None else couch_deg
     turned = tuple((i, f"couch at {i.couch_deg:.1f}, not {stood:.1f} degrees") for i in images if not same(i.couch_deg, stood))
     here = [item for item in found if same(item.image.couch_deg, stood)]
-    seen = tuple(item for item in here if isinstance(item, BallImage))
-    unseen = tuple((item.image, item.reason) for item in here if isinstance(item, Unseen))
+    seen, others = _one_object([item for item in here if isinstance(item, BallImage)])
+    unseen = (*((item.image, item.reason) for item in here if isinstance(item, Unseen)), *others)
     position: BallPosition | str = ball_position.from_images(seen)
     if not seen:
         reasons = dict.fromkeys(f"{item.name}: {reason}" for item, reason in (*unseen, *turned))
         position = "; ".join(reasons)
-    times = [image.acquired for image in images if image.acquired is not None]
     stands = couch_place([item.image for item in seen or here] or images)
-    return ImagingSet(kind, seen, unseen, position, stands, stood, min(times) if times else None, turned)
+    return ImagingSet(kind, seen, unseen, position, stands, stood, first_time(images), turned)
+
+
+def _one_object(found: Sequence[BallImage]) -> tuple[tuple[BallImage, ...], tuple[tuple[Image, str], ...]]:
+    """The images that show what most show, and the others with the reason: one set is of one ball."""
+    middle = float(np.median([seen.diameter_mm for seen in found])) if found else 0.0
+    odd = [seen for seen in found if abs(seen.diameter_mm - middle) > SAME_BALL_MM]
+    reasons = tuple(
+        (seen.image, f"shows something {seen.diameter_mm:.1f} mm wide, the others of its set {middle:.1f} mm: one phantom for all images")
+        for seen in odd
+    )
+    return tuple(seen for seen in found if all(seen is not other for other in odd)), reasons
 
 
 def _place(voxels: NDArray[np.float32], pitch_mm: tuple[float, float, float], diameter_mm: float | None) -> Place:

@@ -10,22 +10,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qa import grouping
 from qa.ball_position import BallPosition, project
-from qa.imaging_isocenter_sets import Couch, Day, ImagingSet, Treatment, turned_away
+from qa.imaging_isocenter_sets import SAME_BALL_MM, Couch, Day, ImagingSet, Treatment, turned_away
 
 Array = NDArray[np.float64]
 COUCH_MM = 0.03  # couch readouts of a couch that does not move scatter by this; a smaller difference may be all scatter
 COUCH_RESOLUTION_MM = 0.005  # a readout has at least two decimals
-SAME_BALL_MM = 1.0  # blur makes one ball up to 0.6 mm wider in one system than in another; phantoms' balls differ by more
+LOOKS_ALIKE_MM = 0.3  # of diameter: beyond, the same ball is possible and worth a look
+CONTRADICTS_MM, CONTRADICTS_U = 0.3, 3.0  # two sets of one system that differ by more than both of these contradict each other
+LONG_H = 3.0  # between imaging and treatment images of one set-up; a morning check takes minutes
 COUCH_GAIN = 0.01  # relative: real couches moved by 3 mm showed 1.0033 and 1.0019 of their readout
+
+
+STATED = "the couch was not moved between imaging and treatment images, as the performer states"
 
 
 @dataclass(frozen=True)
 class Move:
-    """How far the couch readout says it went (x, y, z in F, mm), and the standard uncertainty of that."""
+    """How far the couch went (x, y, z in F, mm), and its standard uncertainty; ``source`` is "readout", "stated" or "same images"."""
 
     vector_mm: Array
     u_mm: Array
+    source: str = "readout"
 
 
 @dataclass(frozen=True)
@@ -74,12 +81,18 @@ def connected(day: Day, item: ImagingSet, couch_still: bool) -> Move | str:
         return turned
     if reason := _other_ball(day, item) or _elsewhere(item):
         return reason
+    if treatment.uids & {seen.image.sop_instance_uid for seen in item.images}:
+        return Move(np.zeros(3), np.zeros(3), "same images")
+    if item.acquired is None or treatment.acquired is None:
+        return "the files do not say when they were taken, so nobody knows whether they belong together: export them with date and time"
     if item.couch_mm is None or treatment.couch_mm is None:
+        if couch_still and (contradicting := _moved(day)):
+            return contradicting
         if couch_still:
-            return Move(np.zeros(3), np.zeros(3))
-        silent = {"kv": "kV images", "mv": "MV images", "cbct": "CBCT"}[item.kind] if item.couch_mm is None else "treatment images"
+            return Move(np.zeros(3), np.zeros(3), "stated")
+        silent = {"kv": "kV images", "mv": "MV images", "cbct": "CBCT's files"}[item.kind] if item.couch_mm is None else "treatment images"
         return (
-            f"the {silent} do not say where the couch stood, so nobody knows whether it moved in between: if it did not, say so "
+            f"the {silent} do not tell where the couch stood, so nobody knows whether it moved in between: if it did not, say so "
             "(--couch-not-moved)"
         )
     return couch_move(item.couch_mm, treatment.couch_mm, item.couch_deg)
@@ -93,6 +106,33 @@ def _other_ball(day: Day, item: ImagingSet) -> str:
         return ""
     name = {"kv": "kV images", "mv": "MV images", "cbct": "CBCT"}[item.kind]
     return f"the phantom is {here:.1f} mm wide in the {name} and {there:.1f} mm in the treatment images: use one phantom for all of them"
+
+
+def _moved(day: Day) -> str:
+    """Why the couch cannot have stood still: readouts there are show that it moved; "" when none do."""
+    known = [item.couch_mm for item in day.sets if item.couch_mm is not None]
+    if len(known) > 1 and float(np.ptp(np.array(known), axis=0).max()) > grouping.SAME_PLACE_MM:
+        return "the couch was moved, as readouts of these images show, and others do not tell where it stood: image again with readouts"
+    return ""
+
+
+def contradiction(differences: Array, u: Array) -> bool:
+    """Whether a difference that should be nothing is one: beyond 0.3 mm and beyond three standard uncertainties along any axis."""
+    return bool((np.abs(differences) > np.maximum(CONTRADICTS_MM, CONTRADICTS_U * u)).any())
+
+
+def cautions(item: ImagingSet, treatment: Treatment, move: Move) -> tuple[tuple[str, ...], str]:
+    """What a reader should know of a comparison (flags), and what keeps it from passing ("" nothing)."""
+    flags = [STATED] if move.source == "stated" else []
+    wide = item.diameter_mm
+    if wide is not None and abs(wide - treatment.diameter_mm) > LOOKS_ALIKE_MM:
+        flags.append(f"the ball looks {wide:.1f} mm wide here and {treatment.diameter_mm:.1f} mm in the treatment images: is it the same?")
+    if isinstance(item.position, str) and item.images:
+        flags.append("seen from one direction only: a displacement along the beam is not seen")
+    hours = abs((item.acquired - treatment.acquired).total_seconds()) / 3600 if item.acquired and treatment.acquired else 0.0
+    if hours > LONG_H:
+        return tuple(flags), f"{hours:.0f} hours between imaging and treatment images: image both in one go"
+    return tuple(flags), ""
 
 
 def _elsewhere(item: ImagingSet) -> str:

@@ -33,7 +33,8 @@ def show(seen: Sequence[Shot], found: Geometry) -> tuple[Evidence, ...]:
 
 def _label(shot: Shot) -> str:
     image = shot.image
-    return f"G {image.gantry_deg % 360:.1f}  C {image.collimator_deg % 360:.1f}  T {image.couch_deg % 360:.1f}"
+    gantry, collimator, couch = (round(a, 1) % 360 for a in (image.gantry_deg, image.collimator_deg, image.couch_deg))
+    return f"G {gantry:.1f}  C {collimator:.1f}  T {couch:.1f}"
 
 
 def _overlay(shot: Shot) -> Overlay:

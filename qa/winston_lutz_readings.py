@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa import shot_sets
+from qa.ball_position import disagreement
 from qa.frames import angle_difference, receptor_mm
 from qa.isocentre import RESAMPLES, SEED, rows
 from qa.reading import Measured, NotMeasured, Quantity, Reading
@@ -35,7 +36,9 @@ class Geometry:
 
 
 def geometry(seen: Sequence[Shot]) -> Geometry:
-    """Everything that the images cover."""
+    """Everything that the images cover; nothing of it when the ball was moved between them."""
+    if moved := disagreement([s.image for s in seen], np.array([s.offset_mm for s in seen])):
+        return Geometry(moved, moved, moved, moved, moved)
     gantry, no_gantry = shot_sets.gantry_set(seen)
     collimator, no_collimator = shot_sets.collimator_set(seen)
     couch, no_couch = shot_sets.couch_set(seen)

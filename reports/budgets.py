@@ -54,14 +54,14 @@ def _dense(names: Sequence[str], readings: Sequence[Measured]) -> list[Flowable]
     for reading in readings:
         largest = max(names, key=lambda name: abs(reading.budget[name]))
         parts = [(name, _part(abs(reading.budget[name]), reading.u)) for name in names]
-        head = numbers.with_unit(_name(reading), f"/ {reading.quantity.unit}" if reading.quantity.unit else "")
+        head = _name(reading, f" / {reading.quantity.unit}" if reading.quantity.unit else "")
         rows.append([head, numbers.two_digits(reading.u), *(_strong(text) if name == largest else text for name, text in parts)])
     return [*columns(("Quantity", "u", *names), rows, fixed=2)]
 
 
-def _name(reading: Reading) -> str:
+def _name(reading: Reading, unit: str = "") -> str:
     where = numbers.state(reading.at)
-    return reading.quantity.key.replace("_", " ") + (f" at {where}" if where else "")
+    return reading.quantity.key.replace("_", " ") + unit + (f" at {where}" if where else "")
 
 
 def _part(component: float, u: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from qa.limit import Judgement, Outcome
 from qa.protocol import verdicts
-from qa.reading import Measured, NotMeasured
+from qa.reading import Measured, NotMeasured, Reading
 from qa.record import Record
 from reports import numbers
 from reports.comparison import apart, both, summary
@@ -80,7 +80,8 @@ def _exceptions(record: Record) -> Iterator[Line]:
             groups.setdefault(key, []).append(judgement)
     for (_, quantity, outcome, reason), judgements in sorted(groups.items(), key=lambda item: -item[0][2]):
         limits = ", ".join(judgement.limit.limit_id for judgement in judgements)
-        yield Line("exception", outcome, quantity, f"{reason} [{limits}]")
+        reading = record.readings[judgements[0].reading] if 0 <= judgements[0].reading < len(record.readings) else None
+        yield Line("exception", outcome, _named(quantity, reading), f"{reason} [{limits}]")
 
 
 def _unjudged(record: Record) -> Iterator[Line]:
@@ -102,7 +103,13 @@ def _values(record: Record) -> Iterator[Line]:
         reading = record.readings[index]
         if isinstance(reading, Measured) and (index in judged or not per_image(reading)):
             outcome = max((judgement.outcome for judgement in judged.get(index, [])), default=None)
-            yield Line("value", outcome, reading.quantity.key, _value(reading), reading.quantity.meaning)
+            yield Line("value", outcome, _named(reading.quantity.key, reading), _value(reading), reading.quantity.meaning)
+
+
+def _named(quantity: str, reading: Reading | None) -> str:
+    """The quantity, and which set or target it is of where there are several: "kv_isocenter_x (kV 2)"."""
+    which = [str(reading.at[key]) for key in ("set", "target") if key in reading.at] if reading else []
+    return f"{quantity} ({', '.join(which)})" if which else quantity
 
 
 def _second_engine(record: Record) -> Iterator[Line]:

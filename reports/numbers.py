@@ -66,7 +66,7 @@ def technique(name: str) -> str:
     return name.upper() if len(name) <= 4 else name[:1].upper() + name[1:]
 
 
-def state(at: Mapping[str, float | str], leave_out: tuple[str, ...] = ("sop_instance_uid",)) -> str:
+def state(at: Mapping[str, float | str], leave_out: tuple[str, ...] = ("sop_instance_uid", "radiation")) -> str:
     """The state of a reading in words: "gantry 90 deg, plane transverse"."""
     return ", ".join(with_unit(f"{name(key)} {number(value)}", unit(key)) for key, value in at.items() if key not in leave_out)
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench import adversarial, adversarial_kinds
 from bench.adversarial_count import SILENT_MM, Tally, Verdict, judge, scene_of, tally, total, verdicts
-from bench.adversarial_kinds import CLEAN, KINDS, NOTHING, ROUND, kind_of
+from bench.adversarial_kinds import CLEAN, KINDS, KV_KINDS, NOTHING, ROUND, kind_of
 from bench.ours import Answer
 
 SEED, IMAGES = 11, 300
@@ -33,10 +33,11 @@ def test_clean_images_are_measured(tallies):
 
 
 def test_every_kind_occurs(tallies):
-    """300 images are eight rounds; the images of a round are of every kind."""
+    """300 images are three rounds; the images of a round are of every kind, and a fifth of them are open-field kV images."""
     assert {one.kind.name for one in tallies} == {kind.name for kind in KINDS}
     assert sum(one.images for one in tallies) == IMAGES
-    assert len(ROUND) <= IMAGES / 8
+    assert len(ROUND) <= IMAGES / 3
+    assert sum(one.images for one in tallies if one.kind in KV_KINDS) == IMAGES / 5
 
 
 def test_what_cannot_be_measured_is_not(tallies):
@@ -45,7 +46,7 @@ def test_what_cannot_be_measured_is_not(tallies):
 
 def test_the_uncertainty_holds_where_the_image_shows_what_is_wrong(tallies):
     """Of clean images none is beyond 3 U: for a Gaussian error that is six standard deviations."""
-    assert [one.beyond for one in tallies if one.kind.expected == CLEAN] == [[]]
+    assert [n for one in tallies if one.kind.expected == CLEAN for n in one.beyond] == []
 
 
 # The counting
@@ -105,6 +106,26 @@ def test_picking_one_of_two_equal_balls_is_wrong():
     assert not judge(number, "ours", near, answer_at(near, (0.15, 0.0))).silent
 
 
+def test_a_kv_image_is_judged_by_the_ray_through_the_ball_not_by_the_field():
+    number = number_of("kV: clean")
+    draft, _ = scene_of(SEED, number)
+    ball = np.array(draft.centres[0])
+    assert draft.centres[0] == (draft.view.balls[0].u_mm, draft.view.balls[0].v_mm)
+    assert not judge(number, "ours", draft, Answer(ball + 0.1, np.zeros(2), np.full(2, 0.1))).silent
+    assert judge(number, "ours", draft, Answer(ball + 0.15, np.zeros(2), np.full(2, 0.1))).silent
+
+
+def test_of_two_kv_balls_of_other_sizes_only_the_told_one_is_right():
+    number = number_of("kV: second ball, another size")
+    drafts = [scene_of(SEED, number + k * len(ROUND))[0] for k in range(8)]
+    told = next(draft for draft in drafts if draft.told_mm is not None)
+    untold = next(draft for draft in drafts if draft.told_mm is None)
+    assert told.centres == ((told.view.balls[0].u_mm, told.view.balls[0].v_mm),)
+    assert told.told_mm == told.view.balls[0].diameter_mm / 2
+    for ball in untold.view.balls:
+        assert judge(number, "ours", untold, Answer(np.array([ball.u_mm, ball.v_mm]), np.zeros(2), np.ones(2))).silent
+
+
 def test_an_answer_that_is_no_number_is_wrong():
     number = number_of("clean")
     draft, _ = scene_of(SEED, number)
@@ -122,7 +143,7 @@ def test_the_peer_is_not_counted_as_ours():
 
 
 def test_an_image_is_the_same_whenever_it_is_drawn():
-    for number in (0, 5, 21):
+    for number in (0, 5, 21, number_of("kV: clean")):
         first, second = scene_of(SEED, number)[1], scene_of(SEED, number)[1]
         assert first.pixels.tobytes() == second.pixels.tobytes()
         assert first.pixels.tobytes() != scene_of(SEED + 1, number)[1].pixels.tobytes()

@@ -15,7 +15,6 @@ from qa.features.position import Position
 
 OPAQUE = 0.8  # a ball this deep is taken as opaque: what is seen in it is light scattered there. If it is not, R is 6 % too small
 LOG_RATIO = np.sqrt(3) / 2
-ALIKE_MM, ALIKE_SHARE = 0.3, 0.06  # blur, scatter and the metal's hardness move a diameter by less than this; see `alike`
 
 
 def own_radius_mm(half_mm: float, depth: float) -> float:
@@ -33,9 +32,3 @@ def diameter_mm(ball: Position) -> float:
     if len(ball.size_mm) > 1:
         return 2 * ball.size_mm[1]
     return 2 * ball.size_mm[0] / float(LOG_RATIO)
-
-
-def alike(first: Position, second: Position) -> bool:
-    """Whether two images can show the same ball: diameters within 0.3 mm or 6 %, whichever is more."""
-    one, other = diameter_mm(first), diameter_mm(second)
-    return abs(one - other) <= max(ALIKE_MM, ALIKE_SHARE * max(one, other))

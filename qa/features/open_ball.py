@@ -1,17 +1,19 @@
 """The ball in an open image, by two algorithms that must agree: dark metal or a bright cavity, on a stem, over an edge, beside metal.
 
 The same two algorithms as for a ball in a small field, on the linear signal: the centre about which the picture is a function of the
-distance (`patch.Patch`), and a circle through the half-depth points of rays (`rim.rim`). See docs/physics/winston_lutz.md.
+distance (`patch.Patch`), and a circle through the half-depth points of rays (`rim.rim`). See docs/physics/ball_features.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qa.features.ball_size import own_radius_mm
+from qa.features.open_arcs import arc, on_the_stem
 from qa.features.open_candidates import RADII_MM, Candidate, Grid, candidates, look, normalised
 from qa.features.open_patch import Around, surroundings
 from qa.features.patch import FREE_MM, ProfileFit, rim_mm
@@ -22,7 +24,9 @@ from qa.reading import AnalysisError
 
 SIZE_SHARE, SIZE_MM = 0.15, 0.4  # a spot is the ball whose radius is given when it is within this (the larger) of it
 WHOLE, HALF = 0.6, 0.4  # share of the rim that is a circle: a ball on a stem has 0.75 or more, half a ball 0.5, a corner less
+HANDLE = 0.7  # of a rim, at most, is a circle where a stem ends or widens; of a second ball on the stem 0.75 or more
 RIVAL_DEPTH, RIVAL_SIZE = 0.4, 4.0  # a second round spot of this share of the depth and within this factor of the size is a second ball
+ARC_SIZES = 0.6, 1.5  # of the ball's radius: a round shape of which part is seen and that is as large as this may be the ball
 SMALLEST_MM, LARGEST_MM = 0.4, 9.0  # half-depth radii
 SETTLED_MM, CUT_SHARE = 0.05, 0.02  # a cut this near (centre; radius, relative) gives the same answer to a micrometre or two
 AGREE_MM = 0.05  # nearer than this the two algorithms never count as in conflict: a tenth of the tightest published limit
@@ -71,7 +75,13 @@ class _AbsentError(AnalysisError):
 
 
 def _one_sign(signal: Grid, pitch_mm: tuple[float, float], turn: int, radius_mm: float | None, sign: int) -> Position:
-    spot = choose(candidates(signal, pitch_mm, sign, _scales(radius_mm)), radius_mm)
+
+    def handle(other: Candidate, ball: Candidate) -> bool:
+        place = other.x_mm, other.y_mm, other.radius_mm
+        return other.arc < HANDLE and on_the_stem(signal, pitch_mm, sign, place, ball)
+
+    spot = choose(candidates(signal, pitch_mm, sign, _scales(radius_mm)), radius_mm, handle)
+    _refuse_another(arc(signal, pitch_mm, sign, spot, _rivals_mm(spot, radius_mm)), spot)
     found = _centre(signal, pitch_mm, spot, sign)
     moved = _turned(signal, pitch_mm, found, sign, DihedralTurn(turn))
     noise = float(np.hypot(*found.u_mm))
@@ -85,8 +95,11 @@ def _one_sign(signal: Grid, pitch_mm: tuple[float, float], turn: int, radius_mm:
     return replace(found, u_mm=u, budget={**found.budget, "turned picture": (turned, turned)})
 
 
-def choose(spots: list[Candidate], radius_mm: float | None) -> Candidate:
-    """The one spot that is the ball; AnalysisError when none is, when it is partly hidden, or when it could be another one."""
+def choose(spots: list[Candidate], radius_mm: float | None, handle: Callable[[Candidate, Candidate], bool]) -> Candidate:
+    """The one spot that is the ball; AnalysisError when none is, when it is partly hidden, or when it could be another one.
+
+    ``handle`` says whether a first spot is part of what a second one is held by.
+    """
     if radius_mm is not None:
         spots = [s for s in spots if abs(own_radius_mm(s.radius_mm, s.depth) - radius_mm) <= max(SIZE_SHARE * radius_mm, SIZE_MM)]
     whole = [s for s in spots if s.arc >= WHOLE]
@@ -101,6 +114,8 @@ def choose(spots: list[Candidate], radius_mm: float | None) -> Candidate:
         raise AnalysisError("a round shape that is partly hidden stands out more than the ball; clear the view and repeat the exposure")
     for other in whole[1:]:
         if other.depth > RIVAL_DEPTH * best.depth and 1 / RIVAL_SIZE < other.radius_mm / best.radius_mm < RIVAL_SIZE:
+            if handle(other, best):
+                continue
             apart = float(np.hypot(other.x_mm - best.x_mm, other.y_mm - best.y_mm))
             raise AnalysisError(
                 f"two balls in the image, {apart:.0f} mm apart (of about {2 * best.radius_mm:.1f} and {2 * other.radius_mm:.1f} mm); "
@@ -114,6 +129,24 @@ def _scales(radius_mm: float | None) -> tuple[float, ...]:
     if radius_mm is None:
         return RADII_MM
     return tuple(r for r in RADII_MM if 0.45 < r / radius_mm < 1.8) or RADII_MM
+
+
+def _rivals_mm(spot: Candidate, radius_mm: float | None) -> tuple[float, float]:
+    """The radii of what may be mistaken for the ball: any like it, or where the ball's own is known only those within the same limits."""
+    if radius_mm is None:
+        return ARC_SIZES[0] * spot.radius_mm, ARC_SIZES[1] * spot.radius_mm
+    off = max(SIZE_SHARE * radius_mm, SIZE_MM)
+    return min(spot.radius_mm, radius_mm) - off, max(spot.radius_mm, radius_mm) + off
+
+
+def _refuse_another(circle: tuple[float, float, float] | None, spot: Candidate) -> None:
+    """AnalysisError when there is another round shape."""
+    if circle is not None:
+        apart = float(np.hypot(circle[0] - spot.x_mm, circle[1] - spot.y_mm))
+        raise AnalysisError(
+            f"{apart:.0f} mm from the ball there is another round shape about as large ({2 * circle[2]:.1f} mm), whole or partly hidden; "
+            "either may be the ball; clear the view or take one away, and repeat the exposure"
+        )
 
 
 def _centre(signal: Grid, pitch_mm: tuple[float, float], spot: Candidate, sign: int) -> Position:

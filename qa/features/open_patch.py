@@ -34,6 +34,7 @@ LINE = 0.85  # of a line's pixels beyond the ball, on both sides of it, are stra
 KNOT_MM = 0.15  # of the radial profile: half the blur of a kV image's sharpest rim
 SPARE, OUTLYING = 0.03, 8.0  # pixels that far (share of the depth, times the noise) from what ball and field explain are dead ones,
 FEW = 0.02  # unless there are more than this share of them
+COARSE = 0.15  # of a pixel: so far a rim that is sharper than a pixel is from a function of the distance
 SATURATED = 0.3  # of the ring at exactly the largest value
 
 
@@ -41,12 +42,20 @@ class OpenPatch(Patch):
     """A patch whose picture is linear and whose stems are already left out; its rim may be as sharp as the pixels."""
 
     def _knot(self) -> float:
-        return max(KNOT_MM, 0.5 * max(abs(float(self.x_mm[1] - self.x_mm[0])), abs(float(self.y_mm[1] - self.y_mm[0]))))
+        return max(KNOT_MM, 0.5 * max(self._steps()))
+
+    def _steps(self) -> tuple[float, float]:
+        """Pitch (x, y), mm."""
+        return abs(float(self.x_mm[1] - self.x_mm[0])), abs(float(self.y_mm[1] - self.y_mm[0]))
 
     def fit(self) -> ProfileFit:
         """The centre about which the ball is a function of radius; a few pixels that nothing explains are left out of a second fit."""
         patch, (solution, residual) = self, self._solve(self.centre_mm)
-        odd = np.abs(residual) > max(SPARE * abs(solution.depth), OUTLYING * middle(np.abs(residual)) * 1.4826)
+        limit = max(SPARE * abs(solution.depth), OUTLYING * middle(np.abs(residual)) * 1.4826)
+        odd = np.abs(residual) > limit
+        if odd.any():
+            slope = self._basis(solution.centre)[3] @ solution.profile
+            odd &= np.abs(residual) > limit + COARSE * max(self._steps()) * np.abs(slope)
         if 0 < odd.mean() <= FEW:
             valid = self.valid.copy()
             valid[self.valid] = ~odd

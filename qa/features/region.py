@@ -77,7 +77,7 @@ def locate(pixels: NDArray[np.float32], pitch_mm: tuple[float, float]) -> Region
             break
         coarse = np.where(labels > 0, dark, coarse)  # small and brighter than the field: artefacts, so look below them
         level = float(coarse.max())
-        if level - dark < 10 * _noise(coarse, dark):
+        if level - dark <= 10 * _noise(coarse, dark):  # also where nothing is left: a saturated spot on a panel of one value
             raise AnalysisError(
                 "no radiation field found: the image shows nothing bright of at least 5 mm; check that the beam was on and the panel out"
             )

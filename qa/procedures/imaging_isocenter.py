@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _PAGE = "docs/physics/imaging_isocenter.md"
 _SYSTEMS = {"kv": "kV imaging", "mv": "MV imaging", "cbct": "CBCT"}
+_CARDINALS = "gantry 0, 90, 180 and 270 degrees"
 _AXES = {"x": "x (to the right facing the gantry)", "y": "y (towards the gantry)", "z": "z (up)"}
 
 
@@ -42,7 +43,7 @@ def _system(kind: str, name: str) -> tuple[Quantity, ...]:
     if kind == "cbct":
         return found
     found += (
-        _quantity(f"{kind}_isocenter_cardinals", f"the same of {name} over gantry 0, 90, 180 and 270 degrees", 4),
+        _quantity(f"{kind}_isocenter_cardinals", f"largest distance of {name} from treatment isocentre at {_CARDINALS}", 4),
         *(_quantity(f"{kind}_offset_{axis}", f"{name} minus treatment isocentre in one image, along {axis}", 5) for axis in "uv"),
         *(_quantity(f"{kind}_residual_{axis}", f"what the {name} isocentre does not explain in one image, {axis}", 5) for axis in "uv"),
     )
@@ -53,7 +54,7 @@ QUANTITIES = (
     *_along("treatment_ball", "ball from the treatment isocentre", 2),
     *(quantity for kind, name in _SYSTEMS.items() for quantity in _system(kind, name)),
     *_along("kv_ball_move", "move of the ball between the first and the last couch place, as kV images see it", 6),
-    *_along("kv_ball_move_error", "the same minus the couch readout's difference", 6),
+    *_along("kv_ball_move_error", "move of the ball as kV images see it, minus the couch readout's difference", 6),
 )
 
 
