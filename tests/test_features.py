@@ -351,3 +351,11 @@ def test_a_line_of_pixels_that_are_not_numbers_is_refused_wherever_the_field_is(
         image[row] = np.nan
         with pytest.raises(AnalysisError):
             measure(PLAIN, image)
+
+
+def test_a_bright_spot_on_a_panel_of_one_value_is_no_field():
+    """When the spot is set aside nothing is left: not even noise."""
+    pixels = np.full((150, 171), 100.0, np.float32)
+    pixels[70:73, 80:83] = 60000.0
+    with pytest.raises(AnalysisError, match=r"no radiation field|blank"):
+        locate(pixels, (0.5, 0.4))

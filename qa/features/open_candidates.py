@@ -19,6 +19,7 @@ Grid = NDArray[np.float32]
 RADII_MM = (0.9, 1.4, 2.1, 3.2, 4.8, 7.2)  # a factor 1.5 apart: every ball lies within a factor 1.25 of one
 GRID_SHARE = 0.6  # grid step over radius: finer tells no more
 SIGNIFICANT = 7.0  # times the median size of the curvature elsewhere, at that scale
+STRONG = 0.12  # is looked at whatever the rest: in a small image that is full of things nothing is noise (a metal ball gives 0.2 to 0.3)
 FAINTEST = 0.004  # of the open signal: under half a percent of contrast no ball phantom is
 PEAKS = 5  # looked at per scale
 KEEP_SHARE = 0.12  # of the strongest response: fainter spots are not rivals of the ball
@@ -114,7 +115,7 @@ def _peaks(grid: Grid, step: tuple[float, float], radius: float) -> list[tuple[f
     for _ in range(PEAKS):
         row, column = (int(k) for k in np.unravel_index(int(np.argmax(response)), response.shape))
         value = float(response[row, column])
-        if value < max(SIGNIFICANT * noise, FAINTEST):
+        if value < max(min(SIGNIFICANT * noise, STRONG), FAINTEST):
             break
         found.append((value, row + border[0], column + border[1]))
         response[max(0, row - near[0]) : row + near[0] + 1, max(0, column - near[1]) : column + near[1] + 1] = -np.inf

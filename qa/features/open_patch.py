@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.features.open_ring import Ring, open_signal
-from qa.features.patch import FREE_MM, Patch, ProfileFit, rim_mm
+from qa.features.patch import FREE_MM, Patch, ProfileFit, Solution, rim_mm
 from qa.features.position import Array, middle
 from qa.features.rod import Strip
 from qa.features.splines import even_radial
@@ -63,6 +63,10 @@ class OpenPatch(Patch):
             solution, residual = patch._solve(solution.centre, solution.profile)
         radius, depth = patch._half(solution.profile)
         return patch._describe(replace(solution, radius=radius, depth=depth), residual)
+
+    def _oval(self, solution: Solution, residual: Array) -> float:
+        """Not needed: the scatter of the rim tells an oval from a circle here."""
+        return 0.0
 
     def _half(self, profile: Array) -> tuple[float, float]:
         """Radius at half depth (NaN: none) and depth, without the very middle, which few pixels determine."""
