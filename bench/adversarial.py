@@ -31,7 +31,7 @@ gains; noise of 0.2 to 0.6 %. Everything else about them is refusable. Ours is `
 where that could help; pylinac's nearest equivalent, `SizedDiskLocator`, is always told the radius and, within 5 mm, where to look. The
 truth is the ray through the ball's centre. Of two balls of *other sizes* the one whose radius is told is meant; when none is told nobody
 can know, and any answer is a silent error (the larger one is meant where the smaller takes less than 5 % of the beam). Of two of *one size*
-nobody can know either, and a told radius is no help; nor is it when one of two similar ones (radii within 20 % or 0.5 mm) is half covered
+nobody can know either, and a told radius is no help; nor is it when one of two similar ones (radii within 15 % or 0.4 mm) is half covered
 and the other whole. Of what is covered by more than 0.4 radii beyond its centre less than 0.37 of the rim shows, and nobody could say that
 it is a ball.
 

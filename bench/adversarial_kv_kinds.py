@@ -17,13 +17,13 @@ from phantoms.shadow import Block
 
 Change = Callable[["KvDraft", Random], "KvDraft"]
 LEAST_SEEN = -0.4  # radii: beyond, less than 0.37 of the rim shows, and nobody can say that it is a ball
-ALIKE_SHARE, ALIKE_MM = 0.2, 0.5  # of the radius: who is told it knows that a ball this far from it is not meant
+ALIKE_SHARE, ALIKE_MM = 0.15, 0.4  # of the radius: who is told it knows that a ball further from it (the larger of both) is not meant
 LARGEST_MM = 16.0  # of a ball that is looked for
 CLEAR = 0.05  # of the beam: two unlike balls are both seen when the smaller one takes this
 
 
-def _beside(draft: KvDraft, rng: Random, near_mm: float, far_mm: float, ratio: float = 1.0) -> tuple[float, float]:
-    """A place that far from the ball's centre for one of that share of its size: in the image and in the open field, where there is one."""
+def _beside(draft: KvDraft, rng: Random, near_mm: float, far_mm: float, ratio: float = 1.0) -> tuple[float, float] | None:
+    """A place that far from the ball's centre for one of that share of its size: in the image and in the open field, or None."""
     (ball, *_), (half_u, half_v) = draft.view.balls, half_mm(draft.view)
     (a, b), (u0, v0) = draft.view.aperture.extent_mm, draft.view.aperture_uv_mm
     for _ in range(500):
@@ -31,8 +31,8 @@ def _beside(draft: KvDraft, rng: Random, near_mm: float, far_mm: float, ratio: f
         u, v = ball.u_mm + far * np.cos(angle), ball.v_mm + far * np.sin(angle)
         free = max(ratio, 1.0) * ball.diameter_mm / 2 + 2.0
         if max(abs(u) - half_u, abs(v) - half_v, abs(u - u0) - a, abs(v - v0) - b) < -free:
-            break
-    return float(u), float(v)
+            return float(u), float(v)
+    return None
 
 
 def told(draft: KvDraft) -> KvDraft:
@@ -57,7 +57,7 @@ def metal(draft: KvDraft, rng: Random) -> KvDraft:
     """A screw, clip or bar within 30 mm of the ball that may touch it, its middle clear of it."""
     ball = draft.view.balls[0]
     width, height = float(rng.uniform(1, 6)), float(rng.uniform(4, 30))
-    u, v = _beside(draft, rng, ball.diameter_mm / 2 + 0.6 * width, 30.0)
+    u, v = _beside(draft, rng, ball.diameter_mm / 2 + 0.6 * width, 30.0) or (ball.u_mm + ball.diameter_mm, ball.v_mm)
     away = float(np.rad2deg(np.arctan2(v - ball.v_mm, u - ball.u_mm))) if rng.random() < 0.5 else float(rng.uniform(0, 360))
     return _blocked(draft, Block(u, v, width, height, away, float(rng.uniform(0.02, 0.7)), ball.blur_mm))
 
@@ -67,8 +67,11 @@ def second_unlike(draft: KvDraft, rng: Random) -> KvDraft:
     first, ratio = draft.view.balls[0], float(rng.uniform(0.35, 0.75))
     ratio = ratio if rng.random() < 0.6 else min(1 / ratio, LARGEST_MM / first.diameter_mm)
     touching = first.diameter_mm / 2 * (1 + ratio)
+    place = _beside(draft, rng, touching + 0.5, max(touching + 4.0, 30.0), ratio)
+    if place is None:  # no room for one so large
+        return second_unlike(draft, rng)
     clear = -np.expm1(-first.mu_per_mm * min(1.0, ratio) * first.diameter_mm) > CLEAR
-    both = _second(draft, _beside(draft, rng, touching + 0.5, max(touching + 4.0, 30.0), ratio), ratio, rival=True)
+    both = _second(draft, place, ratio, rival=True)
     if rng.random() < 0.5:
         return replace(told(both), centres=draft.centres[:1])
     return both if clear else replace(both, centres=both.centres[-1:] if ratio > 1 else draft.centres[:1])
@@ -77,7 +80,10 @@ def second_unlike(draft: KvDraft, rng: Random) -> KvDraft:
 def second_alike(draft: KvDraft, rng: Random) -> KvDraft:
     """Another ball of the same size, clear of the first; telling the radius does not help."""
     first = draft.view.balls[0].diameter_mm
-    return _perhaps_told(_second(draft, _beside(draft, rng, 1.05 * first, max(30.0, 2 * first)), 1.0, rival=True), rng)
+    place = _beside(draft, rng, 1.05 * first, max(30.0, 2 * first))
+    if place is None:
+        raise RuntimeError(f"no room beside {draft.view.balls[0]} in {draft.view.aperture}")
+    return _perhaps_told(_second(draft, place, 1.0, rival=True), rng)
 
 
 def _second(draft: KvDraft, place: tuple[float, float], ratio: float, rival: bool) -> KvDraft:
@@ -118,7 +124,10 @@ def hidden_and_whole(draft: KvDraft, rng: Random) -> KvDraft:
     first = draft.view.balls[0].diameter_mm
     ratio = float(rng.uniform(0.7, 1.3))
     draft = half_hidden(draft, rng, LEAST_SEEN)
-    both = _perhaps_told(_second(draft, _beside(draft, rng, 1.3 * first, max(30.0, 2 * first)), ratio, rival=True), rng)
+    place = _beside(draft, rng, 1.3 * first, max(30.0, 2 * first), ratio)
+    if place is None:
+        return draft
+    both = _perhaps_told(_second(draft, place, ratio, rival=True), rng)
     known = both.told_mm is not None and abs(ratio - 1) * first / 2 > max(ALIKE_SHARE * first / 2, ALIKE_MM)
     return replace(both, centres=draft.centres) if known else both
 

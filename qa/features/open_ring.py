@@ -19,6 +19,8 @@ EDGE_KNOT_MM = 0.6  # of the open signal across an edge: half the narrowest blur
 FREE_SHARE = 0.12  # of the ring: more pixels than this off the smooth surface call for an explanation by an edge
 BETTER = 0.6  # an edge must leave less than this share of what the smooth surface leaves
 UNEXPLAINED = 0.45  # of the ring off the open signal, whatever it is: there is no open signal to speak of
+DARKEST = 0.3  # of the brightest place: couches take less than half, what takes more is a blade or metal that hides part of the ball
+LEAST = 0.2  # of the ring is dark then: a stem along the line is a seventh of it
 NEAR_DEG = 2.5  # the rough angle is that good
 OFF = 4.0  # times the noise: a pixel is off the open signal
 
@@ -59,7 +61,8 @@ def open_signal(ring: Ring) -> Open:
         stepped, off_stepped, _ = _robust(_edge(ring, angle), ring, scale, noise, _off_bins(ring, angle, scale))
         if off_stepped < BETTER * off:
             level, off, flags = stepped, off_stepped, ("couch edge at the ball",)
-    if off > UNEXPLAINED or float(level[ring.mask].min()) < 0.05 * scale:
+    dark, bright = np.quantile(level[ring.mask], (LEAST, 1 - LEAST))
+    if off > UNEXPLAINED or dark < DARKEST * bright or float(level[ring.mask].min()) < 0.05 * scale:
         raise AnalysisError("what surrounds the ball is not an open field; move the ball away from metal, blades and edges")
     return Open(np.maximum(level, 0.02 * scale), noise, flags)
 
