@@ -27,9 +27,9 @@ def canonical(plain: object) -> str:
 
 def encode(hint: Any, value: Any) -> Any:
     """Plain data for a value of the annotated type ``hint``; dataclasses inside a union carry their name in "type"."""
-    if dataclasses.is_dataclass(hint):
+    fields, origin, arguments = _form(hint)
+    if fields:
         return _encode_fields(hint, value)
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         member = _member(arguments, value)
         plain = encode(member, value)
@@ -61,21 +61,36 @@ def encode(hint: Any, value: Any) -> Any:
     return None if value is None else _text(str(value)) if hint is str else hint(value)
 
 
+@functools.cache
+def _form(hint: Any) -> tuple[bool, Any, tuple[Any, ...]]:
+    """Whether an annotation is a dataclass, its origin and its arguments; asked for every value, looked up once."""
+    return dataclasses.is_dataclass(hint), typing.get_origin(hint), typing.get_args(hint)
+
+
+@functools.cache
+def _defaults(kind: Any) -> dict[str, Any]:
+    """The encoded defaults of a dataclass's fields that have one."""
+    found = {}
+    for field in dataclasses.fields(kind):
+        default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+        if default is not dataclasses.MISSING:
+            found[field.name] = encode(_hints(kind)[field.name], default)
+    return found
+
+
 def _text(text: str) -> str:
     """The text, with characters spelt out that are no Unicode: file names of an old disk can hold them, JSON and databases cannot."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _encode_fields(kind: Any, value: Any) -> dict[str, Any]:
-    plain = {}
+    plain, hints, defaults = {}, _hints(kind), _defaults(kind)
     for field in dataclasses.fields(kind):
-        hint = _hints(kind)[field.name]
         try:
-            plain[field.name] = encode(hint, getattr(value, field.name))
+            plain[field.name] = encode(hints[field.name], getattr(value, field.name))
         except (TypeError, ValueError) as error:
             raise RecordError(f"{kind.__name__}.{field.name} cannot be stored: {error}") from error
-        default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
-        if default is not dataclasses.MISSING and plain[field.name] == encode(hint, default):
+        if field.name in defaults and plain[field.name] == defaults[field.name]:
             del plain[field.name]
     return plain
 
@@ -89,9 +104,9 @@ def decode(hint: Any, plain: Any, where: str) -> Any:
 
 
 def _decode(hint: Any, plain: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(hint):
+    fields, origin, arguments = _form(hint)
+    if fields:
         return _decode_fields(hint, plain, where)
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _decode(_tagged(arguments, plain), plain, where)
     if origin is tuple:

@@ -16,7 +16,7 @@ from qa import isocentre
 
 SEED = 7
 WHITE, _, STRONG = uncertainty.NOISES
-CONE = "a cone bends round the ball as the ball does: small cones are up to 0.016 mm off (stated), and one clean image in eight is refused"
+CONE = "a cone bends round the ball as the ball does: small cones are up to 0.016 mm off, which is stated"
 TIGHT = "scalloped leaf ends: the field centre of one image in sixteen is 0.0006 mm off, the goal is 0.0005"
 
 
