@@ -18,6 +18,7 @@ from qa.shots import RECEPTOR_MM, SCALE, Shot, Unseen, on_plane, picture_around
 
 Array = NDArray[np.float64]
 SILENT = "the file does not say where the receptor stood; its centre is taken as the origin"
+CUBE = "no ball: the position is that of a cube phantom's centre"
 PICTURE_MM = 7.0  # half the side of the picture that is kept of an open field: ball, stem and some surroundings
 
 
@@ -96,7 +97,7 @@ def in_open_field(image: Image, turn: int, diameter_mm: float | None = None) -> 
         diameter_mm=found.size_mm[0] if found.shape == "cube" else ball_size.diameter_mm(found),
         apart_mm=float(np.hypot(found.second.xy_mm[0] - found.x_mm, found.second.xy_mm[1] - found.y_mm)),
         shape=found.shape,
-        flags=(*found.flags, *_silent(image)),
+        flags=(*found.flags, *((CUBE,) if found.shape == "cube" else ()), *_silent(image)),
         origin_mm=origin,
         picture=picture,
         extent_mm=extent,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.acquisition import Image
+from qa.ball_images import CUBE, SILENT
 from qa.imaging_isocenter_moves import ball_move, contradictions
 from qa.imaging_isocenter_sets import RADIATION, Day, ImagingSet, Treatment
 from qa.imaging_isocenter_values import Compared, Quantities, State, distance, largest, xyz
@@ -100,8 +101,9 @@ def _set(quantities: Quantities, one: Compared, day: Day) -> list[Reading]:
     alone, both = _state(item, RADIATION[kind]), _state(item, _joined(kind))
     treatment = day.treatment if isinstance(day.treatment, Treatment) else None
     missing = "; ".join(filter(None, (item.missing, treatment.missing if treatment and treatment.missing != item.missing else "")))
-    flags = tuple(dict.fromkeys(flag for seen in item.images for flag in seen.flags if "receptor" in flag))
-    flags = (*flags, *(item.place.flags if item.place else ()))
+    flags = tuple(dict.fromkeys(flag for seen in item.images for flag in seen.flags if flag in (SILENT, CUBE)))
+    if item.place is not None:
+        flags = (*flags, *item.place.flags, *((CUBE,) if item.place.shape == "cube" else ()))
     found = _ball(quantities, item, alone, flags)
     if treatment is not None and isinstance(one.move, Move):
         said, distant = cautions(item, treatment, one.move)

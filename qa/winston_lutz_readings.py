@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa import shot_sets
+from qa.ball_images import SILENT
 from qa.ball_position import disagreement
 from qa.frames import angle_difference, receptor_mm
 from qa.isocentre import RESAMPLES, SEED, rows
@@ -21,7 +22,6 @@ Array = NDArray[np.float64]
 Quantities = Mapping[str, Quantity]
 Budget = Callable[[float], dict[str, float]]
 State = dict[str, float | str]
-SILENT = "the file does not say where the receptor stood; its centre is taken as the origin"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from phantoms.machine import beam_axes
 from phantoms.meeting import smallest_sphere
 from phantoms.panel import Panel
 from phantoms.volume import Grid, Scan, Sphere, scan
+from phantoms.volume_phantoms import penta_cube
 from qa import ball_position, procedure, protocol, rehearsal, session
 from qa.acquisition import Acquisition, Image, Volume
 from qa.evidence import Curve, Overlay, Room, Table
@@ -299,6 +300,18 @@ def test_a_volume_whose_ball_is_cut_or_outside_is_named(mv, pair):
     found = read(replace(day, volumes=(short,)))
     assert "the short scan" in reasons(found, "cbct_ball_x", "cbct_isocenter_x")
     assert np.abs(vector(found, "kv_isocenter") - K).max() < 0.02
+
+
+def test_a_cube_phantom_serves_for_the_position(mv):
+    """Where there is no ball; the treatment isocentre was taken with a ball, so the two are not compared."""
+    centre = (1.0, -2.0, 0.5)
+    phantom = penta_cube(centre, side_mm=100.0)
+    scanned = scan(phantom.solids, Grid((62, 130, 130), (2.0, 1.0, 1.0)), np.random.default_rng(1), Scan(noise_hu=20.0))
+    volume = rehearsal.volume(scanned, LINAC.name, couch_mm=(0.0, 0.0, 0.0), couch_deg=0.0)
+    found = read(rehearsal.day(mv, [volume]))
+    assert np.abs(vector(found, "cbct_ball") - centre).max() < 0.05
+    assert any("cube" in flag for r in found["cbct_ball_x"] if isinstance(r, Measured) for flag in r.flags)
+    assert "one phantom" in reasons(found, "cbct_isocenter_x")
 
 
 def test_a_volume_without_its_own_origin_has_no_isocentre(mv):

@@ -81,7 +81,7 @@ def test_errors_with_noise_are_small_and_as_large_as_stated():
         errors.append(error_mm(view, ball))
         pulls.append(errors[-1] / ball.u_mm)
     assert np.sqrt(np.mean(np.sum(np.square(errors), axis=1))) < 0.006
-    assert np.std(pulls) < 1.2
+    assert 0.6 < np.std(pulls) < 1.2  # 0.8 to 1.2, and 60 coordinates know their deviation to 0.09
 
 
 @pytest.mark.parametrize("turn", range(1, COUNT + 1))
