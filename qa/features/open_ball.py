@@ -39,6 +39,7 @@ TURNED_MM = 0.01  # an answer may move by this or its own uncertainty when the p
 SHAKY, SHAKY_U = 0.05, 1.3  # where the noise exceeds this share of the depth, drawn balls scatter by this factor more than the fit says
 ASTRAY_MM = 0.3  # the turned picture is begun that far from the answer, so that it has to be found again
 MODEL_U_MM = 0.001  # drawn balls without noise are up to this far off: knots against a rim as sharp as a pixel, the stem's own blur
+UNCERTAIN_MM = 0.05  # a ball that is known no better is so faint that noise looks like one: drawn ones were 0.4 mm off
 EDGE_U_MM = 0.004  # an edge across the ball is straight and alike on both sides of it to about this
 SATURATED_U_MM = 0.01  # a slope of 0.3 % per mm under a clipped open field moves the half-depth points by this
 
@@ -185,6 +186,11 @@ def _join(around: Around, fit: ProfileFit, circle: Rim) -> Position:
     if extra:
         parts["ball: open field"] = np.full(2, extra)
     u = np.sqrt(np.sum([part**2 for part in parts.values()], axis=0))
+    if u.max() > UNCERTAIN_MM:
+        raise AnalysisError(
+            f"the ball's centre is uncertain by {u.max():.2f} mm: too noisy or too faint; repeat the exposure with more radiation or "
+            "a ball of higher contrast"
+        )
     return Position(
         x_mm=float(fit.centre_mm[0]),
         y_mm=float(fit.centre_mm[1]),
