@@ -45,6 +45,10 @@ class BallPosition:
         return np.asarray(sum(self.components.values(), np.zeros((3, 3))))
 
 
+class OneDirection(str):
+    """Why there is no position: the rays do not cross. What each image shows by itself stands; any other reason puts it in doubt."""
+
+
 def disagreement(images: Sequence[Image], places_mm: Array) -> str:
     """Which two images at the same angles differ by more than machines repeat, in words; "" when none do. ``places_mm`` is (n, 2)."""
     for k, image in enumerate(images):
@@ -73,9 +77,11 @@ def project(point_mm: Array, gantry_deg: float, sad_mm: float) -> tuple[Array, A
 def from_images(images: Sequence[BallImage]) -> BallPosition | str:
     """The least-squares position over some images with the couch in one place and at one angle, or what is missing for it."""
     gantry = np.array([seen.image.gantry_deg for seen in images])
+    if moved := disagreement([s.image for s in images], np.array([s.ball_mm for s in images]).reshape(-1, 2)):
+        return moved
     if not _cross(gantry):
         have = ", ".join(f"{round(angle) % 360}" for angle in distinct(gantry.tolist())) or "none"
-        return f"the position along the beam needs images about 90 degrees apart (at least 30); measured at gantry: {have}"
+        return OneDirection(f"the position along the beam needs images about 90 degrees apart (at least 30); measured at gantry: {have}")
     still = np.zeros(len(images))
     matrix, up = rows(gantry, still), towards_source(gantry, still)
     seen = np.array([s.ball_mm for s in images])
@@ -89,8 +95,6 @@ def from_images(images: Sequence[BallImage]) -> BallPosition | str:
     residual = (matrix @ point) / shrink[:, None] - seen
     if (worst := float(np.abs(residual).max())) > ONE_PLACE_MM:
         return f"the images do not show one ball in one place, they differ by {worst:.1f} mm: look for a second ball or a moved phantom"
-    if moved := disagreement([s.image for s in images], seen):
-        return moved
     hat = np.eye(len(design)) - design @ inverse
     parts = _parts(images, up @ point)
     variance = sum((part**2 for part in parts.values()), np.zeros_like(seen)).ravel()

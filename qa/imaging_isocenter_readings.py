@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qa.acquisition import Image
 from qa.ball_images import CUBE, SILENT
+from qa.ball_position import OneDirection
 from qa.imaging_isocenter_moves import ball_move, contradictions
 from qa.imaging_isocenter_sets import RADIATION, Day, ImagingSet, Treatment
 from qa.imaging_isocenter_values import Compared, Quantities, State, distance, largest, xyz
@@ -35,7 +36,8 @@ def _compared(day: Day, item: ImagingSet, couch_still: bool) -> Compared:
         reason = str(move)
         unseen = isinstance(item.position, str) and not item.images
         return Compared(item, reason, str(item.position) if unseen else reason, reason)
-    shown = offsets(day.treatment, item, move) if item.images else str(item.position)
+    alone = not isinstance(item.position, str) or isinstance(item.position, OneDirection)  # else the images contradict each other
+    shown = offsets(day.treatment, item, move) if item.images and alone else str(item.position)
     if isinstance(item.position, str):
         return Compared(item, move, item.position, shown)
     return Compared(item, move, coincidence(day.treatment, item.position, move), shown)

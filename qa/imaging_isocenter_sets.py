@@ -229,7 +229,9 @@ def _projections(kind: str, found: Sequence[BallImage | Unseen], couch_deg: floa
 def _one_object(found: Sequence[BallImage]) -> tuple[tuple[BallImage, ...], tuple[tuple[Image, str], ...]]:
     """The images that show what most show, and the others with the reason: one set is of one ball."""
     middle = float(np.median([seen.diameter_mm for seen in found])) if found else 0.0
-    odd = [seen for seen in found if abs(seen.diameter_mm - middle) > SAME_BALL_MM]
+    widths = [seen.diameter_mm for seen in found] or [0.0]
+    mixed = max(widths) - min(widths) > SAME_BALL_MM
+    odd = [seen for seen in found if mixed and abs(seen.diameter_mm - middle) > SAME_BALL_MM / 2]
     reasons = tuple(
         (seen.image, f"shows something {seen.diameter_mm:.1f} mm wide, the others of its set {middle:.1f} mm: one phantom for all images")
         for seen in odd

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa import grouping
-from qa.ball_position import BallPosition, project
+from qa.ball_position import BallPosition, OneDirection, project
 from qa.imaging_isocenter_sets import SAME_BALL_MM, Couch, Day, ImagingSet, Treatment, turned_away
 
 Array = NDArray[np.float64]
@@ -127,7 +127,7 @@ def cautions(item: ImagingSet, treatment: Treatment, move: Move) -> tuple[tuple[
     wide = item.diameter_mm
     if wide is not None and abs(wide - treatment.diameter_mm) > LOOKS_ALIKE_MM:
         flags.append(f"the ball looks {wide:.1f} mm wide here and {treatment.diameter_mm:.1f} mm in the treatment images: is it the same?")
-    if isinstance(item.position, str) and item.images:
+    if isinstance(item.position, OneDirection) and item.images:
         flags.append("seen from one direction only: a displacement along the beam is not seen")
     hours = abs((item.acquired - treatment.acquired).total_seconds()) / 3600 if item.acquired and treatment.acquired else 0.0
     if hours > LONG_H:

@@ -196,7 +196,25 @@ def test_a_ball_bumped_between_two_kv_pairs_gives_no_position(mv, pair):
     x, y, z = BALL.position_mm
     bumped = exposed(kv(), (0.0, 270.0), replace(BALL, position_mm=(x + 0.8, y, z)))
     found = read(rehearsal.day([*mv, *pair, *bumped]))
-    assert "moved in between" in reasons(found, "kv_ball_x", "kv_isocenter_x", "kv_isocenter_distance")
+    assert "moved in between" in reasons(found, "kv_ball_x", "kv_offset_u", *COINCIDENCE)
+
+
+def test_a_ball_bumped_between_two_kv_images_of_one_direction_gives_no_offset(mv):
+    x, y, z = BALL.position_mm
+    two = [*exposed(kv(), (0.0,)), *exposed(kv(), (0.0,), replace(BALL, position_mm=(x + 0.8, y, z)))]
+    assert "moved in between" in reasons(read(rehearsal.day([*mv, *two])), "kv_offset_u", *COINCIDENCE)
+
+
+def test_images_of_two_different_places_give_no_offset_that_could_pass(mv):
+    """4 mm along v between the images of one pair: another object, or a phantom that moved; no number of that pair is for a limit."""
+    x, y, z = BALL.position_mm
+    two = [*exposed(kv(), (0.0,)), *exposed(kv(), (270.0,), replace(BALL, position_mm=(x, y + 8.0, z)))]
+    assert "one ball in one place" in reasons(read(rehearsal.day([*mv, *two])), "kv_ball_x", "kv_offset_v", *COINCIDENCE)
+
+
+def test_two_images_of_balls_of_two_sizes_are_both_left_out(mv):
+    two = [*exposed(kv(), (0.0,)), *exposed(kv(), (270.0,), replace(BALL, diameter_mm=8.6, rods=()))]
+    assert "one phantom for all images" in reasons(read(rehearsal.day([*mv, *two])), "kv_offset_u", "kv_isocenter_x", "kv_isocenter_max_2d")
 
 
 def test_undated_images_are_not_connected(mv, pair):
