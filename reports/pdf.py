@@ -25,7 +25,7 @@ ADVICE = {
 
 def render(record: Record) -> bytes:
     """The report as PDF bytes, a function of the record alone: A4, fonts embedded, all text extractable."""
-    from reportlab.platypus import Flowable
+    from reportlab.platypus import Flowable, KeepTogether
 
     from reports import budgets, engines, exceptions, figures, images, page, provenance, quantities, verdict
     from reports.style import register_fonts
@@ -40,7 +40,9 @@ def render(record: Record) -> bytes:
     ]
     story = [*verdict.opening(record), *exceptions.section(record)]
     for title, key, flowables in sections:
-        if flowables:
+        if flowables and isinstance(flowables[0], KeepTogether):  # a picture: its heading goes where it goes
+            story += [KeepTogether([*page.heading(title, key), flowables[0]]), *flowables[1:]]
+        elif flowables:
             story += [*page.heading(title, key), *flowables]
     return page.build(record, [*story, *provenance.section(record)])
 
