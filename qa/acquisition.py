@@ -5,12 +5,14 @@ An ``Image`` or ``Volume`` always has its geometry: a file without it is refused
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
+
+from qa.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Volume:
     of voxel (s, r, c) is at ``origin_mm`` + s*``steps_mm``[0] + r*``steps_mm``[1] + c*``steps_mm``[2] in frame F of the imaging system:
     its origin is the DICOM origin, its axes are those of IEC F for the stated patient position (CONVENTIONS: head-first supine X = x,
     Y = z, Z = -y). The three steps are at right angles; the slice step is the true distance of the slices, whatever SliceThickness says.
-    ``couch_mm`` (lateral, longitudinal, vertical) and ``couch_deg`` are None when the files are silent.
+    ``couch_mm`` (lateral, longitudinal, vertical) and ``couch_deg`` are None when the files are silent. ``load_planes`` decodes some of
+    the slices only; None = they come out of the whole.
     """
 
     name: str
@@ -102,6 +105,13 @@ class Volume:
     energy: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    load_planes: Callable[[Sequence[int]], NDArray[np.float32]] | None = None
+
+    def planes(self, slices: Sequence[int]) -> NDArray[np.float32]:
+        """The CT numbers of these slices (slices, rows, columns), read-only; the others are not decoded. DicomError as for ``voxels``."""
+        planes = self.load()[list(slices)] if self.load_planes is None else self.load_planes(slices)
+        planes.flags.writeable = False
+        return planes
 
     @property
     def voxels(self) -> NDArray[np.float32]:
@@ -138,6 +148,17 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """A calibration of this machine that is in force: what it ``provides``, from which record, and until when; its readings."""
+
+    provides: str
+    record_id: str
+    taken: datetime
+    expires: datetime
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True)
 class Acquisition:
     """Images and volumes that belong together.
 
@@ -152,3 +173,5 @@ class Acquisition:
     volumes: tuple[Volume, ...] = ()
     day: bool = False
     couch_still: bool = False  # the performer states that the couch was not moved between these images
+    phantom: str = ""  # which phantom the performer says it is, in their words: it is held against the images, never believed alone
+    calibrations: tuple[Calibration, ...] = ()  # those in force for this machine, of the kinds that the procedure uses

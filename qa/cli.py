@@ -207,9 +207,9 @@ def rehearse(
     seed = secrets.randbelow(2**31) if seed is None else seed
     rehearsal = found.rehearse(np.random.default_rng(seed))
     rehearsal.write(out)
-    images = {image.sop_instance_uid for image in rehearsal.acquisition.images}
+    images = tuple(image.sop_instance_uid for image in rehearsal.acquisition.images)
     for (key, where), value in rehearsal.truth.items():
-        if where not in images:
+        if not where.startswith(images):
             print(f"truth {key}{f' ({where})' if where else ''}: {value:.4f} {found.quantity(key).unit}".rstrip())
     print(f"{len(rehearsal.acquisition.images)} images and their truth in {out}, seed {seed}")
     return Status.PASSED

@@ -117,6 +117,7 @@ def _volume(stack: Stack, shared: Counter[str], part_of_series: bool) -> Dated:
         slices=tuple(Slice(s.name, _uid(s, shared), s.sha256) for s in stack.slices),
         shape=(len(stack.slices), *first.shape),
         load=partial(_voxels, stack.slices),
+        load_planes=partial(_planes, stack.slices),
         origin_mm=_triple(room @ first.position),
         steps_mm=(across, down, right),
         patient_position=first.patient_position,
@@ -154,6 +155,11 @@ def _voxels(slices: Sequence[CtSlice]) -> NDArray[np.float32]:
         for k, (s, decoded) in enumerate(zip(some, _decoded(some), strict=True), start):
             voxels[k] = s.pixels(decoded)
     return voxels
+
+
+def _planes(slices: Sequence[CtSlice], wanted: Sequence[int]) -> NDArray[np.float32]:
+    """The same for some of the slices, by their indices."""
+    return _voxels([slices[k] for k in wanted])
 
 
 def _decoded(slices: Sequence[CtSlice]) -> list[Stored | None]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qa.acquisition import Acquisition
 from qa.evidence import Evidence
-from qa.reading import QaError, Quantity, Reading
+from qa.reading import At, QaError, Quantity, Reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,14 +31,18 @@ class Analysis:
 class Rehearsal:
     """A random acquisition with known truth.
 
-    ``truth`` holds (quantity key, where) -> true value in the quantity's unit; where is the SOP Instance UID or the set's name that a
-    reading's state has, or "" for the whole; ``write(folder)`` writes the same images as
-    DICOM files with the truth beside them.
+    ``truth`` holds (quantity key, where) -> true value in the quantity's unit; ``where`` is what the function of that name says of a
+    reading's state, "" for the whole; ``write(folder)`` writes the same images as DICOM files with the truth beside them.
     """
 
     acquisition: Acquisition
     truth: dict[tuple[str, str], float]
     write: Callable[[Path], None]
+
+
+def where(at: At) -> str:
+    """Where a reading belongs: its image's SOP Instance UID or its set's name, and the part of the phantom, "" for the whole."""
+    return " ".join(str(at[key]) for key in ("sop_instance_uid", "set", "part") if key in at)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Procedure:
     ``rehearse(rng)`` draws a random small acquisition. ``demonstration_protocol`` is what the demonstration is judged by.
     ``version`` names the algorithm in the record and changes whenever a number could. ``demonstrate(folder, say)`` writes the images of an
     ordinary check on an ordinary machine as DICOM files and returns them. ``second_engine(acquisition, files by SOP Instance UID, say)``
-    measures the same images independently. Either is None where a test has no such thing.
+    measures the same images independently. Either is None where a test has no such thing. A calibration says what it ``provides``
+    ("CT number to density"), and a procedure what it ``uses``: it is then handed the machine's calibrations in force.
     """
 
     name: str
@@ -62,6 +67,8 @@ class Procedure:
     demonstrate: Callable[[Path, Callable[[str], None]], list[Path]] | None = None
     demonstration_protocol: str = "mppg9a_monthly"
     second_engine: Callable[[Acquisition, Mapping[str, Path], Callable[[str], None]], Theirs] | None = None
+    provides: str = ""
+    uses: tuple[str, ...] = ()
 
     def quantity(self, key: str) -> Quantity:
         """The quantity of that key; QaError when this procedure does not define it."""

@@ -145,15 +145,15 @@ def pulls(tested: Procedure) -> dict[str, np.ndarray]:
 
 
 def _truth(rehearsal: Rehearsal, reading: Reading) -> float | None:
-    where, key = str(reading.at.get("sop_instance_uid", reading.at.get("set", ""))), reading.quantity.key
-    return rehearsal.truth.get((key, where), rehearsal.truth.get((key, "")))
+    key = reading.quantity.key
+    return rehearsal.truth.get((key, procedure.where(reading.at)), rehearsal.truth.get((key, "")))
 
 
 def test_rehearsals_know_the_truth_of_quantities_of_this_test_and_images_of_theirs(tested, rehearsal):
-    keys, uids = {q.key for q in tested.quantities}, {image.sop_instance_uid for image in rehearsal.acquisition.images}
-    sets = {str(r.at["set"]) for r in tested.analyse(rehearsal.acquisition).readings if "set" in r.at}
+    keys = {q.key for q in tested.quantities}
+    places = {procedure.where(r.at) for r in tested.analyse(rehearsal.acquisition).readings}
     assert {key for key, _ in rehearsal.truth} <= keys
-    assert {where for _, where in rehearsal.truth} <= uids | sets | {""}
+    assert {where for _, where in rehearsal.truth} <= places | {""}
     assert len({key for key, _ in rehearsal.truth}) >= 0.8 * len(keys)
     assert all(np.isfinite(value) for value in rehearsal.truth.values())
 
