@@ -16,12 +16,14 @@ class Mark:
     """One thing drawn on an image, in mm on the overlay's axes.
 
     ``kind``: "cross" and "plus" (points: one vertex), "line" (open polyline), "outline" (closed polyline),
-    ``name`` goes into the legend (e.g. "ball", "field"). ``points_mm`` is ((x, y), ...).
+    ``name`` goes into the legend (e.g. "ball", "field"): marks of one name look alike and stand there once. ``points_mm`` is
+    ((x, y), ...). ``label`` is a word or two written beside the mark, which the legend does not repeat: "Teflon", "9 mm".
     """
 
     kind: str
     name: str
     points_mm: tuple[tuple[float, float], ...]
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Overlay:
 
     ``grey`` is uint8 (rows, columns), row 0 at the top (largest y); ``extent_mm`` is (left, right, bottom, top) at the outer
     pixel edges; ``axes`` names the x and y axis with unit; ``note`` is one line under the picture. Neighbours that share
-    a ``row`` (not "") are laid out side by side under it as a heading: the ball in every modality.
+    a ``row`` (not "") are laid out side by side under it as a heading: the ball in every modality. ``wide`` asks for half the width of
+    a page, so that thirty marks and their labels can be read.
     """
 
     title: str
@@ -40,13 +43,15 @@ class Overlay:
     axes: tuple[str, str]
     note: str = ""
     row: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: x and y of equal length; ``style`` is "points", "line" or "both"; ``u`` are standard uncertainties of y (or empty).
+    """One curve: x and y of equal length; ``u`` are standard uncertainties of y (or empty).
 
-    Series of one name look alike and stand in the legend once.
+    ``style`` is "points", "line" or "both", where u is drawn as bars, or "band": a line inside a tinted band of +-2u, for curves too dense
+    for bars. Series of one name look alike and stand in the legend once.
     """
 
     name: str
@@ -57,13 +62,63 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A straight line across a curve's plot: ``axis`` "x" is upright at that x, "y" level at that y; ``label`` is written beside it."""
+
+    axis: str
+    value: float
+    label: str = ""
+
+
+@dataclass(frozen=True)
 class Curve:
-    """Curves over one pair of axes, each axis named with its unit; ``equal`` asks for the same scale on both."""
+    """Curves over one pair of axes, each axis named with its unit; ``equal`` asks for the same scale on both.
+
+    ``lines`` are for the eye only (MTF 50 %, the Nyquist frequency): limits come from the record's judgements.
+    """
 
     title: str
     axes: tuple[str, str]
     series: tuple[Series, ...]
     equal: bool = False
+    note: str = ""
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One part of a phantom in ``Bars``: its value with standard uncertainty u, or None and the ``reason`` why there is none.
+
+    ``name`` is the "part" of the reading's state. ``nominal`` is what it should be and ``low`` to ``high`` where a certificate says it
+    lies, where there are any. Raises ValueError for a value without u and for neither or both of value and reason.
+    """
+
+    name: str
+    value: float | None
+    u: float | None
+    nominal: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither a number with its uncertainty nor a reason."""
+        if (self.value is None) != bool(self.reason.strip()) or (self.value is None) != (self.u is None):
+            raise ValueError(f"{self.name}: a bar needs a value and its u, or a reason; got {self.value}, {self.u}, {self.reason!r}")
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The same quantity of several parts of a phantom, one below the other, drawn as value - nominal where nominal values are known.
+
+    ``axis`` names the value with its unit ("CT number / HU"). ``quantity_key`` is the quantity whose judgements belong to what is drawn
+    (to value - nominal, or to value where nothing is nominal): its limits become bands about 0, its outcomes stand beside the parts.
+    """
+
+    title: str
+    axis: str
+    items: tuple[Bar, ...]
+    quantity_key: str = ""
     note: str = ""
 
 
@@ -101,4 +156,4 @@ class Room:
     note: str = ""
 
 
-Evidence = Overlay | Curve | Table | Room
+Evidence = Overlay | Curve | Table | Room | Bars

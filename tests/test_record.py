@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa.compared import Compared
-from qa.evidence import Arrow, Curve, Mark, Overlay, Room, Series, Table
+from qa.evidence import Arrow, Bar, Bars, Curve, Line, Mark, Overlay, Room, Series, Table
 from qa.plain import canonical
 from qa.protocol import Judgement, Limit, Outcome
 from qa.reading import Measured, NotMeasured, Quantity, RecordError
@@ -28,6 +28,10 @@ TRIPLE = st.tuples(FINITE, FINITE, FINITE)
 FLOATS = st.lists(FINITE, max_size=4).map(tuple)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 ARROWS = st.builds(Arrow, TEXT, TEXTS, TRIPLE, st.tuples(TRIPLE, TRIPLE, TRIPLE), TEXT)
+MAYBE = st.none() | FINITE
+BARS = st.one_of(
+    st.builds(Bar, TEXT, FINITE, POSITIVE, MAYBE, MAYBE, MAYBE), st.builds(Bar, TEXT, st.none(), st.none(), MAYBE, reason=WORDS)
+)
 
 quantities = st.builds(Quantity, TEXT, st.sampled_from(["mm", "deg", ""]), TEXT, TEXT)
 readings = st.one_of(
@@ -68,10 +72,11 @@ evidence = st.one_of(
         TEXT,
         greys,
         st.tuples(*[FINITE] * 4),
-        st.lists(st.builds(Mark, TEXT, TEXT, st.lists(POINT, max_size=3).map(tuple)), max_size=2).map(tuple),
+        st.lists(st.builds(Mark, TEXT, TEXT, st.lists(POINT, max_size=3).map(tuple), TEXT), max_size=2).map(tuple),
         st.tuples(TEXT, TEXT),
         TEXT,
         TEXT,
+        st.booleans(),
     ),
     st.builds(
         Curve,
@@ -80,6 +85,7 @@ evidence = st.one_of(
         st.lists(st.builds(Series, TEXT, FLOATS, FLOATS, TEXT, FLOATS), max_size=2).map(tuple),
         st.booleans(),
         TEXT,
+        st.lists(st.builds(Line, TEXT, FINITE, TEXT), max_size=2).map(tuple),
     ),
     st.builds(Table, TEXT, TEXTS, st.lists(TEXTS, max_size=2).map(tuple), TEXT),
     st.builds(
@@ -88,6 +94,7 @@ evidence = st.one_of(
         st.lists(ARROWS, max_size=2).map(tuple),
         TEXT,
     ),
+    st.builds(Bars, TEXT, TEXT, st.lists(BARS, max_size=3).map(tuple), TEXT, TEXT),
 )
 
 
@@ -196,6 +203,20 @@ def test_any_record_survives_json(record: Record) -> None:
 
 def test_one_of_everything_survives_json() -> None:
     assert_same(from_json(json.loads(canonical(to_json(example())))), example())
+
+
+def test_a_bar_is_a_number_with_u_or_a_reason() -> None:
+    for value, u, reason in ((1.0, None, ""), (None, None, " "), (None, 0.1, "hidden"), (1.0, 0.1, "hidden")):
+        with pytest.raises(ValueError, match="needs a value and its u, or a reason"):
+            Bar("Teflon", value, u, 990.0, reason=reason)
+
+
+def test_evidence_without_the_newer_fields_is_stored_as_before() -> None:
+    """Fields that came later are left out at their default: the hash of a record of an older version stays."""
+    overlay, curve, _ = to_json(example())["record"]["evidence"]
+    assert set(overlay) == {"type", "title", "grey", "extent_mm", "marks", "axes"}
+    assert set(overlay["marks"][0]) == {"kind", "name", "points_mm"}
+    assert set(curve) == {"type", "title", "axes", "series"}
 
 
 def test_images_come_back_read_only() -> None:
