@@ -69,7 +69,9 @@ def run(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, folders of images, or zips.")],
     machine: Annotated[str, typer.Option(help="Name to record the machine under, if not the one in the images.")] = "",
     protocol: Annotated[str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.")] = "mppg9a_monthly",
-    phantom: Annotated[str, typer.Option(help="Which phantom, e.g. its serial number.")] = "",
+    phantom: Annotated[
+        str, typer.Option(help="Which phantom: its model (e.g. CatPhan 604) or serial number; held against the images.")
+    ] = "",
     performer: Annotated[str, typer.Option(help="Who took the images.")] = "",
     couch_not_moved: Annotated[
         bool, typer.Option("--couch-not-moved", help="Nobody moved the couch between the images (for files without couch readout).")

@@ -63,9 +63,9 @@ def run(
 
     ``procedures`` are names, None = all there are: those that the protocol has limits for, and what else the images show, measured and
     not judged. ``machine`` "" = the name in the images. ``couch_still``: the performer states that the couch was not moved between images
-    that do not say where it stood. Each record is stored as soon as it is made. ``second_engine`` asks for a second opinion wherever a
-    procedure has one. QaError when nothing could be measured (it says why), ProtocolError when the protocol asks for what no procedure
-    measures, RecordError when the store refuses.
+    that do not say where it stood. ``phantom`` is which one it is, in the performer's words: procedures hold it against the images. Each
+    record is stored as soon as it is made. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing
+    could be measured (it says why), ProtocolError when the protocol asks for what no procedure measures, RecordError when the store refuses.
     """
     from qa import dicom
 
@@ -75,7 +75,7 @@ def run(
     places = [Path(path) for path in paths]
     by_digest: AbstractContextManager[dict[str, Path]] = engines.files_by_digest(places) if second_engine else nullcontext({})
     with dicom.opened(places, lambda done, total: say(f"reading: {done} of {total} files")) as batch, by_digest as files:
-        given = [replace(acquisition, couch_still=couch_still) for acquisition in batch.acquisitions]
+        given = [replace(acquisition, couch_still=couch_still, phantom=phantom.strip()) for acquisition in batch.acquisitions]
         tried = [(acquisition, [(p.name, _missing(p, acquisition)) for p in chosen]) for acquisition in given]
         accepted = [(p, acquisition) for acquisition, said in tried for p, (_, reason) in zip(chosen, said, strict=True) if not reason]
         left = left_out.left_out(tried)

@@ -113,6 +113,19 @@ def test_record_holds_what_was_measured_judged_and_used(handed_in, tmp_path: Pat
     assert said == ["reading: 1 of 1 files", "Mean signal: MV, LINAC-B"]
 
 
+def test_procedures_are_told_which_phantom_it_is_said_to_be(handed_in, known: dict[str, Procedure]) -> None:
+    told: list[str] = []
+
+    def listen(acquisition: Acquisition) -> Analysis:
+        told.append(acquisition.phantom)
+        return analyse(acquisition)
+
+    known["mean"] = replace(known["mean"], analyse=listen)
+    handed_in(acquisition(image()))
+    (record,) = session.run(["folder"], PROTOCOL, phantom=" CatPhan 604 ").records
+    assert told == [record.phantom] == ["CatPhan 604"]
+
+
 def test_nothing_that_was_handed_in_disappears(handed_in) -> None:
     kilovolt = acquisition(image("k.dcm"), radiation="kV")
     handed_in(acquisition(image("a.dcm")), kilovolt, refused=(Refused("notes.txt", "not a DICOM file"),))
