@@ -113,6 +113,7 @@ class Bars:
 
     ``axis`` names the value with its unit ("CT number / HU"). ``quantity_key`` is the quantity whose judgements belong to what is drawn
     (to value - nominal, or to value where nothing is nominal): its limits become bands about 0, its outcomes stand beside the parts.
+    ``sop_instance_uid`` says of which image, where the readings are of single images.
     """
 
     title: str
@@ -120,6 +121,7 @@ class Bars:
     items: tuple[Bar, ...]
     quantity_key: str = ""
     note: str = ""
+    sop_instance_uid: str = ""
 
 
 @dataclass(frozen=True)

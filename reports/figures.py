@@ -1,4 +1,4 @@
-"""Evidence in the order it was stored: overlays three or four in a row or in rows of their own, curves two, tables and rooms across."""
+"""Evidence in the order it was stored: overlays two to four in a row or in rows of their own, curves two, the rest across the page."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from itertools import groupby
 from reportlab.platypus import Flowable, KeepTogether, Spacer
 from reportlab.platypus import Table as Grid
 
-from qa.evidence import Curve, Evidence, Overlay, Room, Table
+from qa.evidence import Bars, Curve, Evidence, Overlay, Room, Table
 from qa.limit import Judgement
-from reports import curves, overlays, room, tolerances
+from qa.record import Record
+from reports import bars, curves, overlays, room, tolerances
 from reports.page import small_heading
 from reports.shapes import Drawn
 from reports.style import FIGURE_NOTE, FIGURE_TITLE, FONT, WIDTH, paragraph
@@ -19,9 +20,10 @@ from reports.tables import evidence_table
 
 GAP = 10.0
 FEW = 9  # overlays up to this number are printed three in a row, more of them four
+MANY = 36  # parts in one picture of bars
 LONG_AXIS = 70  # characters
 LONG = 400  # characters; a longer title or note gets the whole width of the page, where it can go on overleaf
-BARS = "Bars: ± U = 2u."
+BARS, BANDS = "Bars: ± U = 2u.", "Bands: ± U = 2u."
 TIGHT = [
     ("FONTNAME", (0, 0), (-1, -1), FONT),
     ("LEFTPADDING", (0, 0), (-1, -1), 0),
@@ -34,12 +36,12 @@ TIGHT = [
 Figure = tuple[str, Drawn, str]  # title, picture, note
 
 
-def flow(evidence: Sequence[Evidence], judgements: Sequence[Judgement] = ()) -> Iterator[Flowable]:
-    """All evidence as flowables; pictures of one kind that follow each other share rows. ``judgements`` hold the limits that are drawn."""
-    names = overlays.mark_names(item for item in evidence if isinstance(item, Overlay))
-    for (kind, row), group in groupby(evidence, key=lambda item: (type(item), item.row if isinstance(item, Overlay) else "")):
+def flow(record: Record) -> Iterator[Flowable]:
+    """All evidence as flowables; pictures of one kind that follow each other share rows. The record's judgements hold the limits drawn."""
+    names = overlays.mark_names(item for item in record.evidence if isinstance(item, Overlay))
+    for (kind, row, wide), group in groupby(record.evidence, key=_kind):
         items = list(group)
-        across = 2 if kind is Curve else _across(len(items), bool(row))
+        across = 2 if kind is Curve or wide else _across(len(items), bool(row))
         pictures = [_figure(item, (WIDTH + GAP) / across - GAP, names) for item in items if isinstance(item, Overlay | Curve)]
         rows = list(_rows(pictures, across))
         if row and rows:
@@ -49,12 +51,21 @@ def flow(evidence: Sequence[Evidence], judgements: Sequence[Judgement] = ()) -> 
             if isinstance(item, Table):
                 yield from evidence_table(item)
             elif isinstance(item, Room):
-                yield from _room(item, judgements)
+                yield from _room(item, record.judgements)
+            elif isinstance(item, Bars):
+                yield from _bars(item, record)
+
+
+def _kind(item: Evidence) -> tuple[type, str, bool]:
+    """What evidence has in common that shares rows."""
+    return (Overlay, item.row, item.wide) if isinstance(item, Overlay) else (type(item), "", False)
 
 
 def _across(count: int, together: bool) -> int:
-    """How many overlays share a row: those that belong together all in one, up to four; never larger than a third of the page."""
-    return max(3, min(count, 4)) if together else 3 if count <= FEW else 4
+    """How many overlays share a row: those that belong together all in one up to four, or in two even rows; a third of the page at most."""
+    if together:
+        return 3 if count in (5, 6) else max(3, min(count, 4))
+    return 3 if count <= FEW else 4
 
 
 def _room(item: Room, judgements: Sequence[Judgement]) -> Iterator[Flowable]:
@@ -67,6 +78,23 @@ def _room(item: Room, judgements: Sequence[Judgement]) -> Iterator[Flowable]:
     yield KeepTogether([paragraph(item.title, FIGURE_TITLE), drawn, *text, Spacer(0, GAP)])
 
 
+def _bars(item: Bars, record: Record) -> Iterator[Flowable]:
+    """The parts with the record's own limits and outcomes; many of them go on in a second picture."""
+    bands, outcomes = tolerances.bands(item, record.judgements), tolerances.outcomes(item, record)
+    if not item.items:
+        yield KeepTogether([paragraph(item.title, FIGURE_TITLE), paragraph(item.note or "No part was looked at.", FIGURE_NOTE)])
+    for start in range(0, len(item.items), MANY):
+        part = replace(item, items=item.items[start : start + MANY])
+        drawn, left_over = bars.picture(part, WIDTH, bands, outcomes)
+        notes = [item.note if start + MANY >= len(item.items) else ""]
+        if left_over:
+            notes.append(f"Also drawn: {', '.join(left_over)}.")
+        title = item.title if start == 0 else f"{item.title}, continued"
+        yield KeepTogether(
+            [paragraph(title, FIGURE_TITLE), drawn, *(paragraph(note, FIGURE_NOTE) for note in notes if note), Spacer(0, GAP)]
+        )
+
+
 def _figure(item: Overlay | Curve, width: float, names: list[str]) -> Figure:
     """The picture; what has no room in it, a long name of an axis or of a mark, goes into the note."""
     notes = [item.note]
@@ -75,8 +103,9 @@ def _figure(item: Overlay | Curve, width: float, names: list[str]) -> Figure:
         across, up = (name if len(name) <= LONG_AXIS else "see note" for name in item.axes)
         item = replace(item, axes=(across, up))
     drawn, left_over = overlays.picture(item, width, names) if isinstance(item, Overlay) else curves.picture(item, width)
-    if isinstance(item, Curve) and any(series.u for series in item.series):
-        notes.append(BARS)
+    if isinstance(item, Curve):
+        kinds = {series.style == "band" for series in item.series if series.u}
+        notes += [words for band, words in ((False, BARS), (True, BANDS)) if band in kinds]
     if left_over:
         notes.append(f"Also drawn: {', '.join(left_over)}.")
     return item.title, drawn, " ".join(filter(None, notes))

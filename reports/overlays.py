@@ -9,18 +9,20 @@ from PIL import Image
 from reportlab.lib.utils import ImageReader
 
 from qa.evidence import Mark, Overlay
-from reports import axes, legend
-from reports.shapes import Canvas, Drawn, corners, outline, path
-from reports.style import DASHES, INK, MARKS
+from reports import axes, labels, legend
+from reports.shapes import Canvas, Drawn, Point, corners, outline, path
+from reports.style import DASHES, INK, MARKS, printable
 
-FINEST = 512  # pixels along the longer side: 240 per inch at the widest that an overlay is printed
+FINEST = 512  # pixels along the longer side: 240 per inch at a third of the page's width
+FINEST_WIDE = 800  # and at half of it
 TALLEST = 1.5  # height over width of the plot rectangle, at most
 LOWEST = 45.0  # points that a picture is high at least, so that the name of its upward axis has room
 POINTS = ("cross", "plus")
+BIG = 0.4  # of the picture's width
 
 
 def picture(overlay: Overlay, width: float, names: list[str]) -> tuple[Drawn, tuple[str, ...]]:
-    """The overlay ``width`` points wide, and the names that its legend has no room for; ``names`` gives each mark its look."""
+    """The overlay ``width`` points wide, and the names and labels that have no room; ``names`` gives each mark its look."""
     (left, right), (bottom, top) = axes.opened(overlay.extent_mm[:2]), axes.opened(overlay.extent_mm[2:])
     aspect = abs(top - bottom) / abs(right - left)
     up = axes.scale((bottom, top), overlay.axes[1], max(width * min(aspect, TALLEST) * 0.7, LOWEST), 15)
@@ -30,6 +32,8 @@ def picture(overlay: Overlay, width: float, names: list[str]) -> tuple[Drawn, tu
     key = legend.place([_item(mark, names, overlay) for mark in _first_of_each(overlay.marks)], width - 4)
     base = axes.below(across) + key.height + 2 + max(0.0, LOWEST - height) / 2
     frame = axes.Axes(axes.beside(up) + (room - plot) / 2, base, plot, height, (left, right), (bottom, top))
+    marks = [(mark, [(frame.x(x), frame.y(y)) for x, y in mark.points_mm]) for mark in overlay.marks]
+    placed, homeless = _labels(marks, frame)
 
     def paint(canvas: Canvas) -> None:
         if overlay.grey.size:
@@ -39,13 +43,33 @@ def picture(overlay: Overlay, width: float, names: list[str]) -> tuple[Drawn, tu
         clip = canvas.beginPath()
         clip.rect(frame.left, frame.bottom, frame.width, frame.height)
         canvas.clipPath(clip, stroke=0, fill=0)
-        for mark in overlay.marks:
-            at = [(frame.x(x), frame.y(y)) for x, y in mark.points_mm]
+        for mark, at in marks:
             _mark(canvas, mark.kind, at, names.index(mark.name))
+        for mark, box in placed:
+            labels.on_image(canvas, printable(mark.label), box, MARKS[names.index(mark.name) % len(MARKS)])
         canvas.restoreState()
         key.draw(canvas, 4, key.height)
 
-    return Drawn(width, base + max(height, (LOWEST + height) / 2) + 3, paint), key.left_over
+    return Drawn(width, base + max(height, (LOWEST + height) / 2) + 3, paint), (*key.left_over, *homeless)
+
+
+def _labels(marks: list[tuple[Mark, list[Point]]], frame: axes.Axes) -> tuple[list[tuple[Mark, labels.Box]], list[str]]:
+    """Where each label stands, outside its mark as seen from the middle of the picture; and the labels that found no place."""
+    middle = (frame.left + frame.width / 2, frame.bottom + frame.height / 2)
+    boxes = [labels.box_of(at, 3.6 if mark.kind in POINTS else 0.8) for mark, at in marks if at]
+    drawn = [box for box in boxes if max(box[2] - box[0], box[3] - box[1]) < BIG * frame.width]  # inside a large outline there is room
+    placed: list[tuple[Mark, labels.Box]] = []
+    homeless = []
+    for mark, at in marks:
+        if mark.label and at:
+            own = labels.box_of(at, 3.6 if mark.kind in POINTS else 0.8)
+            places = labels.around(printable(mark.label), own, middle)
+            free = labels.first_free(places, frame, [box for _, box in placed], [box for box in drawn if box != own])
+            if free:
+                placed.append((mark, free))
+            else:
+                homeless.append(f"{mark.name} {mark.label}")
+    return placed, homeless
 
 
 def mark_names(overlays: Iterable[Overlay]) -> list[str]:
@@ -55,7 +79,7 @@ def mark_names(overlays: Iterable[Overlay]) -> list[str]:
 
 def _bitmap(overlay: Overlay) -> ImageReader:
     image = Image.fromarray(overlay.grey)
-    ratio = FINEST / max(image.size)
+    ratio = (FINEST_WIDE if overlay.wide else FINEST) / max(image.size)
     if ratio < 1:
         size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
         image = image.resize(size, Image.Resampling.BOX)

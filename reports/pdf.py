@@ -36,7 +36,7 @@ def render(record: Record) -> bytes:
         ("Results per image", "images", images.table(record)),
         ("Second engine", "engines", engines.section(record)),
         ("Uncertainty budgets", "budgets", budgets.table(record)),
-        ("Evidence", "evidence", list(figures.flow(record.evidence, record.judgements))),
+        ("Evidence", "evidence", list(figures.flow(record))),
     ]
     story = [*verdict.opening(record), *exceptions.section(record)]
     for title, key, flowables in sections:

@@ -11,6 +11,7 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 from qa.evidence import Arrow, Room
 from reports import axes, legend
 from reports.curves import marker
+from reports.labels import Box, Point, inside, meet
 from reports.shapes import Canvas, Drawn, path, write
 from reports.style import DASHES, FONT, INK, SERIES, WHITE
 from reports.tolerances import Circle
@@ -29,8 +30,6 @@ HEAD = 10.0  # points above a view, for its title
 LABEL = 5.2
 CORNERS = 72
 RINGS: tuple[tuple[float, ...], ...] = ((), (5, 2), (1, 1.6), (7, 1.5, 1, 1.5), (3, 1), (1, 3))
-Point = tuple[float, float]
-Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 def picture(room: Room, circles: Sequence[Circle], width: float) -> tuple[Drawn, tuple[str, ...]]:
@@ -142,21 +141,12 @@ def _labels(canvas: Canvas, frame: axes.Axes, circles: Sequence[Circle], tips: S
             x = frame.x(0) + circle.radius_mm * scale * cos(degrees * pi / 180)
             y = frame.y(0) + circle.radius_mm * scale * sin(degrees * pi / 180)
             box = (x - width / 2 - 1, y - 0.55 * LABEL, x + width / 2 + 1, y + 0.65 * LABEL)
-            if _inside(box, frame) and not any(_meet(box, other) for other in taken):
+            if inside(box, frame) and not any(meet(box, other) for other in taken):
                 taken.append(box)
                 canvas.setFillColor(WHITE)
                 canvas.rect(box[0], box[1], box[2] - box[0], box[3] - box[1], stroke=0, fill=1)
                 write(canvas, circle.short, x, y - 0.35 * LABEL, LABEL, anchor="centre")
                 break
-
-
-def _inside(box: Box, frame: axes.Axes) -> bool:
-    right, top = frame.left + frame.width, frame.bottom + frame.height
-    return frame.left < box[0] and box[2] < right and frame.bottom < box[1] and box[3] < top
-
-
-def _meet(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _items(room: Room, circles: Sequence[Circle]) -> Iterator[legend.Item]:

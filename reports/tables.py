@@ -89,7 +89,7 @@ def evidence_table(table: evidence.Table) -> list[Flowable]:
     header = [*table.header, *[""] * (count - len(table.header))]
     rows = [[*row, *[""] * (count - len(row))] for row in table.rows]
     note = [paragraph(table.note, CELL_MUTED)] if table.note else []
-    return [CondPageBreak(60), paragraph(table.title, SMALL_HEADING), *note, *columns(header, rows)]
+    return [CondPageBreak(100), paragraph(table.title, SMALL_HEADING), *note, *columns(header, rows)]
 
 
 def _blocks(floors: Sequence[float], fixed: int) -> list[list[int]]:

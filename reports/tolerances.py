@@ -1,13 +1,15 @@
-"""Which circles a record's own limits draw about an isocentre: one per tolerance and the techniques that share it."""
+"""What a record's own limits draw: circles about an isocentre, bands about 0; techniques with one number share one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from qa.evidence import Room
-from qa.limit import Judgement, Limit
+from qa.evidence import Bars, Room
+from qa.limit import Judgement, Limit, Outcome
+from qa.record import Record
 from reports import numbers
+from reports.index import UID
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,42 @@ class Circle:
     radius_mm: float
     words: str
     short: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """A tolerance or an action level on either side of 0, and what it holds for: "SRS, SBRT: action above 50 HU"."""
+
+    half: float
+    words: str
+
+
+def bands(bars: Bars, judgements: Sequence[Judgement]) -> tuple[Band, ...]:
+    """From the narrowest: absolute limits on what is drawn, in its unit; techniques with one number share a band."""
+    unit = bars.axis.rpartition(" / ")[2] if " / " in bars.axis else ""
+    limits = dict.fromkeys(j.limit for j in judgements if bars.quantity_key and j.limit.quantity == bars.quantity_key)
+    groups: dict[tuple[float, str, bool], list[str]] = {}
+    for limit in limits:
+        for number, sign in ((limit.tolerance, "≤"), (limit.action, "action above")):
+            if number is not None and number > 0 and limit.kind == "absolute" and limit.unit == unit:
+                groups.setdefault((number, sign, limit.confirmed), []).extend(map(numbers.technique, limit.techniques))
+    return tuple(
+        Band(number, f"{', '.join(dict.fromkeys(names))}: {sign} {number:g} {unit}".strip() + ("" if confirmed else ", unconfirmed"))
+        for (number, sign, confirmed), names in sorted(groups.items(), key=lambda item: item[0])
+    )
+
+
+def outcomes(bars: Bars, record: Record) -> dict[str, Outcome | None]:
+    """The worst outcome of each part that a limit judged; {} when no limit judged any. Parts that none asked for have None."""
+    found: dict[str, Outcome | None] = {}
+    for judgement in record.judgements:
+        reading = record.readings[judgement.reading] if 0 <= judgement.reading < len(record.readings) else None
+        if reading is None or reading.quantity.key != bars.quantity_key or str(reading.at.get(UID, "")) != bars.sop_instance_uid:
+            continue
+        part = str(reading.at.get("part", ""))
+        found[part] = max(judgement.outcome, found.get(part) or Outcome.PASS)
+    asked = {name: outcome for name, outcome in found.items() if name in {item.name for item in bars.items}}
+    return {item.name: asked.get(item.name) for item in bars.items} if asked else {}
 
 
 def circles(room: Room, judgements: Sequence[Judgement]) -> tuple[Circle, ...]:
