@@ -24,7 +24,8 @@ T = TypeVar("T")
 class Plug:
     """A rod of known material along the axis. ``hu_low``/``hu_high`` are what the maker states, both ``hu`` where only that is known.
 
-    ``material`` is a key of ``materials()``; ``optional`` a place that may hold air instead (a vial slot); ``length_mm`` 0 = the module's.
+    ``material`` is a key of ``materials()``; ``optional`` a place that may hold something else (a vial slot, a hole for any plug);
+    ``length_mm`` 0 = the module's; ``y_mm`` is the plug's middle along the axis, from the module's.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Plug:
     material: str = ""
     optional: bool = False
     length_mm: float = 0.0
+    y_mm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Ramp:
     """A thin wire that climbs along the axis: it runs along ``along`` ("x" or "z") and rises ``angle_deg`` out of the slice.
 
     Its middle is at (x_mm, z_mm) in the middle of the module; ``rising`` +1: y grows with x (or z) along it.
+    ``length_mm`` is the wire's own.
     """
 
     name: str
@@ -70,7 +73,11 @@ class Ramp:
 
 @dataclass(frozen=True)
 class Bars:
-    """A group of parallel bars with gaps as wide as they are: ``count`` bars, whose pattern repeats along ``turn_deg`` from x."""
+    """A group of parallel bars with gaps as wide as they are: ``count`` bars, whose pattern repeats along ``turn_deg`` from x.
+
+    ``length_mm`` is a bar's within the slice, ``thickness_mm`` along the axis (0 = the module's length); ``y_mm`` is its middle from the
+    module's.
+    """
 
     name: str
     x_mm: float
@@ -80,6 +87,8 @@ class Bars:
     turn_deg: float
     length_mm: float
     hu: float
+    thickness_mm: float = 0.0
+    y_mm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,12 +106,23 @@ class Disc:
 
 @dataclass(frozen=True)
 class Bead:
-    """A small ball."""
+    """A small ball; ``y_mm`` is from the module's middle."""
 
     name: str
     x_mm: float
     y_mm: float
     z_mm: float
+    diameter_mm: float
+    hu: float
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A straight thin wire between two points (x, y, z), y from the module's middle."""
+
+    name: str
+    from_mm: tuple[float, float, float]
+    to_mm: tuple[float, float, float]
     diameter_mm: float
     hu: float
 
@@ -124,11 +144,15 @@ class Module:
     bars: tuple[Bars, ...] = ()
     discs: tuple[Disc, ...] = ()
     beads: tuple[Bead, ...] = ()
+    wires: tuple[Wire, ...] = ()
 
 
 @dataclass(frozen=True)
 class CtModel:
-    """A phantom for CT: a cylinder of ``diameter_mm``, made of modules; ``source`` says where its numbers come from."""
+    """A phantom for CT: a cylinder of ``diameter_mm``, made of modules; ``source`` says where its numbers come from.
+
+    The cylinder's middle along the axis is at ``y_mm``; what no module fills has ``hu``.
+    """
 
     key: str
     name: str
@@ -139,6 +163,7 @@ class CtModel:
     length_mm: float
     hu: float
     modules: tuple[Module, ...]
+    y_mm: float = 0.0
     notes: tuple[str, ...] = ()
 
 
@@ -195,7 +220,10 @@ class PlanarModel:
 
 @dataclass(frozen=True)
 class Material:
-    """What a plug is made of: mass density in g/cm^3, electron density relative to water, mass fractions of elements by symbol."""
+    """What a plug is made of: mass density in g/cm^3, electron density relative to water, mass fractions of elements by symbol.
+
+    No elements: the maker does not say. Not ``confirmed``: the numbers could not be found in a document; a certificate takes their place.
+    """
 
     key: str
     name: str
@@ -203,6 +231,7 @@ class Material:
     relative_electron_density: float
     source: str
     elements: dict[str, float]
+    confirmed: bool = True
 
 
 Model = CtModel | PlanarModel
