@@ -10,13 +10,15 @@ from reportlab.platypus import Flowable
 from qa.reading import Measured, Reading
 from qa.record import Record
 from reports import numbers
-from reports.index import per_image
+from reports.index import of_part, per_image
 from reports.shapes import Canvas, Drawn, write
 from reports.style import BOLD, CELL, CELL_MUTED, CELL_STRONG, MUTED, PANEL, WIDTH, paragraph
 from reports.tables import Cell, columns, grid
 
 NOTE = "Standard uncertainties (k = 1), components in the unit of u. Correlated components need not add up in quadrature."
 DENSE = "Readings with the same components share a table; the largest component of each is set in bold."
+OF_PARTS = "Of quantities with many parts, the part with the smallest u and the one with the largest; the record holds all."
+SHOWN = 3  # parts of a quantity that are all shown
 NEGLIGIBLE = 1e-3  # of u: such a part changes u by less than a millionth
 FEW = 12  # readings up to this number get a row per component; more of them would fill many pages
 PARTS = (0.32, 0.13, 0.31, 0.09, 0.15)
@@ -24,15 +26,32 @@ PARTS = (0.32, 0.13, 0.31, 0.09, 0.15)
 
 def table(record: Record) -> list[Flowable]:
     """The budgets of all readings of the whole set that have one."""
-    readings = [r for r in record.readings if isinstance(r, Measured) and not per_image(r) and r.budget]
+    every = [r for r in record.readings if isinstance(r, Measured) and not per_image(r) and r.budget]
+    readings = _extremes(every)
     if not readings:
         return []
+    more = f" {OF_PARTS}" if len(readings) < len(every) else ""
     if len(readings) <= FEW:
-        return [paragraph(NOTE, CELL_MUTED), _bars(readings)]
+        return [paragraph(NOTE + more, CELL_MUTED), _bars(readings)]
     kinds: dict[tuple[str, ...], list[Measured]] = {}
     for reading in readings:
         kinds.setdefault(tuple(reading.budget), []).append(reading)
-    return [paragraph(f"{NOTE} {DENSE}", CELL_MUTED), *(part for names, group in kinds.items() for part in _dense(names, group))]
+    return [paragraph(f"{NOTE} {DENSE}{more}", CELL_MUTED), *(part for names, group in kinds.items() for part in _dense(names, group))]
+
+
+def _extremes(readings: Sequence[Measured]) -> list[Measured]:
+    """Of a quantity with many parts the two with the smallest and the largest u; everything else as it is."""
+    parts: dict[str, list[Measured]] = {}
+    for reading in readings:
+        if of_part(reading):
+            parts.setdefault(reading.quantity.key, []).append(reading)
+    kept = {id(end) for group in parts.values() if len(group) > SHOWN for end in (min(group, key=_u), max(group, key=_u))}
+    few = {key for key, group in parts.items() if len(group) <= SHOWN}
+    return [r for r in readings if not of_part(r) or r.quantity.key in few or id(r) in kept]
+
+
+def _u(reading: Measured) -> float:
+    return reading.u
 
 
 def _bars(readings: Sequence[Measured]) -> Flowable:

@@ -10,7 +10,7 @@ from qa.compared import Compared
 from qa.limit import Outcome
 from qa.record import Record
 from reports import comparison, numbers
-from reports.index import UID, image_names
+from reports.index import PART, UID, image_names
 from reports.shapes import tag
 from reports.style import CELL_MUTED, CELL_STRONG, FACES, STRONG, WIDTH, paragraph, printable
 from reports.tables import Cell, grid
@@ -21,24 +21,33 @@ NOTE = (
 )
 HEAD = ("ours ± U", "theirs ± U", "difference", "allowed", "Outcome")
 SET = (0.35, 0.135, 0.135, 0.1, 0.08, 0.2)
+PARTS = (0.2, 0.2, 0.13, 0.13, 0.1, 0.08, 0.16)
 IMAGE = (0.08, 0.27, 0.135, 0.135, 0.1, 0.08, 0.2)
 
 
 def section(record: Record) -> list[Flowable]:
-    """A table of the set, then one of the images; nothing where no second engine was asked."""
+    """A table of the set, one of the parts, one of the images, then what their numbers are; nothing where no second engine was asked."""
     if not record.comparisons:
         return []
     names = image_names(record)
     flowables: list[Flowable] = [paragraph(comparison.summary(record.comparisons), STRONG), paragraph(NOTE, CELL_MUTED)]
     whole = [_of_set(one) for one in record.comparisons if not one.at]
-    single = [_of_image(one, names) for one in record.comparisons if one.at]
-    for lead, parts, body in ((("Whole set",), SET, whole), (("Image", "Quantity"), IMAGE, single)):
+    of_parts = sorted((one for one in record.comparisons if _of_part(one)), key=lambda one: one.quantity)  # sorting keeps the parts' order
+    part = [_of_parts(one, n == 0 or of_parts[n - 1].quantity != one.quantity) for n, one in enumerate(of_parts)]
+    single = [_of_image(one, names) for one in record.comparisons if one.at and not _of_part(one)]
+    for lead, parts, body in (
+        (("Whole set",), SET, whole),
+        (("Quantity", "Part"), PARTS, part),
+        (("Image", "Quantity"), IMAGE, single),
+    ):
         if body:
             count = len(lead)
             widths = [WIDTH * part for part in parts]
             flowables.append(grid((*lead, *HEAD), body, widths, right=range(count, count + 4)))
     meanings = dict.fromkeys((one.quantity, one.really) for one in record.comparisons if one.at and one.their_value is not None)
-    return [*flowables, *(paragraph(f"{key}, theirs: {really}", CELL_MUTED) for key, really in meanings if really)]
+    unjudged = dict.fromkeys((one.quantity, one.reason) for one in of_parts if one.outcome is None)
+    notes = [f"{key}, theirs: {really}" for key, really in meanings if really] + [f"{key}: {reason}" for key, reason in unjudged]
+    return [*flowables, *(paragraph(note, CELL_MUTED) for note in notes)]
 
 
 def warning(record: Record) -> Iterator[Flowable]:
@@ -68,6 +77,23 @@ def _of_set(one: Compared) -> list[Cell]:
     why = "" if one.outcome is Outcome.PASS else one.reason
     small = [paragraph(text, CELL_MUTED) for text in (one.really, why) if text]
     return [[paragraph(_head(one.quantity, one.unit), CELL_STRONG), *small], *comparison.cells(one), _outcome(one)]
+
+
+def _of_part(one: Compared) -> bool:
+    return bool(one.at.get(PART)) and not one.at.get(UID)
+
+
+def _of_parts(one: Compared, first: bool) -> list[Cell]:
+    """A number of one part: a line under the name of its quantity, unless there is something to say."""
+    said = one.outcome in (None, Outcome.PASS)
+    place = numbers.state(one.at)
+    lead = paragraph(_head(one.quantity, one.unit), CELL_STRONG) if first else ""
+    return [
+        lead,
+        place if said and len(place) < 20 else [paragraph(place), *([] if said else [paragraph(one.reason, CELL_MUTED)])],
+        *comparison.cells(one),
+        _outcome(one),
+    ]
 
 
 def _of_image(one: Compared, names: dict[str, str]) -> list[Cell]:

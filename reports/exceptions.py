@@ -10,7 +10,7 @@ from qa.limit import Judgement, Outcome
 from qa.reading import Measured, NotMeasured, Reading
 from qa.record import Record
 from reports import engines, numbers
-from reports.index import UID, image_names, per_image
+from reports.index import PART, UID, image_names, of_part, per_image
 from reports.limits import limit_line
 from reports.page import heading, small_heading
 from reports.shapes import tag
@@ -30,7 +30,7 @@ Row = tuple[Outcome, list[Cell]]
 
 def section(record: Record) -> list[Flowable]:
     """What went wrong or is missing, unconfirmed limits, files left out, notes."""
-    rows = sorted([*engines.rows(record), *_set_level(record), *_images(record), *_unjudged(record)], key=lambda row: -row[0])
+    rows = sorted([*engines.rows(record), *_set_level(record), *_single(record), *_unjudged(record)], key=lambda row: -row[0])
     if rows:
         widths = [WIDTH * part for part in (0.185, 0.375, 0.44)]
         body = grid(("Outcome", "What", "Why, and what to do next"), [[tag(outcome), *cells] for outcome, cells in rows], widths)
@@ -42,11 +42,14 @@ def section(record: Record) -> list[Flowable]:
 def _set_level(record: Record) -> Iterator[Row]:
     """One row per reading and outcome, with all limits that came to it; limits that found no reading stand alone."""
     groups: dict[tuple[object, ...], list[Judgement]] = {}
+    bare: dict[str, list[Judgement]] = {}
     for judgement in _bad(record):
         reading = _reading(record, judgement)
         if reading is None:
             groups.setdefault((judgement.limit.quantity, judgement.outcome), []).append(judgement)
-        elif not per_image(reading):
+        elif _without_baseline(judgement, reading) and not per_image(reading) and not of_part(reading):
+            bare.setdefault(judgement.reason, []).append(judgement)
+        elif not per_image(reading) and not of_part(reading):
             groups.setdefault((judgement.reading, judgement.outcome), []).append(judgement)
     for judgements in groups.values():
         reading = _reading(record, judgements[0])
@@ -56,21 +59,36 @@ def _set_level(record: Record) -> Iterator[Row]:
         if isinstance(reading, NotMeasured) and not any(reading.reason in reason for reason in reasons):
             reasons.append(reading.reason)
         yield judgements[0].outcome, [[*what, *limits], _why(reasons, judgements)]
+    for reason, judgements in bare.items():  # a machine's first record: many quantities, one thing to do
+        readings = [record.readings[index] for index in dict.fromkeys(judgement.reading for judgement in judgements)]
+        what = [part for reading in readings for part in _what(reading)]
+        yield judgements[0].outcome, [what, _why([reason], judgements)]
 
 
-def _images(record: Record) -> Iterator[Row]:
-    """One row per limit on single images and outcome, every image with its reason."""
+def _without_baseline(judgement: Judgement, reading: Reading) -> bool:
+    """Whether a number was not judged because there is nothing to compare it with."""
+    return judgement.limit.kind == "baseline" and judgement.outcome is Outcome.NOT_MEASURED and isinstance(reading, Measured)
+
+
+def _single(record: Record) -> Iterator[Row]:
+    """One row per limit on single images or parts and outcome, every one with its reason; parts with one reason share a line."""
     names = image_names(record)
     groups: dict[tuple[str, Outcome], list[Judgement]] = {}
     for judgement in _bad(record):
         reading = _reading(record, judgement)
-        if reading is not None and per_image(reading):
+        if reading is not None and (per_image(reading) or of_part(reading)):
             groups.setdefault((judgement.limit.limit_id, judgement.outcome), []).append(judgement)
     for judgements in groups.values():
         reading = record.readings[judgements[0].reading]
-        count = f"{len(judgements)} image{'s' if len(judgements) > 1 else ''}"
+        of = "image" if per_image(reading) else "part"
+        count = f"{len(judgements)} {of}{'s' if len(judgements) > 1 else ''}"
         what = [paragraph(f"{reading.quantity.meaning}: on {count}", CELL_STRONG), limit_line(judgements[0].limit)]
-        reasons = [f"{_image(names, record.readings[j.reading])}: {j.reason}" for j in judgements]
+        places: dict[tuple[object, ...], list[str]] = {}
+        for judgement in judgements:
+            found = record.readings[judgement.reading]
+            alike = (judgement.reason,) if of_part(found) else (judgement.reason, judgement.reading)
+            places.setdefault(alike, []).append(_place(names, found))
+        reasons = [f"{', '.join(dict.fromkeys(who))}: {alike[0]}" for alike, who in places.items()]
         yield judgements[0].outcome, [what, _why(reasons, judgements)]
 
 
@@ -84,7 +102,7 @@ def _unjudged(record: Record) -> Iterator[Row]:
             groups.setdefault(reading.reason, []).append(reading)
     for reason, readings in groups.items():
         quantities = list(dict.fromkeys(reading.quantity for reading in readings))
-        places = [_image(names, reading) if per_image(reading) else numbers.state(reading.at) for reading in readings]
+        places = [_place(names, reading) for reading in readings]
         words = quantities[0].meaning if len(quantities) == 1 else ", ".join(q.key.replace("_", " ") for q in quantities)
         what = [paragraph(words, CELL_STRONG), *_small("; ".join(dict.fromkeys(filter(None, places))))]
         yield Outcome.NOT_MEASURED, [what, [paragraph(reason), paragraph(NOBODY_ASKED, CELL_MUTED)]]
@@ -117,7 +135,10 @@ def _why(reasons: Sequence[str], judgements: Sequence[Judgement]) -> list[Flowab
     return [*(paragraph(reason, CELL) for reason in reasons), paragraph(f"→ {todo}", CELL_STRONG)]
 
 
-def _image(names: dict[str, str], reading: Reading) -> str:
+def _place(names: dict[str, str], reading: Reading) -> str:
+    """Which image or part: "image 3 (gantry 90 deg)", "Teflon"."""
+    if not per_image(reading):
+        return numbers.state(reading.at)
     name, where = names[str(reading.at[UID])], numbers.state(reading.at)
     return f"image {name} ({where})" if where else f"image {name}"
 
@@ -136,7 +157,8 @@ def _caveats(record: Record) -> list[Flowable]:
     for reading in record.readings:
         if isinstance(reading, Measured) and not per_image(reading):
             for flag in reading.flags:
-                flags.setdefault(flag, []).append(reading.quantity.key.replace("_", " "))
+                part = f" ({reading.at[PART]})" if of_part(reading) else ""
+                flags.setdefault(flag, []).append(reading.quantity.key.replace("_", " ") + part)
     lines = [paragraph(f"{', '.join(dict.fromkeys(names))}: {flag}", BODY) for flag, names in flags.items()]
     return [*small_heading("Caveats"), *lines] if lines else []
 

@@ -1,17 +1,49 @@
-"""Which reading belongs to which image, which judgement to which reading, and what an image is called in the report."""
+"""Which reading belongs to which image and part, which judgement to which reading, what all have in common, and what an image is called."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from qa.limit import Judgement
-from qa.reading import Reading
+from qa.reading import At, Reading
 from qa.record import Record
 
-UID = "sop_instance_uid"
+UID, SERIES, SETTING, PART = "sop_instance_uid", "series_instance_uid", "setting", "part"
 
 
 def per_image(reading: Reading) -> bool:
     """Whether a reading belongs to one image, and not to the whole set."""
     return bool(reading.at.get(UID))
+
+
+def of_part(reading: Reading) -> bool:
+    """Whether a reading belongs to one part of a phantom: an insert, a disc, a direction."""
+    return bool(reading.at.get(PART))
+
+
+def common(record: Record) -> dict[str, str]:
+    """What the states of all readings have in common and need not repeat: the setting, the series, the one image they are all of."""
+    states = [reading.at for reading in record.readings]
+    found = {}
+    for key in (SETTING, SERIES, UID):
+        values = {str(at[key]) for at in states if at.get(key)}
+        if len(values) == 1 and (key != UID or all(at.get(key) for at in states)):
+            found[key] = values.pop()
+    return found
+
+
+def without(record: Record, keys: Iterable[str]) -> Record:
+    """The record with these parts of every state left out, for sections that say once what all have in common."""
+    keys = set(keys)
+    if not keys:
+        return record
+
+    def rest(at: At) -> At:
+        return {key: value for key, value in at.items() if key not in keys}
+
+    readings = tuple(replace(reading, at=rest(reading.at)) for reading in record.readings)
+    return replace(record, readings=readings, comparisons=tuple(replace(one, at=rest(one.at)) for one in record.comparisons))
 
 
 def judgements_of(record: Record) -> dict[int, list[Judgement]]:

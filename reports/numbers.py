@@ -67,8 +67,11 @@ def technique(name: str) -> str:
 
 
 def state(at: Mapping[str, float | str], leave_out: tuple[str, ...] = ("sop_instance_uid", "radiation")) -> str:
-    """The state of a reading in words: "gantry 90 deg, plane transverse"."""
-    return ", ".join(with_unit(f"{name(key)} {number(value)}", unit(key)) for key, value in at.items() if key not in leave_out)
+    """The state of a reading in words: "gantry 90 deg, plane transverse"; a part of a phantom and a setting need no name: "Teflon"."""
+    shown = ((key, value) for key, value in at.items() if key not in leave_out)
+    return ", ".join(
+        number(value) if key in ("part", "setting") else with_unit(f"{name(key)} {number(value)}", unit(key)) for key, value in shown
+    )
 
 
 def name(key: str) -> str:

@@ -27,18 +27,21 @@ def render(record: Record) -> bytes:
     """The report as PDF bytes, a function of the record alone: A4, fonts embedded, all text extractable."""
     from reportlab.platypus import Flowable, KeepTogether
 
-    from reports import budgets, engines, exceptions, figures, images, page, provenance, quantities, verdict
+    from reports import budgets, engines, exceptions, figures, images, index, page, parts, provenance, quantities, verdict
     from reports.style import register_fonts
 
     register_fonts()
+    common = index.common(record)
+    short = index.without(record, common)  # what all states have in common is said once
     sections: list[tuple[str, str, list[Flowable]]] = [
-        ("Results", "results", quantities.table(record)),
-        ("Results per image", "images", images.table(record)),
-        ("Second engine", "engines", engines.section(record)),
-        ("Uncertainty budgets", "budgets", budgets.table(record)),
+        ("Results", "results", quantities.table(short, common)),
+        ("Results per part", "parts", parts.table(short)),
+        ("Results per image", "images", images.table(short)),
+        ("Second engine", "engines", engines.section(short)),
+        ("Uncertainty budgets", "budgets", budgets.table(short)),
         ("Evidence", "evidence", list(figures.flow(record))),
     ]
-    story = [*verdict.opening(record), *exceptions.section(record)]
+    story = [*verdict.opening(short), *exceptions.section(short)]
     for title, key, flowables in sections:
         if flowables and isinstance(flowables[0], KeepTogether):  # a picture: its heading goes where it goes
             story += [KeepTogether([*page.heading(title, key), flowables[0]]), *flowables[1:]]

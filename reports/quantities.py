@@ -1,8 +1,8 @@
-"""Every reading of the whole set in a table: value ± U, limit, source, outcome."""
+"""Every reading of the whole in a table: value ± U, limit, source, outcome; what all readings have in common above it, once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reportlab.platypus import Flowable
 
@@ -10,21 +10,21 @@ from qa.limit import Judgement
 from qa.reading import Measured, Reading
 from qa.record import Record
 from reports import numbers
-from reports.index import judgements_of, per_image
+from reports.index import SERIES, SETTING, judgements_of, of_part, per_image
 from reports.limits import judged
-from reports.style import BODY, CELL_MUTED, CELL_STRONG, WIDTH, paragraph
+from reports.style import BODY, CELL_MUTED, CELL_STRONG, STRONG, WIDTH, paragraph
 from reports.tables import Cell, grid
 
 NOTE = "± U is the expanded uncertainty U = 2u (about 95 %); “95 %” gives a coverage interval where ± U would mislead."
 
 
-def table(record: Record) -> list[Flowable]:
-    """One row per reading of the whole set, one more per further limit; then the limits that found no reading."""
-    of = judgements_of(record)
+def table(record: Record, common: Mapping[str, str] | None = None) -> list[Flowable]:
+    """One row per reading of the whole, one more per further limit; then the limits that found no reading. Parts have their own table."""
+    of, above = judgements_of(record), _above(common or {})
     rows: list[list[Cell]] = []
     joined = []
     for index, reading in enumerate(record.readings):
-        if per_image(reading) or (index not in of and not isinstance(reading, Measured)):
+        if per_image(reading) or of_part(reading) or (index not in of and not isinstance(reading, Measured)):
             continue  # what nobody asked for and nobody measured stands among the exceptions, with its reason
         judgements: Sequence[Judgement | None] = of.get(index) or [None]
         for n, judgement in enumerate(judgements):
@@ -35,9 +35,19 @@ def table(record: Record) -> list[Flowable]:
     for judgement in of.get(-1, []):
         rows.append([paragraph(judgement.limit.quantity, CELL_STRONG), paragraph("no reading"), *judged(judgement)])
     if not rows:
-        return [paragraph("This record holds no reading of the whole set.", BODY)]
+        return [*above, paragraph("This record holds no reading of the whole set.", BODY)]
     widths = [WIDTH * part for part in (0.33, 0.19, 0.30, 0.18)]
-    return [paragraph(NOTE, CELL_MUTED), grid(("Quantity", "Value ± U", "Limit and source", "Outcome"), rows, widths, joined)]
+    return [
+        *_above(common or {}),
+        paragraph(NOTE, CELL_MUTED),
+        grid(("Quantity", "Value ± U", "Limit and source", "Outcome"), rows, widths, joined),
+    ]
+
+
+def _above(common: Mapping[str, str]) -> list[Flowable]:
+    """The setting of all readings, and the series they are of."""
+    setting = [paragraph(f"Setting: {common[SETTING]}", STRONG)] if SETTING in common else []
+    return [*setting, *([paragraph(f"Series Instance UID {common[SERIES]}", CELL_MUTED)] if SERIES in common else [])]
 
 
 def _what(reading: Reading) -> list[Flowable]:

@@ -1,0 +1,141 @@
+"""Many readings in few lines: a row per image or part, a column per quantity; what columns, remarks and limits mean is said once, below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from reportlab.platypus import Flowable, Table
+
+from qa.limit import Judgement, Limit, Outcome
+from qa.reading import Measured, Quantity, Reading
+from reports import numbers
+from reports.index import PART, UID, of_part
+from reports.limits import limit_cell
+from reports.page import small_heading
+from reports.shapes import marked
+from reports.style import CELL, CELL_MUTED, CELL_STRONG, FACES, WIDTH, paragraph
+from reports.tables import Cell, columns, grid
+
+FLAT = 4  # rows: a table with fewer of them than columns is turned, if it has more than
+LONG = 8  # columns
+Indexed = tuple[int, Reading]
+Place = tuple[object, ...]  # a state, sorted
+
+
+class Remarks:
+    """Remarks under compact tables, numbered in order of first use."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.numbers: dict[str, int] = {}
+
+    def mark(self, texts: Iterable[str]) -> str:
+        """The numbers that stand for these texts."""
+        return ",".join(f"n{self.numbers.setdefault(text, len(self.numbers) + 1)}" for text in texts)
+
+    def paragraphs(self) -> list[Flowable]:
+        """Every remark under its number."""
+        return [paragraph(f"n{number}: {text}", CELL_MUTED) for text, number in self.numbers.items()]
+
+
+def together(readings: Sequence[Indexed]) -> list[list[Indexed]]:
+    """Readings that share a table: all that are of no part, then quantities of which one has all the parts of the other."""
+    parts: dict[str, set[str]] = {}
+    for _, reading in readings:
+        parts.setdefault(_family(reading), set()).add(str(reading.at.get(PART, "")))
+    groups: list[tuple[set[str], set[str]]] = []  # (parts, families)
+    for family, own in parts.items():
+        group = next((g for g in groups if g[0] <= own or own <= g[0]), None)
+        if group is None:
+            groups.append((set(own), {family}))
+        else:
+            group[0].update(own)
+            group[1].add(family)
+    return [[pair for pair in readings if _family(pair[1]) in families] for _, families in groups]
+
+
+def table(
+    readings: Sequence[Indexed],
+    judged: Mapping[int, Sequence[Judgement]],
+    remarks: Remarks,
+    names: Mapping[str, str] | None = None,
+) -> list[Flowable]:
+    """The table and what its columns mean; ``names`` are those of the images, None for readings of the whole."""
+    states = list(dict.fromkeys(key for _, reading in readings for key in reading.at if key != UID))
+    quantities = {reading.quantity.key: reading.quantity for _, reading in readings}
+    rows: dict[Place, dict[str, Cell]] = {}
+    for index, reading in readings:
+        place: Place = tuple(sorted((key, str(value)) for key, value in reading.at.items()))
+        while reading.quantity.key in rows.get(place, {}):  # a second reading of the same state gets its own row
+            place = (*place, "again")
+        row = rows.setdefault(place, _lead(reading, names, states))
+        row[reading.quantity.key] = _cell(reading, judged.get(index, []), remarks)
+    lead = [*([UID] if names is not None else []), *map(_state, states)]
+    header = [*(["Image"] if names is not None else []), *map(_state_head, states)]
+    if len(rows) <= FLAT and len(quantities) > LONG:
+        tables = _turned(rows, dict(zip(lead, header, strict=True)), quantities)
+    else:
+        header += [_head(key.replace("_", " "), quantity.unit) for key, quantity in quantities.items()]
+        tables = columns(header, [[row.get(key, "") for key in (*lead, *quantities)] for row in rows.values()], fixed=len(lead))
+    return [*tables, *map(_meaning, quantities.values())]
+
+
+def limits(judged: Mapping[int, Sequence[Judgement]], readings: Sequence[Indexed], of: str) -> list[Flowable]:
+    """Each limit on single images or parts once, with how many of them it found how."""
+    counts: dict[Limit, dict[Outcome, int]] = {}
+    for index, _ in readings:
+        for judgement in judged.get(index, []):
+            count = counts.setdefault(judgement.limit, {})
+            count[judgement.outcome] = count.get(judgement.outcome, 0) + 1
+    if not counts:
+        return []
+    rows: list[list[Cell]] = []
+    for limit, count in counts.items():
+        worst_first = [marked(outcome, f"{n} {FACES[outcome].word}", CELL.fontSize) for outcome, n in sorted(count.items(), reverse=True)]
+        rows.append([paragraph(limit.quantity, CELL_STRONG), limit_cell(limit, [limit.note]), worst_first])
+    widths = [WIDTH * part for part in (0.3, 0.45, 0.25)]
+    return [*small_heading(f"Limits on single {of}"), grid(("Quantity", "Limit and source", of.capitalize()), rows, widths)]
+
+
+def _family(reading: Reading) -> str:
+    return reading.quantity.key if of_part(reading) else ""
+
+
+def _turned(
+    rows: Mapping[tuple[object, ...], Mapping[str, Cell]], lead: Mapping[str, str], quantities: Mapping[str, Quantity]
+) -> list[Table]:
+    """A row per quantity and a column per image, where the images are few and the quantities many."""
+    heads = [", ".join(f"{head} {row[key]}" for key, head in lead.items() if row.get(key)) for row in rows.values()]
+    body = [[_head(key.replace("_", " "), q.unit), *(row.get(key, "") for row in rows.values())] for key, q in quantities.items()]
+    return columns(("Quantity", *heads), body)
+
+
+def _lead(reading: Reading, names: Mapping[str, str] | None, states: Sequence[str]) -> dict[str, Cell]:
+    row: dict[str, Cell] = {_state(key): numbers.number(reading.at[key]) for key in states if key in reading.at}
+    return row | ({UID: names[str(reading.at[UID])]} if names is not None else {})
+
+
+def _state(key: str) -> str:
+    """The column of a state; a quantity may have the same key."""
+    return f"at {key}"
+
+
+def _state_head(key: str) -> str:
+    return "Part" if key == PART else _head(numbers.name(key), numbers.unit(key))
+
+
+def _cell(reading: Reading, judgements: Sequence[Judgement], remarks: Remarks) -> Cell:
+    if isinstance(reading, Measured):
+        text = " ".join(filter(None, (numbers.pair(reading), numbers.interval(reading), remarks.mark(reading.flags))))
+    else:
+        text = f"not measured {remarks.mark([reading.reason])}"
+    return marked(max(judgement.outcome for judgement in judgements), text, CELL.fontSize) if judgements else text
+
+
+def _head(text: str, unit: str) -> str:
+    return f"{text} / {unit}" if unit else text
+
+
+def _meaning(quantity: Quantity) -> Flowable:
+    source = f" Defined in {quantity.source}." if quantity.source else ""
+    return paragraph(f"{quantity.key.replace('_', ' ')} ({quantity.key}): {quantity.meaning}.{source}", CELL_MUTED)

@@ -1,0 +1,22 @@
+"""Readings of single parts of a phantom in compact tables: inserts, discs, directions."""
+
+from __future__ import annotations
+
+from reportlab.platypus import Flowable
+
+from qa.record import Record
+from reports import matrix
+from reports.index import judgements_of, of_part, per_image
+from reports.style import CELL_MUTED, paragraph
+
+NOTE = "One row per part of the phantom. Every value is given ± U, U = 2u; the sign before a value is its worst outcome."
+
+
+def table(record: Record) -> list[Flowable]:
+    """The tables, what their columns mean, remarks on single values, and the limits on single parts; nothing when no part has a reading."""
+    readings = [(index, reading) for index, reading in enumerate(record.readings) if of_part(reading) and not per_image(reading)]
+    if not readings:
+        return []
+    judged, remarks = judgements_of(record), matrix.Remarks()
+    tables = [part for group in matrix.together(readings) for part in matrix.table(group, judged, remarks)]
+    return [paragraph(NOTE, CELL_MUTED), *tables, *remarks.paragraphs(), *matrix.limits(judged, readings, "parts")]
