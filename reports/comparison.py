@@ -9,7 +9,7 @@ from qa.compared import Compared
 from qa.limit import Outcome
 from qa.record import Record
 from reports import numbers
-from reports.index import UID
+from reports.index import PART, UID, common, without
 
 HEAD = ("image", "quantity", "unit", "ours ± U", "theirs ± U", "difference", "allowed", "outcome", "why, and what their number is")
 COUNTED = {
@@ -59,9 +59,10 @@ def besides(one: Compared) -> str:
 
 def rows(record: Record) -> Iterator[tuple[str, ...]]:
     """Every comparison for a screen: the set first, then the images by their file names; under ``HEAD``."""
+    record = without(record, common(record))
     files = {entry.sop_instance_uid: entry.name for entry in record.inputs}
     for one in sorted(record.comparisons, key=lambda one: bool(one.at)):
-        where = files.get(str(one.at.get(UID, "")), numbers.state(one.at)) if one.at else "whole set"
+        where = files.get(str(one.at.get(UID, "")), numbers.state(one.at)) if set(one.at) - {PART} else "whole set"
         outcome = "shown" if one.outcome is None else "agree" if one.outcome is Outcome.PASS else one.outcome.name
         words = "; ".join(filter(None, ("" if one.outcome is Outcome.PASS else one.reason, "" if one.at else one.really)))
         what = ", ".join(filter(None, (one.quantity or "(theirs alone)", besides(one))))

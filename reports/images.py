@@ -6,7 +6,7 @@ from reportlab.platypus import Flowable
 
 from qa.record import Record
 from reports import matrix
-from reports.index import image_names, judgements_of, per_image
+from reports.index import image_names, judgements_of, per_image, together
 from reports.style import CELL_MUTED, paragraph
 
 NOTE = "Image numbers are those of the list of files at the end. Every value is given ± U, U = 2u."
@@ -18,5 +18,5 @@ def table(record: Record) -> list[Flowable]:
     if not readings:
         return []
     judged, remarks, names = judgements_of(record), matrix.Remarks(), image_names(record)
-    tables = [part for group in matrix.together(readings) for part in matrix.table(group, judged, remarks, names)]
+    tables = [part for group in together(readings) for part in matrix.table(group, judged, remarks, names)]
     return [paragraph(NOTE, CELL_MUTED), *tables, *remarks.paragraphs(), *matrix.limits(judged, readings, "images")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from qa.limit import Judgement
@@ -10,6 +10,7 @@ from qa.reading import At, Reading
 from qa.record import Record
 
 UID, SERIES, SETTING, PART = "sop_instance_uid", "series_instance_uid", "setting", "part"
+Indexed = tuple[int, Reading]  # a reading and its index in the record
 
 
 def per_image(reading: Reading) -> bool:
@@ -59,3 +60,23 @@ def image_names(record: Record) -> dict[str, str]:
     """What each image is called: its number in the list of files, or its UID where the list has no such file."""
     names = {str(r.at[UID]): str(r.at[UID]) for r in record.readings if per_image(r)}
     return names | {entry.sop_instance_uid: str(n) for n, entry in enumerate(record.inputs, 1) if entry.sop_instance_uid}
+
+
+def together(readings: Sequence[Indexed]) -> list[list[Indexed]]:
+    """Readings that share a table: all that are of no part, then quantities of which one has all the parts of the other."""
+    parts: dict[str, set[str]] = {}
+    for _, reading in readings:
+        parts.setdefault(_family(reading), set()).add(str(reading.at.get(PART, "")))
+    groups: list[tuple[set[str], set[str]]] = []  # (parts, families)
+    for family, own in parts.items():
+        group = next((g for g in groups if g[0] <= own or own <= g[0]), None)
+        if group is None:
+            groups.append((set(own), {family}))
+        else:
+            group[0].update(own)
+            group[1].add(family)
+    return [[pair for pair in readings if _family(pair[1]) in families] for _, families in groups]
+
+
+def _family(reading: Reading) -> str:
+    return reading.quantity.key if of_part(reading) else ""

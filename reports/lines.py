@@ -11,18 +11,19 @@ from qa.reading import Measured, NotMeasured, Reading
 from qa.record import Record
 from reports import numbers
 from reports.comparison import apart, both, summary
-from reports.index import judgements_of, per_image
+from reports.index import PART, SETTING, common, judgements_of, of_part, per_image, without
 
 NO_VERDICT = "no limit of this protocol covers this test: the numbers are not judged. This is not a pass."
 JUDGED = ("exception", "value", "second engine")  # kinds of lines that say their outcome; the words of the others do
-SHOWN_FILES = 3  # names per reason; the record itself holds all of them
+SHOWN = 3  # names per reason where there are more than twice as many; the record itself holds all of them
 
 
 @dataclass(frozen=True)
 class Line:
     """One line: a stable word for what it is, its outcome if it has one, what it is about, and the rest in words.
 
-    ``meaning`` explains what it is about, where there is room.
+    ``meaning`` explains what it is about, where there is room; ``part`` says that it is of one part of a phantom, which a terminal shows
+    in a table of parts.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Line:
     about: str
     words: str
     meaning: str = ""
+    part: bool = False
 
     @property
     def plain(self) -> str:
@@ -40,8 +42,11 @@ class Line:
 
 def lines(record: Record) -> tuple[Line, ...]:
     """Everything to be said of a record, in order: verdicts, exceptions, values, caveats, notes."""
+    shared = common(record)
+    record = without(record, shared)
     said = (*_verdicts(record), *_exceptions(record), *_second_engine(record), *_unjudged(record))
-    return (*said, *_values(record), *_caveats(record), *_notes(record))
+    setting = [Line("note", None, "setting", shared[SETTING])] if SETTING in shared else []
+    return (*said, *_values(record), *_caveats(record), *setting, *_notes(record))
 
 
 def left_out(record: Record) -> tuple[Line, ...]:
@@ -54,8 +59,8 @@ def left_out(record: Record) -> tuple[Line, ...]:
 
 
 def _names(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN_FILES
-    return ", ".join(names[:SHOWN_FILES]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def outcome_words(outcome: Outcome) -> str:
@@ -73,26 +78,39 @@ def _verdicts(record: Record) -> Iterator[Line]:
 
 def _exceptions(record: Record) -> Iterator[Line]:
     """Judgements that are no pass, worst first; limits that come to the same share a line."""
-    groups: dict[tuple[int, str, Outcome, str], list[Judgement]] = {}
+    groups: dict[tuple[Outcome, str, object], list[Judgement]] = {}
     for judgement in record.judgements:
         if judgement.outcome is not Outcome.PASS:
-            key = judgement.reading, judgement.limit.quantity, judgement.outcome, judgement.reason
-            groups.setdefault(key, []).append(judgement)
-    for (_, quantity, outcome, reason), judgements in sorted(groups.items(), key=lambda item: -item[0][2]):
-        limits = ", ".join(judgement.limit.limit_id for judgement in judgements)
-        reading = record.readings[judgements[0].reading] if 0 <= judgements[0].reading < len(record.readings) else None
-        yield Line("exception", outcome, _named(quantity, reading), f"{reason} [{limits}]")
+            groups.setdefault((judgement.outcome, judgement.reason, _alike(record, judgement)), []).append(judgement)
+    for (outcome, reason, _), judgements in sorted(groups.items(), key=lambda item: -item[0][0]):
+        limits = ", ".join(dict.fromkeys(judgement.limit.limit_id for judgement in judgements))
+        yield Line("exception", outcome, _about([(j.limit.quantity, _reading(record, j)) for j in judgements]), f"{reason} [{limits}]")
+
+
+def _alike(record: Record, judgement: Judgement) -> object:
+    """What exceptions of one outcome and reason have in common that share a line: all that lacks a baseline, all of parts not measured."""
+    reading = _reading(record, judgement)
+    if judgement.limit.kind == "baseline" and isinstance(reading, Measured):
+        return "baseline"
+    if reading is None or not of_part(reading):
+        return judgement.limit.quantity, judgement.reading
+    return judgement.limit.quantity if isinstance(reading, Measured) else "parts"
+
+
+def _reading(record: Record, judgement: Judgement) -> Reading | None:
+    return record.readings[judgement.reading] if 0 <= judgement.reading < len(record.readings) else None
 
 
 def _unjudged(record: Record) -> Iterator[Line]:
     """What could not be measured and no limit asked for; quantities with one reason share a line."""
     judged = judgements_of(record)
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, list[tuple[str, Reading | None]]] = {}
     for index, reading in enumerate(record.readings):
         if isinstance(reading, NotMeasured) and index not in judged:
-            reasons.setdefault(reading.reason, []).append(reading.quantity.key)
-    for reason, keys in reasons.items():
-        yield Line("not measured", Outcome.NOT_MEASURED, ", ".join(dict.fromkeys(keys)), reason)
+            place = reading if of_part(reading) else None
+            reasons.setdefault(reading.reason, []).append((reading.quantity.key, place))
+    for reason, missing in reasons.items():
+        yield Line("not measured", Outcome.NOT_MEASURED, _about(missing), reason)
 
 
 def _values(record: Record) -> Iterator[Line]:
@@ -103,13 +121,26 @@ def _values(record: Record) -> Iterator[Line]:
         reading = record.readings[index]
         if isinstance(reading, Measured) and (index in judged or not per_image(reading)):
             outcome = max((judgement.outcome for judgement in judged.get(index, [])), default=None)
-            yield Line("value", outcome, _named(reading.quantity.key, reading), _value(reading), reading.quantity.meaning)
+            yield Line("value", outcome, _named(reading.quantity.key, reading), _value(reading), reading.quantity.meaning, of_part(reading))
+
+
+def _which(reading: Reading | None) -> str:
+    """Which set, target or part a reading is of, where there are several."""
+    return ", ".join(str(reading.at[key]) for key in ("set", "target", PART) if key in reading.at) if reading else ""
 
 
 def _named(quantity: str, reading: Reading | None) -> str:
-    """The quantity, and which set or target it is of where there are several: "kv_isocenter_x (kV 2)"."""
-    which = [str(reading.at[key]) for key in ("set", "target") if key in reading.at] if reading else []
-    return f"{quantity} ({', '.join(which)})" if which else quantity
+    """The quantity, and which set, target or part it is of where there are several: "kv_isocenter_x (kV 2)"."""
+    return f"{quantity} ({_which(reading)})" if _which(reading) else quantity
+
+
+def _about(found: Sequence[tuple[str, Reading | None]]) -> str:
+    """Quantities with all that they are of: "contrast (9 mm, 8 mm), noise"; of many the first few."""
+    places: dict[str, dict[str, None]] = {}
+    for quantity, reading in found:
+        places.setdefault(quantity, {}).update({_which(reading): None} if _which(reading) else {})
+    said = ((quantity, list(names)) for quantity, names in places.items())
+    return ", ".join(f"{q} ({', '.join(names) if len(names) <= 2 * SHOWN else _names(names)})" if names else q for q, names in said)
 
 
 def _second_engine(record: Record) -> Iterator[Line]:
@@ -129,13 +160,13 @@ def _value(reading: Measured) -> str:
 
 def _caveats(record: Record) -> Iterator[Line]:
     """The flags of readings of the whole set, each once with the quantities that carry it."""
-    flags: dict[str, list[str]] = {}
+    flags: dict[str, list[tuple[str, Reading | None]]] = {}
     for reading in record.readings:
         if isinstance(reading, Measured) and not per_image(reading):
             for flag in reading.flags:
-                flags.setdefault(flag, []).append(reading.quantity.key)
-    for flag, keys in flags.items():
-        yield Line("caveat", None, ", ".join(dict.fromkeys(keys)), flag)
+                flags.setdefault(flag, []).append((reading.quantity.key, reading if of_part(reading) else None))
+    for flag, found in flags.items():
+        yield Line("caveat", None, _about(found), flag)
 
 
 def _notes(record: Record) -> Iterator[Line]:

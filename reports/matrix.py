@@ -9,7 +9,7 @@ from reportlab.platypus import Flowable, Table
 from qa.limit import Judgement, Limit, Outcome
 from qa.reading import Measured, Quantity, Reading
 from reports import numbers
-from reports.index import PART, UID, of_part
+from reports.index import PART, UID, Indexed
 from reports.limits import limit_cell
 from reports.page import small_heading
 from reports.shapes import marked
@@ -18,7 +18,6 @@ from reports.tables import Cell, columns, grid
 
 FLAT = 4  # rows: a table with fewer of them than columns is turned, if it has more than
 LONG = 8  # columns
-Indexed = tuple[int, Reading]
 Place = tuple[object, ...]  # a state, sorted
 
 
@@ -36,22 +35,6 @@ class Remarks:
     def paragraphs(self) -> list[Flowable]:
         """Every remark under its number."""
         return [paragraph(f"n{number}: {text}", CELL_MUTED) for text, number in self.numbers.items()]
-
-
-def together(readings: Sequence[Indexed]) -> list[list[Indexed]]:
-    """Readings that share a table: all that are of no part, then quantities of which one has all the parts of the other."""
-    parts: dict[str, set[str]] = {}
-    for _, reading in readings:
-        parts.setdefault(_family(reading), set()).add(str(reading.at.get(PART, "")))
-    groups: list[tuple[set[str], set[str]]] = []  # (parts, families)
-    for family, own in parts.items():
-        group = next((g for g in groups if g[0] <= own or own <= g[0]), None)
-        if group is None:
-            groups.append((set(own), {family}))
-        else:
-            group[0].update(own)
-            group[1].add(family)
-    return [[pair for pair in readings if _family(pair[1]) in families] for _, families in groups]
 
 
 def table(
@@ -95,10 +78,6 @@ def limits(judged: Mapping[int, Sequence[Judgement]], readings: Sequence[Indexed
         rows.append([paragraph(limit.quantity, CELL_STRONG), limit_cell(limit, [limit.note]), worst_first])
     widths = [WIDTH * part for part in (0.3, 0.45, 0.25)]
     return [*small_heading(f"Limits on single {of}"), grid(("Quantity", "Limit and source", of.capitalize()), rows, widths)]
-
-
-def _family(reading: Reading) -> str:
-    return reading.quantity.key if of_part(reading) else ""
 
 
 def _turned(

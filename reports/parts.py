@@ -6,7 +6,7 @@ from reportlab.platypus import Flowable
 
 from qa.record import Record
 from reports import matrix
-from reports.index import judgements_of, of_part, per_image
+from reports.index import judgements_of, of_part, per_image, together
 from reports.style import CELL_MUTED, paragraph
 
 NOTE = "One row per part of the phantom. Every value is given ± U, U = 2u; the sign before a value is its worst outcome."
@@ -18,5 +18,5 @@ def table(record: Record) -> list[Flowable]:
     if not readings:
         return []
     judged, remarks = judgements_of(record), matrix.Remarks()
-    tables = [part for group in matrix.together(readings) for part in matrix.table(group, judged, remarks)]
+    tables = [part for group in together(readings) for part in matrix.table(group, judged, remarks)]
     return [paragraph(NOTE, CELL_MUTED), *tables, *remarks.paragraphs(), *matrix.limits(judged, readings, "parts")]

@@ -13,6 +13,7 @@ from qa.record import Record
 from qa.visible import visible
 from reports import comparison
 from reports.lines import Line, left_out, lines
+from reports.part_rows import part_rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,9 +82,23 @@ def show_records(records: Sequence[Record], where: str, console: Console | None)
         if console is not None:
             console.rule(style="dim")
         _say(_title(record), console, "bold")
-        show(lines(record), console)
+        _show_record(record, console)
         _say(f"record {record.record_id} in {where}" if where else f"record {record.record_id}: not stored", console)
     show(left_out(records[0]) if records else (), console)
+
+
+def _show_record(record: Record, console: Console | None) -> None:
+    """All lines; on a terminal parts of a phantom in tables of their own, before caveats and notes."""
+    said = lines(record)
+    if console is None:
+        show(said, console)
+        return
+    last = [line for line in said if line.kind in ("caveat", "note")]
+    show((line for line in said if not line.part and line not in last), console)
+    for header, rows in part_rows(record):
+        marked = tuple(tuple(f"{LOOKS[o][0]} {text}" if o is not None else text for o, text in row) for row in rows)
+        show_grid(Grid("", header, marked), console)
+    show(last, console)
 
 
 def show_comparisons(records: Sequence[Record], console: Console | None) -> None:
