@@ -45,7 +45,7 @@ def flow(record: Record) -> Iterator[Flowable]:
         pictures = [_figure(item, (WIDTH + GAP) / across - GAP, names) for item in items if isinstance(item, Overlay | Curve)]
         rows = list(_rows(pictures, across))
         if row and rows:
-            rows[0] = KeepTogether([*small_heading(row), rows[0]])
+            rows[0] = KeepTogether([*small_heading(row), *_content(rows[0])])
         yield from rows
         for item in items:
             if isinstance(item, Table):
@@ -54,6 +54,11 @@ def flow(record: Record) -> Iterator[Flowable]:
                 yield from _room(item, record.judgements)
             elif isinstance(item, Bars):
                 yield from _bars(item, record)
+
+
+def _content(row: Flowable) -> list[Flowable]:
+    """What a row holds: one that is kept together inside another always starts a page."""
+    return list(row._content) if isinstance(row, KeepTogether) else [row]
 
 
 def _kind(item: Evidence) -> tuple[type, str, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from reports import disk, numbers
 from reports.index import UID, judgements_of
 
 FORMULAS = ("=", "+", "-", "@", "\t")  # a cell that starts so is run as a formula by spreadsheets, unless it is a number
+NUMBER = re.compile(r"[-+][\d.]+(e[-+]?\d+)?( ± [\d.]+)?")
 READINGS = ("quantity", "unit", "value", "u (k = 1)", "outcome", "why there is no number, or caveats", "image")
 
 
@@ -70,10 +72,4 @@ def _value(reading: Reading) -> tuple[str, str, str]:
 
 def _inert(cell: str) -> str:
     """Text that no spreadsheet runs: file names and notes come from outside."""
-    if not cell.startswith(FORMULAS):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
+    return f"'{cell}" if cell.startswith(FORMULAS) and not NUMBER.fullmatch(cell) else cell
