@@ -124,7 +124,7 @@ def _tapered(left: Array, pitch_mm: tuple[float, float]) -> Array:
 def detrended(region: Array, order: int) -> Array:
     """A region minus the least-squares surface of that order through it."""
     y, x = (np.linspace(-1, 1, n) for n in region.shape)
-    result = region.astype(np.float64) - region.mean()
+    result: Array = region.astype(np.float64) - region.mean()
     if order == 0:
         return result
     py = np.stack([np.ones_like(y), y, y * y - (y * y).mean()])
