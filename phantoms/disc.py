@@ -42,6 +42,11 @@ def _table(radius: float, sigma: float, height: Callable[[Array], Array]) -> Cal
     return look_up
 
 
+def blurred_disc_at(distance_mm: Array, radius_mm: float, sigma_mm: float) -> Array:
+    """A disc of height 1 behind a Gaussian blur at these distances from its centre (mm, one axis), without a table of the whole disc."""
+    return _blurred_at(np.abs(distance_mm), radius_mm, sigma_mm, np.ones_like)
+
+
 @lru_cache(maxsize=256)
 def blurred_disc(radius_mm: float, sigma_mm: float) -> Callable[[Array], Array]:
     """A disc of height 1 behind a Gaussian blur, as a function of the distance from its centre (mm)."""
