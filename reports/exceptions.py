@@ -80,15 +80,15 @@ def _single(record: Record) -> Iterator[Row]:
             groups.setdefault((judgement.limit.limit_id, judgement.outcome), []).append(judgement)
     for judgements in groups.values():
         reading = record.readings[judgements[0].reading]
-        of = "image" if per_image(reading) else "part"
+        of = "part" if of_part(reading) else "image"
         count = f"{len(judgements)} {of}{'s' if len(judgements) > 1 else ''}"
         what = [paragraph(f"{reading.quantity.meaning}: on {count}", CELL_STRONG), limit_line(judgements[0].limit)]
-        places: dict[tuple[object, ...], list[str]] = {}
+        places: dict[tuple[object, ...], list[Reading]] = {}
         for judgement in judgements:
             found = record.readings[judgement.reading]
             alike = (judgement.reason,) if of_part(found) else (judgement.reason, judgement.reading)
-            places.setdefault(alike, []).append(_place(names, found))
-        reasons = [f"{', '.join(dict.fromkeys(who))}: {alike[0]}" for alike, who in places.items()]
+            places.setdefault(alike, []).append(found)
+        reasons = [f"{', '.join(_places(names, who))}: {alike[0]}" for alike, who in places.items()]
         yield judgements[0].outcome, [what, _why(reasons, judgements)]
 
 
@@ -102,9 +102,9 @@ def _unjudged(record: Record) -> Iterator[Row]:
             groups.setdefault(reading.reason, []).append(reading)
     for reason, readings in groups.items():
         quantities = list(dict.fromkeys(reading.quantity for reading in readings))
-        places = [_place(names, reading) for reading in readings]
+        places = _places(names, readings)
         words = quantities[0].meaning if len(quantities) == 1 else ", ".join(q.key.replace("_", " ") for q in quantities)
-        what = [paragraph(words, CELL_STRONG), *_small("; ".join(dict.fromkeys(filter(None, places))))]
+        what = [paragraph(words, CELL_STRONG), *_small("; ".join(filter(None, places)))]
         yield Outcome.NOT_MEASURED, [what, [paragraph(reason), paragraph(NOBODY_ASKED, CELL_MUTED)]]
 
 
@@ -135,12 +135,16 @@ def _why(reasons: Sequence[str], judgements: Sequence[Judgement]) -> list[Flowab
     return [*(paragraph(reason, CELL) for reason in reasons), paragraph(f"→ {todo}", CELL_STRONG)]
 
 
-def _place(names: dict[str, str], reading: Reading) -> str:
-    """Which image or part: "image 3 (gantry 90 deg)", "Teflon"."""
-    if not per_image(reading):
-        return numbers.state(reading.at)
-    name, where = names[str(reading.at[UID])], numbers.state(reading.at)
-    return f"image {name} ({where})" if where else f"image {name}"
+def _places(names: dict[str, str], readings: Sequence[Reading]) -> list[str]:
+    """Which images or parts, each once: "image 3 (gantry 90 deg)", "Teflon", "image 1 (9 mm, 8 mm)"."""
+    found: dict[str, list[str]] = {}
+    for reading in readings:
+        where, image = numbers.state(reading.at), f"image {names[str(reading.at[UID])]}" if per_image(reading) else ""
+        if image and of_part(reading):
+            found.setdefault(image, []).append(where)
+        else:
+            found.setdefault(f"{image} ({where})" if image and where else image or where, [])
+    return [f"{place} ({', '.join(dict.fromkeys(parts))})" if parts else place for place, parts in found.items()]
 
 
 def _unconfirmed(record: Record) -> list[Flowable]:
