@@ -63,8 +63,7 @@ def scan_phantom(
         render(voxels, grid, what, where, how, hu if what is model else None)
     known = PhantomTruth(model, placement, grid, how.blur_mm, dict(hu or {}), how.slope, how.intercept_hu, _spectrum(grid, how))
     solids = build(model, placement, hu, how.air_hu)
-    centres = {part.name: _centre(placement, grid, middle(part)) for part in parts(model, hu, how.air_hu)}
-    return PhantomScan(solids, grid, how, finished(voxels, grid, rng, how), centres, known=known)
+    return PhantomScan(solids, grid, how, finished(voxels, grid, rng, how), _centres(model, placement, grid), known=known)
 
 
 def render(
@@ -131,7 +130,8 @@ def _spectrum(grid: Grid, how: Imaging) -> ctphantom_noise.Nps | None:
     return ctphantom_noise.Nps(how.noise_hu, how.nps_peak_per_mm, grid, how.noise_across_mm)
 
 
-def _centre(placement: Placement, grid: Grid, point: Point) -> Centre:
-    x, y, z = placement.room(np.asarray(point))
-    slices, rows, columns = grid.index(np.array([x, y, z]))
-    return Centre((float(x), float(y), float(z)), (float(slices), float(rows), float(columns)))
+def _centres(model: CtModel, placement: Placement, grid: Grid) -> dict[str, Centre]:
+    found = parts(model)
+    places = placement.room(np.array([middle(part) for part in found]))
+    each = zip(found, places.tolist(), grid.index(places).tolist(), strict=True)
+    return {part.name: Centre((place[0], place[1], place[2]), (index[0], index[1], index[2])) for part, place, index in each}

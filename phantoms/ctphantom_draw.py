@@ -15,6 +15,7 @@ from phantoms.ctphantom_place import Array
 from phantoms.ctphantom_shapes import Circle, Group
 
 STILL = 1e-9  # pixels, or a slope: less is none
+FAINT_HU = 0.3  # turn (as a slope) times contrast: below, the rim of an end is drawn to 0.1 HU without a correction
 ASIDE_MM = 0.05  # a step for a derivative, small against every blur
 
 
@@ -22,7 +23,7 @@ def draw(volume: NDArray[np.float32], frame: Frame, part: Round | Stripes, circl
     """Add the part to the volume in place; ``circles`` keeps what was made for a radius in this frame."""
     shape = _shape(frame, part, circles)
     reach = shape.radius_mm + frame.reach_mm
-    ends = frame.grid.index(frame.placement.room(np.array([[part.x_mm, y, part.z_mm] for y in (part.low_mm, part.high_mm)])))
+    ends = frame.index(np.array([[part.x_mm, y, part.z_mm] for y in (part.low_mm, part.high_mm)]))
     per_slice = np.append(ends[1, 1:] - ends[0, 1:], part.high_mm - part.low_mm) / (ends[1, 0] - ends[0, 0])
     tilt = float(np.abs(frame.steps_mm[1:, 1]) @ (1 / np.asarray(frame.grid.spacing_mm[1:])))
     deep = BEYOND * frame.along_mm + abs(frame.steps_mm[0, 1]) / 2
@@ -47,8 +48,10 @@ def draw(volume: NDArray[np.float32], frame: Frame, part: Round | Stripes, circl
         if tilt > STILL:
             y = y + rows[:, None] * frame.steps_mm[1, 1] + columns * frame.steps_mm[2, 1]
         filled = frame.lengthwise(y, part.low_mm, part.high_mm) * share
-        if tilt > STILL:
-            filled += frame.steepness(y, part.low_mm, part.high_mm) * _sideways(frame, shape, x, z)
+        if tilt * abs(part.contrast_hu) > FAINT_HU:
+            aside = _sideways(frame, shape, x, z)
+            rim = aside != 0.0
+            filled[rim] += frame.steepness(y[rim], part.low_mm, part.high_mm) * aside[rim]
         volume[k][window] += (part.contrast_hu * filled).astype(np.float32)
 
 

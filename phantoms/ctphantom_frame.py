@@ -10,7 +10,7 @@ from phantoms.volume_average import rule
 from phantoms.volume_grid import Grid
 
 BEYOND = 4.5  # sigmas: beyond, an edge adds less than 4e-6
-FINE = 60  # knots per sigma of a profile looked up along straight lines: good to 1e-5
+FINE = 50  # knots per sigma of a profile looked up along straight lines: good to 1e-5
 STEEPEST = 0.35  # tangent of the largest angle between the phantom's axis and the slices' direction
 
 
@@ -18,10 +18,11 @@ STEEPEST = 0.35  # tangent of the largest angle between the phantom's axis and t
 class Frame:
     """A grid and a blur as the phantom sees them: index (slice, row, column) to phantom axes, and what a pixel averages over.
 
-    ``steps_mm``: from a voxel to the next along slice, row, column, in phantom axes. ``sigma_mm``: the part of the blur across the axis
-    that is the same in all directions; ``nodes_mm``, ``weights``: what is left of pixel and blur, as points (x, z). ``along_mm``: the blur
-    along the axis; ``step``: a plane across the axis, averaged over the slice and behind that blur (depth behind it, share). ``per_mm``:
-    rows and columns that a mm in the worst direction covers. ``twist_mm2``: covariance of what blur and voxel do across (x, z) and along.
+    ``steps_mm``: from a voxel to the next along slice, row, column, in phantom axes; ``to_index`` turns it round, ``origin`` is the index
+    of the phantom's origin. ``sigma_mm``: the part of the blur across the axis that is the same in all directions; ``nodes_mm``,
+    ``weights``: what is left of pixel and blur, as points (x, z). ``along_mm``: the blur along the axis; ``step``: a plane across the
+    axis, averaged over the slice and behind that blur (depth behind it, share, its slope per mm). ``per_mm``: rows and columns that a mm
+    in the worst direction covers. ``twist_mm2``: covariance of what blur and voxel do across (x, z) and along the axis.
     """
 
     grid: Grid
@@ -31,7 +32,9 @@ class Frame:
     nodes_mm: Array
     weights: Array
     along_mm: float
-    step: tuple[Array, Array]
+    step: tuple[Array, Array, Array]
+    to_index: Array
+    origin: Array
     per_mm: Array
     twist_mm2: Array
 
@@ -50,14 +53,22 @@ class Frame:
         nodes, weights = _nodes(steps[1:][:, [0, 2]], sigma, float(np.sqrt(max(values[1] - values[0], 0.0))) * vectors[:, 1])
         along, half = float(np.sqrt(blur[1, 1] + (steps[1:, 1] ** 2).sum() / 12)), abs(float(steps[0, 1])) / 2
         twist = (blur + steps.T @ steps / 12)[[0, 2], 1]
-        per_mm = np.linalg.norm(np.linalg.inv(steps[1:][:, [0, 2]]), axis=0)
+        per_mm: Array = np.linalg.norm(np.linalg.inv(steps[1:][:, [0, 2]]), axis=0)
         depth = np.arange(-half - BEYOND * along, half + BEYOND * along, along / FINE)
-        return cls(grid, placement, steps, sigma, nodes, weights, along, (depth, _step(depth, half, along)), per_mm, twist)
+        share = _step(depth, half, along)
+        step, to_index = (depth, share, np.gradient(share, depth)), np.asarray(np.linalg.inv(steps), np.float64)
+        origin = grid.index(placement.origin_mm)
+        return cls(grid, placement, steps, sigma, nodes, weights, along, step, to_index, origin, per_mm, twist)
 
     @property
     def reach_mm(self) -> float:
         """How far from an edge across the axis it is seen."""
         return BEYOND * self.sigma_mm + float(np.linalg.norm(self.nodes_mm, axis=1).max())
+
+    def index(self, points: Array) -> Array:
+        """Indices (slice, row, column), with fractions, of points (..., 3) of the phantom."""
+        result: Array = self.origin + points @ self.to_index
+        return result
 
     def window(self, place: Array, reach_mm: float) -> tuple[slice, slice]:
         """Rows and columns within ``reach_mm`` of a place (row, column), cut to the grid."""
@@ -68,13 +79,14 @@ class Frame:
 
     def lengthwise(self, y: Array, low_mm: float, high_mm: float) -> Array:
         """Share of the slice's thickness, behind its blur, between two planes across the phantom's axis; y is the voxels' middle."""
-        result: Array = np.interp(y - low_mm, *self.step) - np.interp(y - high_mm, *self.step)
+        depth, share, _ = self.step
+        low = np.interp(y - low_mm, depth, share) if y.min() - low_mm < depth[-1] else 1.0
+        result: Array = np.asarray(low - np.interp(y - high_mm, depth, share) if y.max() - high_mm > depth[0] else low)
         return result
 
     def steepness(self, y: Array, low_mm: float, high_mm: float) -> Array:
         """How fast that share grows with y, per mm."""
-        depth, share = self.step
-        slope = np.gradient(share, depth)
+        depth, _, slope = self.step
         result: Array = np.interp(y - low_mm, depth, slope, 0.0, 0.0) - np.interp(y - high_mm, depth, slope, 0.0, 0.0)
         return result
 

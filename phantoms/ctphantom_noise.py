@@ -4,12 +4,13 @@ Within a slice the spectrum is that of filtered backprojection, a ramp times a G
 frequency p, nothing at f = 0. Neighbouring slices are independent, or correlate as a Gaussian. The standard deviation is exact.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft2, rfft2
+from scipy.fft import irfft2, next_fast_len, rfft2
 from scipy.ndimage import correlate1d
 
 from phantoms.volume_grid import Grid
@@ -27,10 +28,16 @@ class Nps:
     grid: Grid
     across_mm: float = 0.0
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns that are drawn, a few more than are kept: numbers that a Fourier transform is fast for."""
+        rows, columns = (next_fast_len(n, real=True) for n in self.grid.shape[1:])
+        return rows, columns
+
     def at(self, u: Frequencies | float, v: Frequencies | float) -> Array:
         """HU^2 mm^2 at frequencies (1/mm) along columns' and rows' steps; its sum over all of the slice's frequencies is the variance."""
-        cells = np.prod(np.asarray(self.grid.spacing_mm[1:]) * np.asarray(self.grid.shape[1:]))
-        rows, columns = (np.fft.fftfreq(n, d) for n, d in zip(self.grid.shape[1:], self.grid.spacing_mm[1:], strict=True))
+        cells = np.prod(np.asarray(self.grid.spacing_mm[1:]) * np.asarray(self.shape))
+        rows, columns = (np.fft.fftfreq(n, d) for n, d in zip(self.shape, self.grid.spacing_mm[1:], strict=True))
         total = self._shape(columns[None, :], rows[:, None]).sum() / cells
         result: Array = self.sd_hu**2 * self._shape(np.asarray(u, np.float64), np.asarray(v, np.float64)) / total
         return result
@@ -46,18 +53,22 @@ class Nps:
 
 
 def add(voxels: NDArray[np.float32], nps: Nps, rng: np.random.Generator) -> None:
-    """Add noise of that spectrum in place; opposite edges of a slice are neighbours."""
-    (rows, columns), pitch = voxels.shape[1:], nps.grid.spacing_mm[1:]
+    """Add noise of that spectrum in place."""
+    (rows, columns), pitch = nps.shape, nps.grid.spacing_mm[1:]
     u, v = np.fft.rfftfreq(columns, pitch[1]), np.fft.fftfreq(rows, pitch[0])
-    power = nps.at(u[None, :], v[:, None]) / (pitch[0] * pitch[1])
-    gain = np.sqrt(power).astype(np.float32)
+    gain = np.sqrt(nps.at(u[None, :], v[:, None]) / (pitch[0] * pitch[1])).astype(np.float32)
+    for plane, white in zip(voxels, _white(len(voxels), nps, rng), strict=True):
+        plane += irfft2(rfft2(white) * gain, s=nps.shape, overwrite_x=True)[: plane.shape[0], : plane.shape[1]]
+
+
+def _white(count: int, nps: Nps, rng: np.random.Generator) -> Iterator[NDArray[np.float32]]:
+    """Planes of white noise of standard deviation 1, one for each slice, correlated from one to the next as asked."""
     if not nps.across_mm:
-        for plane in voxels:
-            plane += irfft2(rfft2(rng.standard_normal(plane.shape, np.float32)) * gain, s=plane.shape)
+        for _ in range(count):
+            yield rng.standard_normal(nps.shape, np.float32)
         return
-    white = rng.standard_normal(voxels.shape, np.float32)
-    reach = int(np.ceil(4 * nps.across_mm / nps.grid.spacing_mm[0]))
-    kernel = np.exp(-((np.arange(-reach, reach + 1) * nps.grid.spacing_mm[0] / nps.across_mm) ** 2))
-    white = correlate1d(white, kernel / np.sqrt((kernel**2).sum()), axis=0, mode="wrap")
-    for plane, seed in zip(voxels, white, strict=True):
-        plane += irfft2(rfft2(seed) * gain, s=plane.shape)
+    pitch = nps.grid.spacing_mm[0]
+    reach = int(np.ceil(4 * nps.across_mm / pitch))
+    kernel = np.exp(-((np.arange(-reach, reach + 1) * pitch / nps.across_mm) ** 2))
+    planes = rng.standard_normal((count + 2 * reach, *nps.shape), np.float32)
+    yield from correlate1d(planes, kernel / np.sqrt((kernel**2).sum()), axis=0)[reach : reach + count]

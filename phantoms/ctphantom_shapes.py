@@ -12,9 +12,9 @@ from phantoms.ctphantom_parts import Stripes
 from phantoms.ctphantom_place import Array
 from phantoms.disc import blurred_disc_at
 
-KNOT = 0.15  # sigmas between the knots of a table over the distance: a cubic spline is good to 2e-5
+KNOT = 0.2  # sigmas between the knots of a table over the distance: a cubic spline is good to 2e-5
 COARSE = 12  # knots per sigma of a circle's profile that are computed: a cubic spline is good to 1e-5
-ANGLES = 48  # of a table, over half a turn: a pixel's shadow has harmonics of 4 and 8
+ANGLES = 36  # of a table, over half a turn: a pixel's shadow has harmonics of 4 and 8
 PAD = 6  # knots beyond a table's ends, for the spline
 
 
@@ -88,9 +88,12 @@ class Group:
 
     def at(self, x: Array, z: Array) -> Array:
         """Averages about points (mm from the group's middle)."""
-        x, z = (axis[..., None] + off for axis, off in zip((x, z), self.nodes_mm.T, strict=True))
-        u, v = x * np.cos(self.turn) + z * np.sin(self.turn), z * np.cos(self.turn) - x * np.sin(self.turn)
-        share: Array = (np.interp(u, *self.repeat, 0.0, 0.0) * np.interp(v, *self.length, 0.0, 0.0)) @ self.weights
+        cos, sin = np.cos(self.turn), np.sin(self.turn)
+        u, v = x * cos + z * sin, z * cos - x * sin
+        share, off_u, off_v = np.zeros(u.shape), self.nodes_mm @ [cos, sin], self.nodes_mm @ [-sin, cos]
+        near = (np.abs(u) < self.repeat[0][-1] + np.abs(off_u).max()) & (np.abs(v) < self.length[0][-1] + np.abs(off_v).max())
+        bars = np.interp(u[near][:, None] + off_u, *self.repeat, 0.0, 0.0)
+        share[near] = (bars * np.interp(v[near][:, None] + off_v, *self.length, 0.0, 0.0)) @ self.weights
         return share
 
 

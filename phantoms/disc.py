@@ -21,13 +21,19 @@ def _blurred_at(r: Array, radius: float, sigma: float, height: Callable[[Array],
     """
     inner = np.clip(r - REACH * sigma, 0, radius)
     outer = np.clip(r + REACH * sigma, 0, radius)
-    node, weight = np.polynomial.legendre.leggauss(NODES)
+    node, weight = _legendre()
     first, last = np.sqrt(radius - outer)[:, None], np.sqrt(radius - inner)[:, None]
     t = first + (last - first) * (node + 1) / 2
     s = radius - t**2
     kernel = s / sigma**2 * np.exp(-((r[:, None] - s) ** 2) / (2 * sigma**2)) * i0e(r[:, None] * s / sigma**2)
     result: Array = (height(s) * kernel * 2 * t * weight * (last - first) / 2).sum(axis=1)
     return result
+
+
+@lru_cache(maxsize=1)
+def _legendre() -> tuple[Array, Array]:
+    node, weight = np.polynomial.legendre.leggauss(NODES)
+    return node, weight
 
 
 def _table(radius: float, sigma: float, height: Callable[[Array], Array]) -> Callable[[Array], Array]:
