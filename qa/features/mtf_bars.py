@@ -110,7 +110,7 @@ def _nyquist(frequency: float, angle: float, pitch_mm: tuple[float, float], leng
 
 
 def mtf_of_bars(groups: Sequence[Bars], plateau: Number | None) -> Mtf:
-    """The MTF at the groups' frequencies, between them a Gaussian through neighbours, never rising; ``plateau`` is |bar - gap| of wide bars.
+    """The MTF at the groups' frequencies, never rising; ``plateau`` is |bar - gap| where bars are wide.
 
     With a plateau: MTF(f)^2 = (pi^2/2) sd^2/D^2 - sum MTF(k f)^2/k^2, the harmonics read from higher groups, so no group must lie above a
     third of the cut-off. Without one: the same divided by the lowest group's value, which is then 1 by definition (relative). AnalysisError
