@@ -11,7 +11,7 @@ from typing import Any
 
 from qa.compared import Compared
 from qa.plain import encode
-from qa.protocol import Judgement, Outcome, verdicts
+from qa.protocol import Baseline, Judgement, Outcome, verdicts
 from qa.reading import At, Measured, QaError, Reading
 from qa.record import Record, record_hash
 
@@ -128,4 +128,5 @@ def _judgement(judgement: Judgement) -> dict[str, Any]:
         "unit": limit.unit,
         "kind": limit.kind,
         "techniques": list(limit.techniques),
+        "baseline": encode(Baseline, judgement.baseline) if judgement.baseline is not None else None,
     }

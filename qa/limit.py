@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import IntEnum
 
 from qa.reading import Measured, NotMeasured, ProtocolError, Reading
@@ -31,6 +31,27 @@ class Outcome(IntEnum):
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """The reading that another one is held against: of which accepted record, taken when, its value with u in ``unit``.
+
+    ``interval`` is its 95 % interval, where value +/- 2u would mislead.
+    """
+
+    record_id: str
+    taken: datetime
+    unit: str
+    value: float
+    u: float
+    interval: tuple[float, float] | None = None
+
+    @property
+    def words(self) -> str:
+        """Value with U, and where it is from: what a judgement says of it."""
+        value = f"{_pair(self.value, 2 * self.u)} {self.unit}".rstrip()
+        return f"{value} of {self.taken.astimezone(UTC):%Y-%m-%d} (record {self.record_id})"
+
+
+@dataclass(frozen=True)
 class Limit:
     """One line of a protocol.
 
@@ -53,7 +74,7 @@ class Limit:
     needs: tuple[str, ...] = ()
     note: str = ""
 
-    def judge(self, reading: Reading, coverage_factor: float, baseline: Measured | None = None) -> tuple[Outcome, str]:
+    def judge(self, reading: Reading, coverage_factor: float, baseline: Baseline | None = None) -> tuple[Outcome, str]:
         """PASS when |value| + k*u is inside the tolerance, FAIL when |value| - k*u is outside, else INDETERMINATE; with the reason.
 
         Where the reading has its own 95 % interval, the wider of interval and value +/- k*u counts on each side (its arms are scaled by
@@ -68,24 +89,32 @@ class Limit:
             return Outcome.NOT_MEASURED, reading.reason
         if self.kind == "functional":
             return Outcome.NOT_MEASURED, "a yes/no check: a person decides it, not a number"
+        if self.kind == "baseline" and baseline is not None and baseline.unit != self.unit:
+            raise ProtocolError(f"limit {self.limit_id}: unit is {self.unit!r}, but its baseline is in {baseline.unit!r}")
+        held = baseline if self.kind == "baseline" else None
         if self.tolerance is None:
-            return Outcome.NOT_MEASURED, "set your own limit: the source gives no number"
-        if self.kind != "baseline":
-            return _unless_missing(reading, self._decide(self.tolerance, reading.value, [reading], coverage_factor))
-        if baseline is None:
+            seen = f" ({self._said(reading, held)})" if held is not None else ""
+            return Outcome.NOT_MEASURED, f"set your own limit: the source gives no number{seen}"
+        if self.kind == "baseline" and baseline is None:
             return Outcome.NOT_MEASURED, "no baseline"
-        if baseline.quantity.unit != self.unit:
-            raise ProtocolError(f"limit {self.limit_id}: unit is {self.unit!r}, but its baseline is in {baseline.quantity.unit!r}")
-        return _unless_missing(reading, self._decide(self.tolerance, reading.value - baseline.value, [reading, baseline], coverage_factor))
+        return _unless_missing(reading, self._decide(self.tolerance, reading, coverage_factor, held))
 
-    def _decide(self, tolerance: float, value: float, parts: Sequence[Measured], k: float) -> tuple[Outcome, str]:
-        down = math.hypot(*(_arms(part, k)[0] for part in parts))
-        up = math.hypot(*(_arms(part, k)[1] for part in parts))
+    def _said(self, reading: Measured, baseline: Baseline | None) -> str:
+        """What is decided about: the value, or its difference from the baseline, with U."""
+        if baseline is None:
+            return f"{_pair(reading.value, max(_arms(reading, 2.0)))} {self.unit}".rstrip()
+        difference = _pair(reading.value - baseline.value, max(_apart(reading, baseline, 2.0)))
+        return f"{difference} {self.unit}".rstrip() + f" from the baseline {baseline.words}"
+
+    def _decide(self, tolerance: float, reading: Measured, k: float, baseline: Baseline | None) -> tuple[Outcome, str]:
+        if baseline is None:
+            value, (down, up), expanded = reading.value, _arms(reading, k), max(_arms(reading, 2.0))
+        else:
+            value, (down, up) = reading.value - baseline.value, _apart(reading, baseline, k)
+            expanded = max(_apart(reading, baseline, 2.0))
         low, high = value - down, value + up
         largest, smallest = max(abs(low), abs(high)), 0.0 if low <= 0 <= high else min(abs(low), abs(high))
-        expanded = max(math.hypot(*(_arms(part, 2.0)[side] for part in parts)) for side in (0, 1))
-        said = f"{_pair(value, expanded)} {self.unit}".rstrip() + (" from baseline" if self.kind == "baseline" else "")
-        said += "" if k == 2 else f" (decided at k = {k:g})"
+        said = self._said(reading, baseline) + ("" if k == 2 else f" (decided at k = {k:g})")
         limit = f"the tolerance of {tolerance:g} {self.unit}".rstrip()
         if smallest > tolerance:
             return Outcome.FAIL, f"{said} is outside {limit}{self._action(smallest, largest)}"
@@ -114,7 +143,13 @@ def _unless_missing(reading: Measured, decision: tuple[Outcome, str]) -> tuple[O
     return Outcome.NOT_MEASURED, f"{reading.missing} (the rest: {reason})"
 
 
-def _arms(reading: Measured, k: float) -> tuple[float, float]:
+def _apart(reading: Measured, baseline: Baseline, k: float) -> tuple[float, float]:
+    """How far the true difference may lie below and above that of the values: it is lowest where the baseline is highest."""
+    (down, up), (base_down, base_up) = _arms(reading, k), _arms(baseline, k)
+    return math.hypot(down, base_up), math.hypot(up, base_down)
+
+
+def _arms(reading: Measured | Baseline, k: float) -> tuple[float, float]:
     """How far the truth may lie below and above the value at coverage factor k."""
     half = k * reading.u
     if reading.interval is None or k == 0:
@@ -131,9 +166,13 @@ def _pair(value: float, expanded: float) -> str:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one limit says of one reading: ``reading`` is its index in the record (or -1: there was none to judge)."""
+    """What one limit says of one reading: ``reading`` is its index in the record (or -1: there was none to judge).
+
+    ``baseline`` is what it was held against, where the limit asks for that and there was one.
+    """
 
     limit: Limit
     reading: int
     outcome: Outcome
     reason: str
+    baseline: Baseline | None = None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from qa.limit import Judgement, Limit, Outcome
-from qa.reading import Measured, NotMeasured, ProtocolError, Quantity, Reading
+from qa.limit import Baseline, Judgement, Limit, Outcome
+from qa.reading import Identity, Measured, NotMeasured, ProtocolError, Quantity, Reading, identity
 
-__all__ = ["Judgement", "Limit", "Outcome", "Protocol", "check", "judge", "names", "read", "verdicts"]
+__all__ = ["Baseline", "Baselines", "Judgement", "Limit", "Outcome", "Protocol", "check", "judge", "names", "read", "verdicts"]
 
 KINDS = ("absolute", "baseline", "functional")
 TECHNIQUES = ("conventional", "imrt", "srs", "sbrt")
@@ -36,13 +36,29 @@ class Protocol:
         """The procedures that this protocol has limits for, in the file's order."""
         return tuple(dict.fromkeys(limit.procedure for limit in self.limits))
 
+    def compared(self, procedure: str) -> frozenset[str]:
+        """The quantities of that procedure that are judged against a baseline."""
+        return frozenset(one.quantity for one in self.limits if one.kind == "baseline" and one.procedure == procedure)
 
-def judge(
-    protocol: Protocol, procedure: str, readings: Sequence[Reading], baselines: Mapping[str, Measured] | None = None
-) -> tuple[Judgement, ...]:
+
+@dataclass(frozen=True)
+class Baselines:
+    """What a machine's readings are held against, by quantity and what a reading is of; ``why`` there is none for the others."""
+
+    found: Mapping[tuple[str, Identity], Baseline] = field(default_factory=dict)
+    why: Mapping[tuple[str, Identity], str] = field(default_factory=dict)
+    otherwise: str = "none was looked for"
+
+    def of(self, reading: Reading) -> tuple[Baseline | None, str]:
+        """The reading's baseline, or why there is none and what to do."""
+        key = reading.quantity.key, identity(reading.at)
+        return self.found.get(key), self.why.get(key, self.otherwise)
+
+
+def judge(protocol: Protocol, procedure: str, readings: Sequence[Reading], baselines: Baselines | None = None) -> tuple[Judgement, ...]:
     """Every limit of that procedure against every reading of its quantity; a limit without a reading is NOT_MEASURED, never left out.
 
-    A limit that needs a quantity nobody measured cannot pass; a value that fails, fails nevertheless. ``baselines`` are per quantity key.
+    A limit that needs a quantity nobody measured cannot pass; a value that fails, fails nevertheless.
     """
     judgements = []
     for limit in protocol.limits:
@@ -53,11 +69,21 @@ def judge(
         if not found:
             judgements.append(Judgement(limit, -1, Outcome.NOT_MEASURED, f"no reading of {limit.quantity} was made"))
         for index in found:
-            outcome, reason = limit.judge(readings[index], protocol.coverage_factor, (baselines or {}).get(limit.quantity))
+            outcome, reason, baseline = _judge(limit, readings[index], protocol.coverage_factor, baselines or Baselines())
             if missing:
                 outcome, reason = max(outcome, Outcome.NOT_MEASURED), f"{reason}; this limit needs more: {missing}"
-            judgements.append(Judgement(limit, index, outcome, reason))
+            judgements.append(Judgement(limit, index, outcome, reason, baseline))
     return tuple(judgements)
+
+
+def _judge(limit: Limit, reading: Reading, k: float, baselines: Baselines) -> tuple[Outcome, str, Baseline | None]:
+    """Outcome, reason, and the baseline that it was decided by."""
+    if limit.kind != "baseline" or isinstance(reading, NotMeasured):
+        return *limit.judge(reading, k), None
+    baseline, why = baselines.of(reading)
+    outcome, reason = limit.judge(reading, k, baseline)
+    unknown = baseline is None and limit.tolerance is not None
+    return outcome, f"{reason}: {why}" if unknown else reason, baseline
 
 
 def _measured(key: str, readings: Sequence[Reading]) -> bool:

@@ -11,6 +11,20 @@ At = Mapping[str, float | str]
 """The state a reading was taken at, e.g. ``{"gantry_deg": 90.0, "sop_instance_uid": "1.2.3"}``."""
 
 
+Identity = tuple[tuple[str, str], ...]
+"""What a reading is of, whenever it is taken: see ``identity``."""
+
+_OF_THIS_TIME = {"sop_instance_uid", "series_instance_uid"}  # texts that say which file it was, not what was measured
+
+
+def identity(at: At) -> Identity:
+    """What a reading is of: all texts of its state but the UIDs of files (part, setting, set, ...). Numbers do not count: readouts vary.
+
+    Two readings of one quantity may be compared over time only where this is the same.
+    """
+    return tuple(sorted((key, value) for key, value in at.items() if isinstance(value, str) and key not in _OF_THIS_TIME))
+
+
 class QaError(Exception):
     """Something a person must act on; the message says what was expected, what was found and where."""
 

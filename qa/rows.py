@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from qa import tables
 from qa.compared import Compared
 from qa.evidence import Evidence
 from qa.plain import canonical, decode, encode
-from qa.protocol import Judgement, Limit, Outcome
+from qa.protocol import Baseline, Judgement, Limit, Outcome
 from qa.reading import At, Measured, NotMeasured, Quantity, Reading, RecordError
 from qa.record import Input, Record, record_hash
 
@@ -36,9 +36,10 @@ def to_rows(record: Record) -> dict[str, list[dict[str, Any]]]:
         ],
     }
     children["comparison"] = [_comparison_row(one) for one in record.comparisons]
+    children["baseline"] = [_baseline_row(index, one.baseline) for index, one in enumerate(record.judgements) if one.baseline is not None]
     for rows in children.values():
         for index, row in enumerate(rows):
-            row |= {"record_id": record.record_id, "idx": index}
+            row |= {"record_id": record.record_id, "idx": row.get("idx", index)}
     return {"record": [own], **children}
 
 
@@ -60,6 +61,13 @@ def _judgement_row(judgement: Judgement) -> dict[str, Any]:
     return row | {"reading": judgement.reading, "outcome": judgement.outcome.name, "reason": judgement.reason}
 
 
+def _baseline_row(index: int, baseline: Baseline) -> dict[str, Any]:
+    """The row of what the judgement of that index was held against."""
+    (low, high), taken = baseline.interval or (None, None), encode(datetime, baseline.taken)
+    row = {"idx": index, "of_record": baseline.record_id, "taken": taken, "unit": baseline.unit}
+    return row | {"value": baseline.value, "u": baseline.u, "low": low, "high": high}
+
+
 def _comparison_row(one: Compared) -> dict[str, Any]:
     row = {field.name: getattr(one, field.name) for field in fields(Compared)}
     return row | {"at": canonical(encode(At, one.at)), "outcome": one.outcome.name if one.outcome is not None else None}
@@ -78,7 +86,7 @@ def from_rows(stored: Mapping[str, Sequence[Mapping[str, Any]]]) -> Record:
             record_id=where.removeprefix("record "),
             inputs=tuple(Input(**{field.name: row[field.name] for field in fields(Input)}) for row in stored["input"]),
             readings=tuple(_reading(row) for row in stored["reading"]),
-            judgements=tuple(judgement(row) for row in stored["judgement"]),
+            judgements=_judgements(stored["judgement"], stored.get("baseline", ())),
             evidence=tuple(decode(Evidence, json.loads(zlib.decompress(row["data"])), f"{where}.evidence") for row in stored["evidence"]),
             comparisons=tuple(_comparison(row) for row in stored.get("comparison", ())),
             **own,
@@ -99,6 +107,20 @@ def _reading(row: Mapping[str, Any]) -> Reading:
     )
 
 
+def _judgements(rows: Sequence[Mapping[str, Any]], baselines: Sequence[Mapping[str, Any]]) -> tuple[Judgement, ...]:
+    """The judgements, each with what it was held against."""
+    found = {row["idx"]: _baseline(row) for row in baselines}
+    judged = tuple(replace(judgement(row), baseline=found.pop(row["idx"], None)) for row in rows)
+    if found:
+        raise ValueError(f"a baseline of no judgement: {sorted(found)}")
+    return judged
+
+
+def _baseline(row: Mapping[str, Any]) -> Baseline:
+    interval = None if row["low"] is None else (row["low"], row["high"])
+    return Baseline(row["of_record"], datetime.fromisoformat(row["taken"]), row["unit"], row["value"], row["u"], interval)
+
+
 def _comparison(row: Mapping[str, Any]) -> Compared:
     own = {field.name: row[field.name] for field in fields(Compared)}
     outcome = None if row["outcome"] is None else Outcome[row["outcome"]]
@@ -106,7 +128,7 @@ def _comparison(row: Mapping[str, Any]) -> Compared:
 
 
 def judgement(row: Mapping[str, Any]) -> Judgement:
-    """The judgement in a row, with its limit in full."""
+    """The judgement in a row, with its limit in full; its baseline is in a table of its own."""
     limit = {field.name: row[field.name] for field in fields(Limit)}
     limit |= {key: decode(_TEXTS, json.loads(row[key]), f"judgement.{key}") for key in ("techniques", "needs")}
     return Judgement(Limit(**limit), row["reading"], Outcome[row["outcome"]], row["reason"])

@@ -65,7 +65,7 @@ def run(
     not judged. ``machine`` "" = the name in the images. ``couch_still``: the performer states that the couch was not moved between images
     that do not say where it stood. ``phantom`` is which one it is, in the performer's words: procedures hold it against the images. Each
     record is stored as soon as it is made. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing
-    could be measured (it says why), ProtocolError when the protocol asks for what no procedure measures, RecordError when the store refuses.
+    could be measured (it says why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
     """
     from qa import dicom
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Table, func, inspect, select
 
-from qa import tables
+from qa import acceptance, database, tables
+from qa.acceptance import Acceptance, Stored
 from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
@@ -65,9 +62,9 @@ class Store:
 
     def __init__(self, url: str | Path | None = None) -> None:
         """Opens the database, and creates it when it does not exist: ``url`` is a path or an SQLAlchemy URL."""
-        self._url = _url(default_database() if url is None else url)
+        self._url = database.location(default_database() if url is None else url)
         self.where = self._url.database if self._url.get_backend_name() == "sqlite" else self._url.render_as_string(hide_password=True)
-        self._engine = _engine(self._url, str(self.where))
+        self._engine = database.engine(self._url, str(self.where))
         with self._transaction() as connection:
             found = set(inspect(connection).get_table_names())
             ours = found & set(tables.metadata.tables)
@@ -84,8 +81,7 @@ class Store:
             widen(connection)
             if connection.scalar(select(tables.record.c.record_id).where(tables.record.c.record_id == record.record_id)):
                 raise RecordError(f"{self.where}: record {record.record_id} is stored already; a new run needs a new record")
-            children = (tables.input_, tables.reading, tables.judgement, tables.comparison, tables.evidence)
-            for table in (*children, tables.record):  # the last one closes it
+            for table in (*tables.CHILDREN, tables.record):  # the last one closes it
                 if rows[table.name]:
                     connection.execute(table.insert(), rows[table.name])
         return record.record_id
@@ -120,6 +116,28 @@ class Store:
                 judged[row["record_id"]].append(judgement(dict(row)))
         return tuple(_summary(row, judged[row["record_id"]]) for row in rows)
 
+    def accept(self, record_id: str, who: str, comment: str = "") -> Acceptance:
+        """A person signs that this record is what the machine shall be compared with, or that its calibration is in force from now on.
+
+        RecordError for nobody's name, a record that failed or of which two engines disagree, or one without any number.
+        """
+        record = self.get(record_id)
+        if why := acceptance.unacceptable(record, who):
+            raise RecordError(f"{self.where}: record {record.record_id} cannot be accepted: {why}")
+        with self._transaction(writing=True) as connection:
+            widen(connection)
+            return acceptance.add(connection, record, who.strip(), comment.strip())
+
+    def accepted(self, machine: str | None = None, procedures: Sequence[str] | None = None) -> tuple[Acceptance, ...]:
+        """What was accepted, the first one first: of one machine and of some procedures only, or of all there are (None)."""
+        with self._transaction() as connection:
+            return acceptance.found(connection, machine, procedures)
+
+    def newest(self, machine: str, procedures: Sequence[str]) -> Stored | None:
+        """The record of that machine, of any of these procedures, with a number in it that was taken last; accepted or not."""
+        with self._transaction() as connection:
+            return acceptance.newest(connection, machine, procedures)
+
     def _create(self) -> None:
         with self._transaction(writing=True) as connection:
             if "schema_version" in inspect(connection).get_table_names():
@@ -138,85 +156,16 @@ class Store:
 
     @contextmanager
     def _transaction(self, writing: bool = False) -> Iterator[Connection]:
-        with _refusals(str(self.where)), self._engine.connect() as plain:
+        with database.refusals(str(self.where)), self._engine.connect() as plain:
             connection = plain.execution_options(igrtqa_writing=writing)
             with connection.begin():
                 yield connection
 
 
-def _url(url: str | Path) -> URL:
-    text = str(url)
-    try:
-        if "://" in text:
-            return make_url(text)
-        return URL.create("sqlite", database=str(Path(text).expanduser().absolute()))
-    except (SQLAlchemyError, ValueError, RuntimeError, OSError) as error:
-        raise RecordError("the database's name is not valid; expected a file or e.g. postgresql+psycopg://user@host/name") from error
-
-
-def _engine(url: URL, where: str) -> Engine:
-    dialect = url.get_backend_name()
-    if not tables.triggers(dialect):
-        raise RecordError(f"{where}: append-only cannot be enforced here ({dialect}); use an SQLite file or PostgreSQL")
-    if dialect != "sqlite":
-        try:
-            return create_engine(url, poolclass=NullPool)
-        except (SQLAlchemyError, ImportError) as error:
-            raise RecordError(f"{where}: the database driver cannot be loaded ({error}); install it, e.g. psycopg") from error
-    if not url.database or url.database == ":memory:" or "mode=memory" in url.database:
-        raise RecordError("a database in memory keeps nothing; name a file")
-    if not url.database.startswith("file:"):
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except (OSError, ValueError) as error:
-            raise RecordError(f"{where}: the folder cannot be created ({error}); name a folder that you may write to") from error
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 10.0})
-    event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    """Durable and strict: a commit is on the disk when it returns."""
-    connection.isolation_level = None  # transactions are begun by _begin_sqlite, so that tables and triggers are created in one
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("igrtqa_writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-
-_ADVICE = {
-    "SQLITE_READONLY": "the file or its folder is read-only; ask for write permission or name another file",
-    "SQLITE_PERM": "the file may not be opened; ask for permission or name another file",
-    "SQLITE_FULL": "the disk is full; nothing was stored, make room and repeat",
-    "SQLITE_IOERR": "the disk cannot be read or written; nothing was stored, check the disk (a network folder is not safe)",
-    "SQLITE_BUSY": "another program holds the file; close it and repeat",
-    "SQLITE_LOCKED": "another program holds the file; close it and repeat",
-    "SQLITE_NOTADB": "this file is not a database of records; name another file",
-    "SQLITE_CORRUPT": "the file is damaged; restore it from a backup",
-    "SQLITE_CANTOPEN": "the file cannot be opened; check that the folder exists and that you may write to it",
-}
-
-
-@contextmanager
-def _refusals(where: str) -> Iterator[None]:
-    """Turns what the database says into a RecordError that says what to do."""
-    try:
-        yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        name = getattr(cause, "sqlite_errorname", "")
-        advice = next((text for start, text in _ADVICE.items() if name.startswith(start)), "the database refused")
-        raise RecordError(f"{where}: {advice} ({cause})") from error
-
-
 def _known(connection: Connection) -> list[Table]:
-    """The tables of a record's rows; a database of version 1 has none of comparisons."""
-    old = version(connection) == 1
-    return [table for table in tables.metadata.sorted_tables if "record_id" in table.c and not (old and table is tables.comparison)]
+    """The tables of a record's rows; a database of an older version lacks some."""
+    found = version(connection)
+    return [table for table in (tables.record, *tables.CHILDREN) if tables.SINCE.get(table, 1) <= found]
 
 
 def _select(connection: Connection, table: Any, record_id: str) -> list[dict[str, Any]]:

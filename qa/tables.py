@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Double, ForeignKey, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Boolean, CheckConstraint, Column, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
-SCHEMA_VERSION = 2  # 1 knew no second engine; qa/widening.py brings a database of version 1 here
+SCHEMA_VERSION = 3  # 1 knew no second engine, 2 no baselines; qa/widening.py brings a database of theirs here
 
 metadata = MetaData()
 OUTCOMES = "'PASS', 'INDETERMINATE', 'NOT_MEASURED', 'DISAGREEMENT', 'FAIL'"
@@ -140,6 +140,37 @@ comparison = _table(
     ),
 )
 
+baseline = _table(  # what a judgement held its reading against; idx is the judgement's
+    "baseline",
+    *_of_record(),
+    Column("of_record", Text, nullable=False),  # its id: not a reference, so that a record can be restored without the other
+    Column("taken", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("value", Double, nullable=False),
+    Column("u", Double, nullable=False),
+    Column("low", Double),
+    Column("high", Double),
+    CheckConstraint("u > 0 AND u < 1e300 AND abs(value) < 1e300", name="baseline_value_with_u"),
+    CheckConstraint("(low IS NULL) = (high IS NULL) AND (low IS NULL OR low <= high)", name="baseline_interval_has_two_ends"),
+    CheckConstraint("typeof(value) = 'real' AND typeof(u) = 'real'", name="baseline_value_is_a_number").ddl_if("sqlite"),
+)
+
+acceptance = _table(  # what a person says of a stored record, any number of times: idx counts
+    "acceptance",
+    *_of_record(),
+    Column("record_hash", Text, nullable=False),
+    Column("who", Text, CheckConstraint("trim(who) <> ''"), nullable=False),
+    Column("accepted", Text, nullable=False),  # ISO 8601, UTC, microseconds
+    Column("comment", Text, nullable=False),
+)
+
+of_machine = Index("record_of_machine", record.c.machine, record.c.procedure)
+
+CHILDREN = (input_, reading, judgement, baseline, comparison, evidence)  # the rows of a record beside its own
+SINCE = {comparison: 2, baseline: 3, acceptance: 3}  # the version that a table came with, where that is not the first
+
+_OF_THEIR_OWN = (schema_version, acceptance)  # not closed by the record's row; in PostgreSQL their primary keys are enough
+
 _CHANGED = "records are append-only: store a new record instead"
 _CLOSED_RECORD = "this record is closed: store a new record instead"
 
@@ -149,7 +180,8 @@ def triggers(dialect: str, of: Sequence[Table] | None = None) -> tuple[str, ...]
     ``of`` asks for those of some tables only, in a database that has the rest.
 
     UPDATE and DELETE are refused. So is an INSERT into a record whose own row exists: that row is written last and closes it, and
-    SQLite's INSERT OR REPLACE, which deletes without a DELETE, is caught by the same rule.
+    SQLite's INSERT OR REPLACE, which deletes without a DELETE, is caught by the same rule. An acceptance comes later by its nature: it is
+    closed when it is there.
     """
     guarded = metadata.sorted_tables if of is None else of
     if dialect == "sqlite":
@@ -166,10 +198,11 @@ def _sqlite(guarded: Sequence[Table]) -> tuple[str, ...]:
             statements.append(
                 f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} BEGIN SELECT RAISE(ABORT, '{_CHANGED}'); END"
             )
-        owner, key = ("schema_version", "version") if table is schema_version else ("record", "record_id")
+        owner = table if table in _OF_THEIR_OWN else record
+        there = " AND ".join(f"{key.name} = NEW.{key.name}" for key in owner.primary_key)
         statements.append(
             f"CREATE TRIGGER {table.name}_closed BEFORE INSERT ON {table.name} "
-            f"WHEN EXISTS (SELECT 1 FROM {owner} WHERE {key} = NEW.{key}) BEGIN SELECT RAISE(ABORT, '{_CLOSED_RECORD}'); END"
+            f"WHEN EXISTS (SELECT 1 FROM {owner.name} WHERE {there}) BEGIN SELECT RAISE(ABORT, '{_CLOSED_RECORD}'); END"
         )
     return tuple(statements)
 
@@ -189,7 +222,7 @@ def _postgresql(guarded: Sequence[Table]) -> tuple[str, ...]:
             f"CREATE TRIGGER {table.name}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} "
             "FOR EACH STATEMENT EXECUTE FUNCTION igrtqa_changed()"
         )
-        if table is not schema_version:
+        if table not in _OF_THEIR_OWN:
             statements.append(
                 f"CREATE TRIGGER {table.name}_closed BEFORE INSERT ON {table.name} FOR EACH ROW EXECUTE FUNCTION igrtqa_closed()"
             )

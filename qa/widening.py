@@ -1,4 +1,4 @@
-"""A database of the first version learns of second engines; no row that it holds is changed."""
+"""A database of an older version learns of second engines, baselines and acceptances; no row that it holds is changed."""
 
 from __future__ import annotations
 
@@ -19,18 +19,36 @@ def version(connection: Connection) -> int:
 
 
 def widen(connection: Connection) -> None:
-    """From version 1 to 2, in the caller's transaction: the table of comparisons, and a fifth outcome.
+    """From version 1 or 2 to 3, in the caller's transaction.
 
-    Done when a record is written, never when one is read, so that an old or read-only database opens as it is. SQLite cannot change a
-    constraint: the judgements move into a new table, as many as there were, and every record's hash still vouches for them on reading.
+    Done when something is written, never when it is read, so that an old or read-only database opens as it is.
+    """
+    found = version(connection)
+    if not 1 <= found < tables.SCHEMA_VERSION:
+        return
+    dialect = connection.dialect.name
+    new = [table for table, since in tables.SINCE.items() if since > found]
+    if found == 1:
+        _learn_disagreement(connection)
+    for table in new:
+        table.create(connection, checkfirst=False)
+    if found == 1 and dialect == "sqlite":
+        new.insert(0, tables.judgement)
+    tables.of_machine.create(connection)
+    for statement in tables.triggers(dialect, new):
+        connection.exec_driver_sql(statement)
+    connection.execute(tables.schema_version.insert(), [{"version": later} for later in range(found + 1, tables.SCHEMA_VERSION + 1)])
+
+
+def _learn_disagreement(connection: Connection) -> None:
+    """A fifth outcome for version 1.
+
+    SQLite cannot change a constraint: the judgements move into a new table, as many as there were, and every record's hash still vouches
+    for them on reading.
     """
     from sqlalchemy import func, inspect, select
 
-    if version(connection) != 1:
-        return
-    dialect = connection.dialect.name
-    new = [table for table in (tables.judgement, tables.comparison) if dialect == "sqlite" or table is tables.comparison]
-    if dialect == "sqlite":
+    if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("ALTER TABLE judgement RENAME TO judgement_1")
         tables.judgement.create(connection, checkfirst=False)
         names = ", ".join(column.name for column in tables.judgement.columns)
@@ -39,12 +57,8 @@ def widen(connection: Connection) -> None:
         if connection.scalar(select(func.count()).select_from(tables.judgement)) != before:
             raise RecordError("the judgements of the older database could not be carried over: nothing was changed; report this fault")
         connection.exec_driver_sql("DROP TABLE judgement_1")
-    else:
-        checks = [check["name"] for check in inspect(connection).get_check_constraints("judgement") if "INDETERMINATE" in check["sqltext"]]
-        for name in checks:
-            connection.exec_driver_sql(f'ALTER TABLE judgement DROP CONSTRAINT "{name}"')
-        connection.exec_driver_sql(f"ALTER TABLE judgement ADD CONSTRAINT judgement_outcome_check CHECK (outcome IN ({tables.OUTCOMES}))")
-    tables.comparison.create(connection, checkfirst=False)
-    for statement in tables.triggers(dialect, new):
-        connection.exec_driver_sql(statement)
-    connection.execute(tables.schema_version.insert(), {"version": 2})
+        return
+    checks = [check["name"] for check in inspect(connection).get_check_constraints("judgement") if "INDETERMINATE" in check["sqltext"]]
+    for name in checks:
+        connection.exec_driver_sql(f'ALTER TABLE judgement DROP CONSTRAINT "{name}"')
+    connection.exec_driver_sql(f"ALTER TABLE judgement ADD CONSTRAINT judgement_outcome_check CHECK (outcome IN ({tables.OUTCOMES}))")

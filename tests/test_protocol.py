@@ -1,4 +1,6 @@
 import math
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +8,7 @@ import pytest
 
 from qa import procedure as procedures
 from qa import protocol as protocols
-from qa.protocol import Judgement, Limit, Outcome, Protocol, check, judge, names, read, verdicts
+from qa.protocol import Baseline, Judgement, Limit, Outcome, Protocol, check, judge, names, read, verdicts
 from qa.reading import Measured, NotMeasured, ProtocolError, Quantity
 
 BALL = Quantity("max_ball_offset", "mm", "largest distance from ball to field centre", "")
@@ -32,6 +34,10 @@ def limit(**changes: object) -> Limit:
 
 def measured(value: float, u: float, **more: object) -> Measured:
     return Measured(BALL, value, u, **more)  # type: ignore[arg-type]
+
+
+def baseline(value: float, u: float) -> Baseline:
+    return Baseline("base", datetime(2026, 1, 5, 7, 0, tzinfo=UTC), "mm", value, u)
 
 
 def protocol(*limits: Limit, k: float = 2.0) -> Protocol:
@@ -143,11 +149,31 @@ def test_yes_no_check_is_not_decided_by_a_number() -> None:
 def test_baseline_is_subtracted_with_its_uncertainty() -> None:
     own = limit(kind="baseline")
     assert own.judge(measured(5.0, 0.1), 2) == (Outcome.NOT_MEASURED, "no baseline")
-    assert own.judge(measured(5.0, 0.1), 2, measured(4.7, 0.1))[0] is Outcome.PASS  # 0.3 + 2 * 0.141
-    assert own.judge(measured(5.0, 0.1), 2, measured(4.25, 0.1))[0] is Outcome.INDETERMINATE  # 0.75 + 0.28; 0.95 without the baseline's u
-    assert own.judge(measured(5.0, 0.1), 2, measured(6.5, 0.1))[0] is Outcome.FAIL  # 1.5 - 0.28
+    assert own.judge(measured(5.0, 0.1), 2, baseline(4.7, 0.1))[0] is Outcome.PASS  # 0.3 + 2 * 0.141
+    assert own.judge(measured(5.0, 0.1), 2, baseline(4.25, 0.1))[0] is Outcome.INDETERMINATE  # 0.75 + 0.28; 0.95 without the baseline's u
+    outcome, reason = own.judge(measured(5.0, 0.1), 2, baseline(6.5, 0.1))  # 1.5 - 0.28
+    assert outcome is Outcome.FAIL
+    assert reason.startswith(
+        "-1.50 ± 0.28 mm from the baseline 6.50 ± 0.20 mm of 2026-01-05 (record base) is outside the tolerance of 1 mm"
+    )
     with pytest.raises(ProtocolError, match="baseline is in 'deg'"):
-        own.judge(measured(5.0, 0.1), 2, Measured(Quantity(BALL.key, "deg", "", ""), 5.0, 0.1))
+        own.judge(measured(5.0, 0.1), 2, replace(baseline(5.0, 0.1), unit="deg"))
+
+
+def test_difference_is_lowest_where_the_baseline_is_highest() -> None:
+    """The long arm of a baseline's interval upwards, 0.5, counts downwards in the difference: 0.5 + 0.14, but -0.5 - 0.51."""
+    own, skew = limit(kind="baseline"), replace(baseline(4.5, 0.05), interval=(4.4, 5.0))
+    assert own.judge(measured(5.0, 0.05), 2, skew)[0] is Outcome.PASS
+    high = replace(skew, value=5.5, interval=(5.4, 6.0))
+    assert own.judge(measured(5.0, 0.05), 2, high)[0] is Outcome.INDETERMINATE
+
+
+def test_difference_without_a_tolerance_is_told_and_decides_nothing() -> None:
+    outcome, reason = limit(kind="baseline", tolerance=None).judge(measured(5.0, 0.1), 2, baseline(4.7, 0.1))
+    assert outcome is Outcome.NOT_MEASURED
+    assert reason.startswith(
+        "set your own limit: the source gives no number (0.30 ± 0.28 mm from the baseline 4.70 ± 0.20 mm of 2026-01-05"
+    )
 
 
 def test_unit_mismatch_is_refused() -> None:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,9 +16,9 @@ from sqlalchemy import event
 from test_record import assert_same, example, records
 
 from qa import tables
-from qa.protocol import Outcome
-from qa.reading import Measured, Quantity, RecordError
-from qa.record import Input, Record
+from qa.protocol import Baseline, Outcome
+from qa.reading import Measured, NotMeasured, Quantity, RecordError
+from qa.record import Input, Record, record_hash
 from qa.store import Store, default_database
 
 POSTGRES = os.environ.get("IGRTQA_TEST_POSTGRES", "")  # an empty database to try the same promises on
@@ -28,9 +29,20 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "records.sqlite"
 
 
+BASELINE = Baseline("2b01", datetime(2024, 1, 31, 7, 0, tzinfo=UTC), "mm", 0.1 + 0.7, 1 / 3, (0.5, 1.1))
+
+
+def held() -> Record:
+    """A record that was judged against a baseline, and that may be accepted."""
+    (judged,) = example().judgements
+    return example(judgements=(judged, dataclasses.replace(judged, baseline=BASELINE)), comparisons=example().comparisons[:1])
+
+
 @pytest.fixture
 def filled(path: Path) -> Path:
-    Store(path).add(example())
+    """A row in every table."""
+    Store(path).add(held())
+    Store(path).accept(held().record_id, "Zoë")
     return path
 
 
@@ -45,6 +57,11 @@ def raw(filled: Path) -> Iterator[sqlite3.Connection]:
 def test_what_goes_in_comes_out(path: Path) -> None:
     Store(path).add(example())
     assert_same(Store(path).get(example().record_id), example())
+
+
+def test_baseline_that_a_record_was_judged_against_comes_out_as_it_went_in(filled: Path) -> None:
+    assert_same(Store(filled).get(held().record_id), held())
+    assert [judged.baseline for judged in Store(filled).get(held().record_id).judgements] == [None, BASELINE]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -181,7 +198,8 @@ def test_postgresql_gets_the_same_guards() -> None:
     statements = tables.triggers("postgresql")
     for table in tables.metadata.sorted_tables:
         assert any(f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} " in s and "igrtqa_changed" in s for s in statements)
-        assert any(f"BEFORE INSERT ON {table.name} " in s and "igrtqa_closed" in s for s in statements) or table.name == "schema_version"
+        closed = any(f"BEFORE INSERT ON {table.name} " in s and "igrtqa_closed" in s for s in statements)
+        assert closed or table.name in ("schema_version", "acceptance")  # a row of these may come later, and only under a key of its own
 
 
 @pytest.mark.skipif(not POSTGRES, reason="IGRTQA_TEST_POSTGRES names no empty PostgreSQL database")
@@ -203,38 +221,167 @@ def test_postgresql_keeps_the_same_promises() -> None:
             connection.exec_driver_sql(statement)
     with pytest.raises(RecordError, match="stored already"):
         store.add(example())
+    store.add(dataclasses.replace(held(), record_id="held"))
+    store.accept("held", "Zoë")
+    store.accept("held", "Ann", "again")
+    assert_same(store.get("held"), dataclasses.replace(held(), record_id="held"))
+    assert [(one.who, one.record.machine) for one in store.accepted("LINAC-B", ["winston_lutz"])] == [
+        ("Zoë", "LINAC-B"),
+        ("Ann", "LINAC-B"),
+    ]
+    for statement in ("INSERT INTO acceptance SELECT * FROM acceptance", "DELETE FROM acceptance", "UPDATE acceptance SET who = 'Eve'"):
+        with pytest.raises(RecordError, match=r"append-only|duplicate"), store._transaction(True) as connection:
+            connection.exec_driver_sql(statement)
 
 
-# A database of the first version.
+@pytest.mark.skipif(not POSTGRES, reason="IGRTQA_TEST_POSTGRES names no empty PostgreSQL database")
+def test_postgresql_of_an_older_version_is_widened() -> None:
+    """What version 3 added is taken away again, and comes back at the first write."""
+    store = Store(POSTGRES)
+    with store._transaction(True) as connection:
+        connection.exec_driver_sql("DROP TABLE acceptance, baseline")
+        connection.exec_driver_sql("DROP INDEX record_of_machine")
+        connection.exec_driver_sql("ALTER TABLE schema_version DISABLE TRIGGER ALL")
+        connection.exec_driver_sql("DELETE FROM schema_version")
+        connection.exec_driver_sql("INSERT INTO schema_version VALUES (2)")
+        connection.exec_driver_sql("ALTER TABLE schema_version ENABLE TRIGGER ALL")
+    assert Store(POSTGRES).accepted() == ()
+    Store(POSTGRES).add(held_with(record_id="widened", acquired=datetime(2025, 1, 1, tzinfo=UTC)))
+    assert Store(POSTGRES).accept("widened", "Zoë").record == Store(POSTGRES).newest("LINAC-B", ["winston_lutz"])
+    with pytest.raises(RecordError, match="append-only"), store._transaction(True) as connection:
+        connection.exec_driver_sql("DELETE FROM baseline")
+
+
+# Acceptance.
+
+
+def test_acceptance_says_who_what_and_when_and_any_number_of_them_stay(path: Path) -> None:
+    store, before = Store(path), datetime.now(UTC)
+    assert store.accepted() == ()
+    for record_id, machine in (("a", "LINAC-B"), ("b", "LINAC-B"), ("c", "LINAC-C")):
+        store.add(dataclasses.replace(held(), record_id=record_id, machine=machine))
+    first = store.accept("b", " Zoë ", " after repair ")
+    store.accept("a", "Ann")
+    store.accept("b", "Ann")
+    store.accept("c", "Ann")
+    assert (first.who, first.comment, first.record.record_id, first.record.machine) == ("Zoë", "after repair", "b", "LINAC-B")
+    assert first.record_hash == record_hash(store.get("b"))
+    assert before <= first.accepted <= datetime.now(UTC)
+    assert first.record.taken == held().acquired
+    assert [(one.record.record_id, one.who) for one in store.accepted()] == [("b", "Zoë"), ("a", "Ann"), ("b", "Ann"), ("c", "Ann")]
+    assert [one.record.record_id for one in store.accepted("LINAC-B", ["winston_lutz"])] == ["b", "a", "b"]
+    assert store.accepted("LINAC-B", ["other"]) == store.accepted("LINAC-D") == ()
+
+
+def test_what_is_no_good_cannot_be_accepted(path: Path) -> None:
+    store = Store(path)
+    (judged,) = example().judgements
+    nothing = tuple(reading for reading in held().readings if isinstance(reading, NotMeasured))
+    bad = {
+        "failed": held_with(judgements=(dataclasses.replace(judged, outcome=Outcome.FAIL),)),
+        "doubted": held_with(judgements=(dataclasses.replace(judged, outcome=Outcome.DISAGREEMENT),)),
+        "apart": held_with(comparisons=example().comparisons, judgements=()),
+        "empty": held_with(readings=nothing, judgements=()),
+    }
+    for record_id, record in bad.items():
+        store.add(dataclasses.replace(record, record_id=record_id))
+    store.add(held())
+    said = {
+        "failed": "a limit failed in it",
+        "doubted": "two engines disagree",
+        "apart": "two engines disagree",
+        "empty": "nothing was measured",
+    }
+    for record_id, words in said.items():
+        with pytest.raises(RecordError, match=f"record {record_id} cannot be accepted: {words}"):
+            store.accept(record_id, "Zoë")
+    with pytest.raises(RecordError, match="say who accepts it"):
+        store.accept(held().record_id, "  ")
+    with pytest.raises(RecordError, match="there is no record 'x'"):
+        store.accept("x", "Zoë")
+    assert store.accepted() == ()
+
+
+def held_with(**changes: Any) -> Record:
+    return dataclasses.replace(held(), **changes)
+
+
+def test_acceptance_of_a_record_that_is_not_there_or_of_nobody_cannot_be_written(raw: sqlite3.Connection) -> None:
+    raw.execute("PRAGMA foreign_keys = ON")
+    raw.execute("INSERT INTO acceptance VALUES ('raw', 0, 'hash', 'Eve', '2024-01-01T00:00:00.000000+00:00', '')")
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):  # checked at the end of the transaction
+        raw.commit()
+    raw.rollback()
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        raw.execute(f"INSERT INTO acceptance VALUES ('{held().record_id}', 1, 'hash', ' ', '2024-01-01T00:00:00.000000+00:00', '')")
+
+
+def test_the_newest_record_with_a_number_is_found_accepted_or_not(path: Path) -> None:
+    store = Store(path)
+    nothing = tuple(reading for reading in held().readings if isinstance(reading, NotMeasured))
+    late, later = datetime(2024, 3, 31, 7, 30, tzinfo=UTC), datetime(2024, 4, 30, tzinfo=UTC)
+    store.add(held_with(record_id="old", analysed=later))  # analysed last, taken first
+    store.add(held_with(record_id="new", acquired=late))
+    store.add(held_with(record_id="empty", acquired=later, readings=nothing, judgements=()))
+    store.add(held_with(record_id="other", acquired=later, machine="LINAC-C"))
+    newest = store.newest("LINAC-B", ["winston_lutz", "other"])
+    assert newest is not None
+    assert (newest.record_id, newest.taken) == ("new", late)
+    assert store.newest("LINAC-B", ["other"]) is None
+
+
+# A database of an older version.
+
+OLD = {1: (), 2: example().comparisons}  # the comparisons that its record has: version 1 knew none
+
+
+@pytest.fixture(params=OLD)
+def version(request: pytest.FixtureRequest) -> int:
+    found: int = request.param
+    return found
 
 
 @pytest.fixture
-def old(path: Path) -> Path:
-    """A database as the first version of this program left it, with one record."""
+def old(path: Path, version: int) -> Path:
+    """A database as that version of this program left it, with one record."""
     connection = sqlite3.connect(path)
-    connection.executescript((Path(__file__).parent / "records_version_1.sql").read_text("utf-8"))
+    connection.executescript(dump(version))
     connection.close()
     return path
 
 
-def test_old_database_opens_and_is_left_as_it_is(old: Path) -> None:
-    assert_same(Store(old).get(example().record_id), example(comparisons=()))
+def dump(version: int) -> str:
+    return (Path(__file__).parent / f"records_version_{version}.sql").read_text("utf-8")
+
+
+def test_old_database_opens_and_is_left_as_it_is(old: Path, version: int) -> None:
+    as_stored = example(comparisons=OLD[version])
+    assert_same(Store(old).get(example().record_id), as_stored)
     assert len(Store(old).list()) == 1
-    assert_same(Store(f"sqlite:///file:{old}?mode=ro&uri=true").get("6f96"), example(comparisons=()))
+    assert Store(old).accepted() == ()
+    assert Store(old).newest("LINAC-B", ["winston_lutz"]) is not None
+    assert_same(Store(f"sqlite:///file:{old}?mode=ro&uri=true").get("6f96"), as_stored)
     with sqlite3.connect(old) as connection:
-        assert "\n".join(connection.iterdump()) + "\n" == (Path(__file__).parent / "records_version_1.sql").read_text("utf-8")
+        assert "\n".join(connection.iterdump()) + "\n" == dump(version)
 
 
-def test_old_database_takes_a_record_with_a_disagreement(old: Path) -> None:
-    apart = dataclasses.replace(example().judgements[0], outcome=Outcome.DISAGREEMENT)
+def test_old_database_takes_a_record_with_all_that_is_new(old: Path, version: int) -> None:
+    apart = dataclasses.replace(held().judgements[1], outcome=Outcome.DISAGREEMENT)
     new = example(record_id="new", judgements=(apart,))
     Store(old).add(new)
     assert_same(Store(old).get("new"), new)
-    assert_same(Store(old).get("6f96"), example(comparisons=()))
+    assert_same(Store(old).get("6f96"), example(comparisons=OLD[version]))
     assert {s.record_id: s.verdicts["srs"] for s in Store(old).list()} == {
         "new": Outcome.DISAGREEMENT,
         example().record_id: Outcome.NOT_MEASURED,
     }
+
+
+def test_record_of_the_first_version_can_be_accepted(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.executescript(dump(1))
+    assert Store(path).accept("6f96", "Zoë").record_hash == record_hash(example(comparisons=()))
+    assert [one.who for one in Store(path).accepted("LINAC-B")] == ["Zoë"]
 
 
 def test_old_database_is_as_well_guarded_as_a_new_one(old: Path, tmp_path: Path) -> None:
@@ -248,17 +395,18 @@ def test_old_database_is_as_well_guarded_as_a_new_one(old: Path, tmp_path: Path)
     assert schema(old) == schema(tmp_path / "fresh.sqlite")
 
 
-def test_old_database_that_cannot_be_widened_stays_whole(old: Path) -> None:
+def test_old_database_that_cannot_be_widened_stays_whole(old: Path, version: int) -> None:
     store = Store(old)
 
     def fail(connection: object, cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith("DROP TABLE"):
+        if statement.startswith("CREATE INDEX"):
             raise sqlite3.OperationalError("power gone")
 
     event.listen(store._engine, "before_cursor_execute", fail)
     with pytest.raises(RecordError, match="power gone"):
         store.add(example(record_id="new"))
-    assert_same(Store(old).get("6f96"), example(comparisons=()))
+    with sqlite3.connect(old) as connection:
+        assert "\n".join(connection.iterdump()) + "\n" == dump(version)
 
 
 # A process that dies.

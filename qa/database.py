@@ -1,0 +1,87 @@
+"""A database is opened so that it keeps what it is given, and whatever it refuses is said in words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from qa import tables
+from qa.reading import RecordError
+
+
+def location(url: str | Path) -> URL:
+    """The database of that path or SQLAlchemy URL; RecordError when it cannot be one."""
+    text = str(url)
+    try:
+        if "://" in text:
+            return make_url(text)
+        return URL.create("sqlite", database=str(Path(text).expanduser().absolute()))
+    except (SQLAlchemyError, ValueError, RuntimeError, OSError) as error:
+        raise RecordError("the database's name is not valid; expected a file or e.g. postgresql+psycopg://user@host/name") from error
+
+
+def engine(url: URL, where: str) -> Engine:
+    """Connections to it, durable and strict; RecordError where append-only cannot be enforced or nothing would be kept."""
+    dialect = url.get_backend_name()
+    if not tables.triggers(dialect):
+        raise RecordError(f"{where}: append-only cannot be enforced here ({dialect}); use an SQLite file or PostgreSQL")
+    if dialect != "sqlite":
+        try:
+            return create_engine(url, poolclass=NullPool)
+        except (SQLAlchemyError, ImportError) as error:
+            raise RecordError(f"{where}: the database driver cannot be loaded ({error}); install it, e.g. psycopg") from error
+    if not url.database or url.database == ":memory:" or "mode=memory" in url.database:
+        raise RecordError("a database in memory keeps nothing; name a file")
+    if not url.database.startswith("file:"):
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise RecordError(f"{where}: the folder cannot be created ({error}); name a folder that you may write to") from error
+    made = create_engine(url, poolclass=NullPool, connect_args={"timeout": 10.0})
+    event.listen(made, "connect", _configure_sqlite)
+    event.listen(made, "begin", _begin_sqlite)
+    return made
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    """Durable and strict: a commit is on the disk when it returns."""
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite, so that tables and triggers are created in one
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("igrtqa_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+_ADVICE = {
+    "SQLITE_READONLY": "the file or its folder is read-only; ask for write permission or name another file",
+    "SQLITE_PERM": "the file may not be opened; ask for permission or name another file",
+    "SQLITE_FULL": "the disk is full; nothing was stored, make room and repeat",
+    "SQLITE_IOERR": "the disk cannot be read or written; nothing was stored, check the disk (a network folder is not safe)",
+    "SQLITE_BUSY": "another program holds the file; close it and repeat",
+    "SQLITE_LOCKED": "another program holds the file; close it and repeat",
+    "SQLITE_NOTADB": "this file is not a database of records; name another file",
+    "SQLITE_CORRUPT": "the file is damaged; restore it from a backup",
+    "SQLITE_CANTOPEN": "the file cannot be opened; check that the folder exists and that you may write to it",
+}
+
+
+@contextmanager
+def refusals(where: str) -> Iterator[None]:
+    """Turns what the database says into a RecordError that says what to do."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        name = getattr(cause, "sqlite_errorname", "")
+        advice = next((text for start, text in _ADVICE.items() if name.startswith(start)), "the database refused")
+        raise RecordError(f"{where}: {advice} ({cause})") from error
