@@ -40,8 +40,8 @@ class PanelDefects:
 def panel_defects(image: Array, region: tuple[int, int, int, int]) -> PanelDefects:
     """Defects of an open region (first row, last row, first column, last column; last ones exclusive).
 
-    A line counts when 70 % of it differs by 2 % of the open signal from the median of seven lines, in one direction; a pixel when it differs
-    by 8 % and eight times the noise from the medians of its row and its column alike. AnalysisError for a region that is not open.
+    A line counts when 70 % of it differs by 2 % of the open signal from the median of seven lines, in one direction; a pixel when it
+    differs by 8 % and eight times the noise from the medians of its row and its column alike. AnalysisError for a region that is not open.
     """
     r0, r1, c0, c1 = region
     crop = image[r0:r1, c0:c1].astype(np.float64)

@@ -98,9 +98,9 @@ def _without_background(d: Array, value: Array) -> tuple[Array, float, float]:
         raise AnalysisError("the profile of the slice ramp has fewer than 12 samples; take a smaller pixel")
     ends = np.arange(len(d))
     use = (ends < OUTER * len(d)) | (ends >= (1 - OUTER) * len(d))
-    level: Array = np.zeros(len(d))
+    level = np.asarray(np.zeros(len(d)))
     for _ in range(12):
-        level = np.polyval(np.polyfit(d[use], value[use], 1), d)
+        level = np.asarray(np.polyval(np.polyfit(d[use], value[use], 1), d), dtype=np.float64)
         left = value - level
         kept = np.abs(left) <= max(3 * 1.4826 * middle(np.abs(left[use])), 1e-9 * float(np.ptp(value)))
         if kept.sum() < 6 or (kept == use).all():
