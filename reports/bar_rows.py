@@ -18,13 +18,17 @@ COLUMNS = ("value ± U", "nominal", "difference")
 
 @dataclass(frozen=True)
 class Row:
-    """One part as it is printed: its name in lines, the cells beside it, where its dot stands (None: not measured), its outcome."""
+    """One part as it is printed: its name in lines, the cells beside it, where its dot stands (None: not measured), its outcome.
+
+    ``baseline`` is what it was held against and how far it may be from there, in the numbers of the axis.
+    """
 
     name: tuple[str, ...]
     cells: tuple[str, str, str]
     item: Bar
     centre: float | None
     outcome: Outcome | None
+    baseline: tuple[float, float] | None = None
 
     @property
     def height(self) -> float:

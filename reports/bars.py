@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from reportlab.pdfbase.pdfmetrics import stringWidth
@@ -13,8 +14,9 @@ from reports import axes, legend
 from reports.bar_rows import COLUMNS, LEADING, SIZE, Row
 from reports.bar_rows import axis as axis_name
 from reports.bar_rows import row as row_of
+from reports.bar_signs import bracket, edge, items
 from reports.shapes import Canvas, Drawn, path, tag, write
-from reports.style import BOLD, DASHES, FONT, INK, MUTED, PANEL, RULE, SERIES, WHITE, lines
+from reports.style import BOLD, FONT, MUTED, PANEL, RULE, SERIES, WHITE, lines
 from reports.tolerances import Band
 
 HEAD = 11.0
@@ -22,10 +24,16 @@ GAP = 7.0
 FAR = 2.5  # of the widest band; what deviates more becomes an arrow at the edge, lest the limits shrink to a line
 
 
-def picture(bars: Bars, width: float, bands: Sequence[Band], outcomes: Mapping[str, Outcome | None]) -> tuple[Drawn, tuple[str, ...]]:
+def picture(
+    bars: Bars,
+    width: float,
+    bands: Sequence[Band],
+    outcomes: Mapping[str, Outcome | None],
+    baselines: Mapping[str, tuple[float, float]],
+) -> tuple[Drawn, tuple[str, ...]]:
     """The parts one below the other, ``width`` points wide, and the names that the legend has no room for."""
     relative = any(item.nominal is not None for item in bars.items)
-    rows = [row_of(item, relative, outcomes.get(item.name)) for item in bars.items]
+    rows = [replace(row_of(item, relative, outcomes.get(item.name)), baseline=baselines.get(item.name)) for item in bars.items]
     shown = [column for column in range(3) if column == 0 or relative]
     text = [_width([COLUMNS[c], *(row.cells[c] for row in rows if row.centre is not None or row.item.value is not None)]) for c in shown]
     name = _width([line for row in rows for line in row.name])
@@ -33,7 +41,7 @@ def picture(bars: Bars, width: float, bands: Sequence[Band], outcomes: Mapping[s
     right = sum(text) + GAP * len(text) + sign
     x_range = _range(rows, bands)
     across = axes.scale(x_range, axis_name(bars.axis, relative), max(width - name - GAP - right, 60.0), 26)
-    key = legend.place(_items(rows, bands, relative), width - name - GAP)
+    key = legend.place(items(rows, bands, relative), width - name - GAP)
     height = sum(row.height for row in rows)
     base = axes.below(across) + key.height + 4
     frame = axes.Axes(name + GAP, base, max(width - name - GAP - right, 60.0), height, x_range, (0.0, 1.0))
@@ -60,11 +68,16 @@ def _range(rows: Sequence[Row], bands: Sequence[Band]) -> axes.Range:
     values = [0.0, *(s * band.half for band in bands for s in (-1.15, 1.15))]
     for row in rows:
         if row.centre is not None and row.item.u is not None:
-            values += [row.centre - 2 * row.item.u, row.centre + 2 * row.item.u, *row.certificate]
+            values += [row.centre - 2 * row.item.u, row.centre + 2 * row.item.u, *row.certificate, *_ends(row)]
     if bands:
         most = FAR * max(band.half for band in bands)
         values = [min(max(value, -most), most) for value in values]
     return axes.padded(values, 0.05)
+
+
+def _ends(row: Row) -> tuple[float, ...]:
+    """How far a part may be from its baseline, on either side."""
+    return (row.baseline[0] - row.baseline[1], row.baseline[0] + row.baseline[1]) if row.baseline else ()
 
 
 def _ground(canvas: Canvas, frame: axes.Axes, across: axes.Scale, bands: Sequence[Band]) -> None:
@@ -77,17 +90,9 @@ def _ground(canvas: Canvas, frame: axes.Axes, across: axes.Scale, bands: Sequenc
         canvas.rect(low, frame.bottom, high - low, frame.height, stroke=0, fill=1)
     axes.draw(canvas, frame, across, axes.Scale((), (), ()), mesh=True)
     for n, band in enumerate(bands):
-        for edge in (-band.half, band.half):
-            if frame.x_range[0] <= edge <= frame.x_range[1]:
-                _edge(canvas, n, [(frame.x(edge), frame.bottom), (frame.x(edge), top)])
-
-
-def _edge(canvas: Canvas, n: int, ends: Sequence[tuple[float, float]]) -> None:
-    canvas.setStrokeColor(INK)
-    canvas.setLineWidth(0.8)
-    canvas.setDash(list(DASHES[(n + 1) % len(DASHES)]))
-    path(canvas, ends)
-    canvas.setDash([])
+        for at in (-band.half, band.half):
+            if frame.x_range[0] <= at <= frame.x_range[1]:
+                edge(canvas, n, [(frame.x(at), frame.bottom), (frame.x(at), top)])
 
 
 def _part(canvas: Canvas, frame: axes.Axes, row: Row, top: float, columns: Sequence[tuple[int, float]], relative: bool) -> None:
@@ -130,6 +135,9 @@ def _dot(canvas: Canvas, frame: axes.Axes, row: Row, y: float, filled: bool) -> 
         canvas.setStrokeColor(MUTED)
         canvas.setLineWidth(0.6)
         canvas.rect(inner(edges[0]), y - 3.2, inner(edges[1]) - inner(edges[0]), 6.4, stroke=1, fill=0)
+    if row.baseline:
+        low, high = (inner(end) for end in _ends(row))
+        bracket(canvas, low, high, y)
     if filled:
         canvas.setFillColor(RULE)
         canvas.rect(min(inner(0.0), inner(centre)), y - 2, abs(inner(centre) - inner(0.0)), 4, stroke=0, fill=1)
@@ -162,30 +170,3 @@ def _sign(canvas: Canvas, outcome: Outcome | None, x: float, middle: float) -> N
 
 def _width(texts: Sequence[str]) -> float:
     return max((float(stringWidth(text, FONT, SIZE)) for text in texts), default=0.0)
-
-
-def _items(rows: Sequence[Row], bands: Sequence[Band], relative: bool) -> list[legend.Item]:
-    """What the signs mean."""
-    found = [legend.Item("value − nominal, ± U = 2u" if relative else "value, ± U = 2u", _dot_sample)]
-    if any(row.certificate and row.centre is not None for row in rows):
-        found.append(legend.Item("range of the phantom's certificate", _box_sample))
-    return [*found, *(legend.Item(band.words, partial(_band_sample, n)) for n, band in enumerate(bands))]
-
-
-def _dot_sample(canvas: Canvas, x: float, y: float) -> None:
-    canvas.setStrokeColor(SERIES[0])
-    canvas.setFillColor(SERIES[0])
-    canvas.setLineWidth(0.8)
-    canvas.lines([(x, y, x + 12, y), (x, y - 2, x, y + 2), (x + 12, y - 2, x + 12, y + 2)])
-    canvas.circle(x + 6, y, 1.9, stroke=0, fill=1)
-
-
-def _box_sample(canvas: Canvas, x: float, y: float) -> None:
-    canvas.setStrokeColor(MUTED)
-    canvas.setFillColor(WHITE)
-    canvas.setLineWidth(0.6)
-    canvas.rect(x, y - 2.5, 12, 5, stroke=1, fill=1)
-
-
-def _band_sample(n: int, canvas: Canvas, x: float, y: float) -> None:
-    _edge(canvas, n, [(x, y), (x + 12, y)])

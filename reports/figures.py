@@ -20,6 +20,7 @@ from reports.tables import evidence_table
 
 GAP = 10.0
 FEW = 9  # overlays up to this number are printed three in a row, more of them four
+ALONE = 1.5  # to a row: a wide overlay without neighbours gets two thirds of the page
 MANY = 36  # parts in one picture of bars
 LONG_AXIS = 70  # characters
 LONG = 400  # characters; a longer title or note gets the whole width of the page, where it can go on overleaf
@@ -41,7 +42,7 @@ def flow(record: Record) -> Iterator[Flowable]:
     names = overlays.mark_names(item for item in record.evidence if isinstance(item, Overlay))
     for (kind, row, wide), group in groupby(record.evidence, key=_kind):
         items = list(group)
-        across = 2 if kind is Curve or wide else _across(len(items), bool(row))
+        across = ALONE if wide and len(items) == 1 else 2 if kind is Curve or wide else _across(len(items), bool(row))
         pictures = [_figure(item, (WIDTH + GAP) / across - GAP, names) for item in items if isinstance(item, Overlay | Curve)]
         rows = list(_rows(pictures, across))
         if row and rows:
@@ -85,12 +86,13 @@ def _room(item: Room, judgements: Sequence[Judgement]) -> Iterator[Flowable]:
 
 def _bars(item: Bars, record: Record) -> Iterator[Flowable]:
     """The parts with the record's own limits and outcomes; many of them go on in a second picture."""
-    bands, outcomes = tolerances.bands(item, record.judgements), tolerances.outcomes(item, record)
+    bands = tolerances.bands(item, record.judgements)
+    outcomes, baselines = tolerances.outcomes(item, record), tolerances.baselines(item, record)
     if not item.items:
         yield KeepTogether([paragraph(item.title, FIGURE_TITLE), paragraph(item.note or "No part was looked at.", FIGURE_NOTE)])
     for start in range(0, len(item.items), MANY):
         part = replace(item, items=item.items[start : start + MANY])
-        drawn, left_over = bars.picture(part, WIDTH, bands, outcomes)
+        drawn, left_over = bars.picture(part, WIDTH, bands, outcomes, baselines)
         notes = [item.note if start + MANY >= len(item.items) else ""]
         if left_over:
             notes.append(f"Also drawn: {', '.join(left_over)}.")
@@ -116,7 +118,7 @@ def _figure(item: Overlay | Curve, width: float, names: list[str]) -> Figure:
     return item.title, drawn, " ".join(filter(None, notes))
 
 
-def _rows(figures: list[Figure], across: int) -> Iterator[Flowable]:
+def _rows(figures: list[Figure], across: float) -> Iterator[Flowable]:
     row: list[Figure] = []
     for figure in figures:
         if max(len(figure[0]), len(figure[2])) > LONG:
@@ -125,13 +127,13 @@ def _rows(figures: list[Figure], across: int) -> Iterator[Flowable]:
             yield from (paragraph(figure[0], FIGURE_TITLE), figure[1], paragraph(figure[2], FIGURE_NOTE))
             continue
         row.append(figure)
-        if len(row) == across:
+        if len(row) >= across:
             yield from _row(row, across)
             row = []
     yield from _row(row, across)
 
 
-def _row(row: list[Figure], across: int) -> Iterator[Flowable]:
+def _row(row: list[Figure], across: float) -> Iterator[Flowable]:
     """Titles, pictures and notes side by side, the pictures on one base line; never torn between two pages."""
     if not row:
         return

@@ -53,31 +53,45 @@ def table(
             place = (*place, "again")
         row = rows.setdefault(place, _lead(reading, names, states))
         row[reading.quantity.key] = _cell(reading, judged.get(index, []), remarks)
+        against = [judgement.baseline for judgement in judged.get(index, []) if judgement.baseline is not None]
+        if against:
+            row[f"baseline {reading.quantity.key}"] = numbers.estimate(against[0].value, against[0].u)
     lead = [*([UID] if names is not None else []), *map(_state, states)]
     header = [*(["Image"] if names is not None else []), *map(_state_head, states)]
     if len(rows) <= FLAT and len(quantities) > LONG:
         tables = _turned(rows, dict(zip(lead, header, strict=True)), quantities)
     else:
-        header += [_head(key.replace("_", " "), quantity.unit) for key, quantity in quantities.items()]
-        tables = columns(header, [[row.get(key, "") for key in (*lead, *quantities)] for row in rows.values()], fixed=len(lead))
+        based = {key for key in quantities if any(f"baseline {key}" in row for row in rows.values())}
+        heads = {key: _head(key.replace("_", " "), quantity.unit) for key, quantity in quantities.items()}
+        shown = [(name, head) for key, head in heads.items() for name, head in _with_baseline(key, head, key in based)]
+        header += [head for _, head in shown]
+        tables = columns(header, [[row.get(key, "") for key in (*lead, *(name for name, _ in shown))] for row in rows.values()], len(lead))
     return [*tables, *map(_meaning, quantities.values())]
 
 
 def limits(judged: Mapping[int, Sequence[Judgement]], readings: Sequence[Indexed], of: str) -> list[Flowable]:
     """Each limit on single images or parts once, with how many of them it found how."""
     counts: dict[Limit, dict[Outcome, int]] = {}
+    against: dict[Limit, dict[str, None]] = {}
     for index, _ in readings:
         for judgement in judged.get(index, []):
             count = counts.setdefault(judgement.limit, {})
             count[judgement.outcome] = count.get(judgement.outcome, 0) + 1
+            if (b := judgement.baseline) is not None:
+                against.setdefault(judgement.limit, {})[f"baseline: record {b.record_id} of {numbers.moment(b.taken)}"] = None
     if not counts:
         return []
     rows: list[list[Cell]] = []
     for limit, count in counts.items():
         worst_first = [marked(outcome, f"{n} {FACES[outcome].word}", CELL.fontSize) for outcome, n in sorted(count.items(), reverse=True)]
-        rows.append([paragraph(limit.quantity, CELL_STRONG), limit_cell(limit, [limit.note]), worst_first])
+        rows.append([paragraph(limit.quantity, CELL_STRONG), limit_cell(limit, [limit.note, *against.get(limit, {})]), worst_first])
     widths = [WIDTH * part for part in (0.3, 0.45, 0.25)]
     return [*small_heading(f"Limits on single {of}"), grid(("Quantity", "Limit and source", of.capitalize()), rows, widths)]
+
+
+def _with_baseline(key: str, head: str, based: bool) -> list[tuple[str, str]]:
+    """The columns of a quantity: its values, and what they were judged against."""
+    return [(key, head), *([(f"baseline {key}", "its baseline")] if based else [])]
 
 
 def _turned(

@@ -10,7 +10,7 @@ from qa.limit import Judgement
 from qa.reading import Measured, Reading
 from qa.record import Record
 from reports import numbers
-from reports.index import SERIES, SETTING, judgements_of, of_part, per_image
+from reports.index import SERIES, SETTING, UID, judgements_of, of_part, per_image
 from reports.limits import judged
 from reports.style import BODY, CELL_MUTED, CELL_STRONG, STRONG, WIDTH, paragraph
 from reports.tables import Cell, grid
@@ -20,7 +20,7 @@ NOTE = "± U is the expanded uncertainty U = 2u (about 95 %); “95 %” gives a
 
 def table(record: Record, common: Mapping[str, str] | None = None) -> list[Flowable]:
     """One row per reading of the whole, one more per further limit; then the limits that found no reading. Parts have their own table."""
-    of, above = judgements_of(record), _above(common or {})
+    of, above = judgements_of(record), _above(record, common or {})
     rows: list[list[Cell]] = []
     joined = []
     for index, reading in enumerate(record.readings):
@@ -38,16 +38,19 @@ def table(record: Record, common: Mapping[str, str] | None = None) -> list[Flowa
         return [*above, paragraph("This record holds no reading of the whole set.", BODY)]
     widths = [WIDTH * part for part in (0.33, 0.19, 0.30, 0.18)]
     return [
-        *_above(common or {}),
+        *_above(record, common or {}),
         paragraph(NOTE, CELL_MUTED),
         grid(("Quantity", "Value ± U", "Limit and source", "Outcome"), rows, widths, joined),
     ]
 
 
-def _above(common: Mapping[str, str]) -> list[Flowable]:
-    """The setting of all readings, and the series they are of."""
+def _above(record: Record, common: Mapping[str, str]) -> list[Flowable]:
+    """The setting of all readings, and the one series or image they are of."""
+    files = {entry.sop_instance_uid: entry.name for entry in record.inputs}
     setting = [paragraph(f"Setting: {common[SETTING]}", STRONG)] if SETTING in common else []
-    return [*setting, *([paragraph(f"Series Instance UID {common[SERIES]}", CELL_MUTED)] if SERIES in common else [])]
+    small = [f"Series Instance UID {common[SERIES]}"] if SERIES in common else []
+    small += [f"All readings are of one image: {files.get(common[UID], common[UID])}"] if UID in common else []
+    return [*setting, *(paragraph(text, CELL_MUTED) for text in small)]
 
 
 def _what(reading: Reading) -> list[Flowable]:

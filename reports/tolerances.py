@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from qa.evidence import Bars, Room
 from qa.limit import Judgement, Limit, Outcome
+from qa.reading import Measured, Reading
 from qa.record import Record
 from reports import numbers
-from reports.index import UID
+from reports.index import PART, UID
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,34 @@ def bands(bars: Bars, judgements: Sequence[Judgement]) -> tuple[Band, ...]:
 def outcomes(bars: Bars, record: Record) -> dict[str, Outcome | None]:
     """The worst outcome of each part that a limit judged; {} when no limit judged any. Parts that none asked for have None."""
     found: dict[str, Outcome | None] = {}
-    for judgement in record.judgements:
-        reading = record.readings[judgement.reading] if 0 <= judgement.reading < len(record.readings) else None
-        if reading is None or reading.quantity.key != bars.quantity_key or str(reading.at.get(UID, "")) != bars.sop_instance_uid:
-            continue
-        part = str(reading.at.get("part", ""))
+    for judgement, reading in _judged(bars, record):
+        part = str(reading.at.get(PART, ""))
         found[part] = max(judgement.outcome, found.get(part) or Outcome.PASS)
     asked = {name: outcome for name, outcome in found.items() if name in {item.name for item in bars.items}}
     return {item.name: asked.get(item.name) for item in bars.items} if asked else {}
+
+
+def baselines(bars: Bars, record: Record) -> dict[str, tuple[float, float]]:
+    """(baseline, narrowest tolerance about it) of each part that was held against one, in the numbers of the axis."""
+    items = {item.name: item for item in bars.items}
+    found: dict[str, tuple[float, float]] = {}
+    for judgement, reading in _judged(bars, record):
+        item, old, tolerance = items.get(str(reading.at.get(PART, ""))), judgement.baseline, judgement.limit.tolerance
+        if item is None or old is None or tolerance is None or not isinstance(reading, Measured):
+            continue
+        shift = (item.nominal or 0.0) if reading.value == item.value else 0.0  # of values, or of their differences from nominal
+        found[item.name] = min(
+            found.get(item.name, (old.value - shift, tolerance)), (old.value - shift, tolerance), key=lambda pair: pair[1]
+        )
+    return found
+
+
+def _judged(bars: Bars, record: Record) -> Iterator[tuple[Judgement, Reading]]:
+    """The judgements of the quantity that the bars show, of their image, with their readings."""
+    for judgement in record.judgements:
+        reading = record.readings[judgement.reading] if 0 <= judgement.reading < len(record.readings) else None
+        if reading is not None and reading.quantity.key == bars.quantity_key and str(reading.at.get(UID, "")) == bars.sop_instance_uid:
+            yield judgement, reading
 
 
 def circles(room: Room, judgements: Sequence[Judgement]) -> tuple[Circle, ...]:
