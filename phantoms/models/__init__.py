@@ -169,11 +169,16 @@ class CtModel:
 
 @dataclass(frozen=True)
 class Region:
-    """A part of a planar phantom. ``kind``: "contrast", "background", "bars", "disc", "edge", "uniform", "window", "marker".
+    """A part of a planar phantom. ``kind``: contrast, background, bars, disc, edge, uniform, window, frame, marker or body.
+
+    The parts are painted in their order, each over what lies under it: two of them are apart or one is inside the other. A "window"
+    shows what lies round it, a "frame" is there to be seen; only a "body", what carries the phantom, reaches beyond the outline.
 
     ``shape`` is "rectangle" (width, height, turned) or "circle" (width = diameter). ``transmission`` is what it lets through, over what the
     phantom's plate lets through beside it, at the energy the model is made for (nominal; only drawing and recognition use it). For bars
-    that is the dark bars', between them the gaps' ``gap_transmission``; the pattern repeats along ``turn_deg`` + 0 (the width's direction).
+    that is the dark bars', between them the gaps' ``gap_transmission``; the pattern repeats along ``turn_deg`` + 0 (the width's direction),
+    begins and ends with a bar, or with a gap where ``outer_gaps``, and fills the width: 2 width lp is an odd number. ``lp_per_mm`` is the
+    best known number, ``stated_lp_per_mm`` the maker's where that is another. A rectangle's corners are rounded with ``corner_mm``.
     """
 
     name: str
@@ -188,15 +193,19 @@ class Region:
     lp_per_mm: float = 0.0
     gap_transmission: float = 1.0
     group: str = ""
+    outer_gaps: bool = False
+    stated_lp_per_mm: float = 0.0
+    corner_mm: float = 0.0
 
 
 @dataclass(frozen=True)
 class Distance:
-    """Two points of a planar phantom, or of its outline, whose distance is known."""
+    """Two points of a planar phantom, or of its outline, whose distance is known to ``u_mm`` (standard uncertainty, all specimens)."""
 
     name: str
     from_mm: tuple[float, float]
     to_mm: tuple[float, float]
+    u_mm: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -216,6 +225,7 @@ class PlanarModel:
     regions: tuple[Region, ...]
     distances: tuple[Distance, ...] = ()
     notes: tuple[str, ...] = ()
+    corner_mm: float = 0.0
 
 
 @dataclass(frozen=True)
