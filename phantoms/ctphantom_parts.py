@@ -100,6 +100,8 @@ def _cut(model: CtModel, low: float, high: float) -> Iterator[tuple[float, float
     """Pieces (low, high, CT number around) of what reaches from ``low`` to ``high``, cut where modules begin and end."""
     borders = {low, high} | {end for module in model.modules for end in _ends(module) if low < end < high}
     for start, end in pairwise(sorted(borders)):
+        if end - start < 1e-6:
+            continue
         middle = (start + end) / 2
         inside = [module.hu for module in model.modules if abs(middle - module.y_mm) < module.length_mm / 2]
         yield start, end, inside[0] if inside else model.hu
