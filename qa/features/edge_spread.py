@@ -86,7 +86,7 @@ def check(edge: Edge) -> None:
         levels, counts = np.unique(sign * edge.value, return_counts=True)
         even = edge.value[sign * edge.value == levels[-1]]
         if len(levels) > 20 and len(even) > CLIPPED * len(edge.value) and counts[-1] > 2 * counts[-2] and _noisy(edge, -sign):
-            raise AnalysisError(f"the image is clipped at {even[0]:g} beside the edge; repeat it with less exposure or a wider value range")
+            raise AnalysisError(f"pixel values are cut off at {even[0]:g} beside the edge: use an edge that lies within their range")
 
 
 def _noisy(edge: Edge, side: int) -> bool:

@@ -23,7 +23,7 @@ APART, PLAIN = 0.15, 4.0  # of the frequency; times u: beyond both the two algor
 LARGEST_U = 0.2  # of the frequency: noisier than this there is no answer
 BENT = 0.2  # of the frequency: an edge that is bent by this much is no edge
 NUMERIC = 5e-4  # of the frequency: what an edge without noise is known to
-FEWEST_PHASES = 2  # pixels that a slanted edge must cross for its bins to be filled
+WIDEST_GAP = 1.0  # narrower blurs between samples: a Gaussian sampled that far apart has 0.7 % of its MTF beyond the Nyquist frequency
 
 
 def mtf_of_line(patch: Array, pitch_mm: tuple[float, float], slopes: bool = True) -> tuple[Mtf, Spread]:
@@ -69,7 +69,6 @@ def mtf_of_samples(edge: Edge, slopes: bool = True) -> tuple[Mtf, Spread]:
 def _joined(samples: Callable[[tuple[float, ...] | None], Edge], slopes: bool, radius_mm: float) -> tuple[Mtf, Spread]:
     """Both algorithms' curves joined, or refused."""
     edge, model = settled(samples, slopes)
-    _refuse_along_pixels(edge)
     frequency = np.linspace(0, 1 / min(edge.pitch_mm), POINTS)
     spread = spectrum(edge, model, frequency)
     blur = model.width_mm
@@ -92,14 +91,11 @@ def _joined(samples: Callable[[tuple[float, ...] | None], Edge], slopes: bool, r
     return Mtf(frequency, mtf, u, at, what, second, flags=flags), spread
 
 
-def _refuse_along_pixels(edge: Edge) -> None:
-    """AnalysisError when a straight edge runs so near along rows or columns that it crosses less than two pixels."""
-    if edge.shape != "line":
-        return
-    angle = edge.place[1]
-    along = np.ptp(edge.direction[:, 1])
-    crossed = min(abs(np.sin(angle)) * along / edge.pitch_mm[1], abs(np.cos(angle)) * along / edge.pitch_mm[0])
-    if crossed < FEWEST_PHASES:
+def _refuse_gaps(spread: Spread) -> None:
+    """AnalysisError when the edge lies so along the pixels that no samples fall where it rises: gaps wider than its narrower blur."""
+    blur = spread.model.blurs_mm[0]
+    near = spread.distance_mm[np.abs(spread.distance_mm - spread.model.place_mm) < 2.5 * blur]
+    if len(near) < 5 or float(np.diff(near).max()) > WIDEST_GAP * blur:
         raise AnalysisError("the edge runs along the pixels, which hides how it falls between them; turn the phantom by 2 to 10 degrees")
 
 
