@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from math import floor, log10
 
 from qa.compared import Compared
 from qa.limit import Outcome
@@ -12,6 +13,7 @@ from reports import numbers
 from reports.index import PART, UID, common, without
 
 HEAD = ("image", "quantity", "unit", "ours ± U", "theirs ± U", "difference", "allowed", "outcome", "why, and what their number is")
+FINE = 0.01
 COUNTED = {
     Outcome.DISAGREEMENT: "disagree",
     Outcome.NOT_MEASURED: "not measured by both",
@@ -42,8 +44,10 @@ def cells(one: Compared) -> tuple[str, str, str, str]:
     ours, theirs = (numbers.estimate(value, u) or "not measured" for value, u in ((one.value, one.u), (one.their_value, one.their_u)))
     if not one.quantity and one.value is None:
         ours = "–"
-    difference = "–" if one.difference is None else f"{one.difference:+.3f}"
-    return ours, theirs, difference, "–" if one.allowed is None else f"{one.allowed:.3f}"
+    fine = one.allowed is not None and 0 < one.allowed < FINE  # then a thousandth would not show two digits of it
+    places = 1 - floor(log10(one.allowed or 1.0)) if fine else 3
+    difference = "–" if one.difference is None else f"{one.difference:+.{places}f}"
+    return ours, theirs, difference, "–" if one.allowed is None else f"{one.allowed:.{places}f}"
 
 
 def both(one: Compared) -> str:

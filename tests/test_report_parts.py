@@ -26,7 +26,7 @@ from qa.evidence import Bar, Bars, Curve, Evidence, Line, Mark, Overlay, Series,
 from qa.limit import Baseline, Judgement, Limit, Outcome
 from qa.reading import Measured, NotMeasured, QaError, Quantity, Reading
 from qa.record import Record, from_json, to_json
-from reports import bars, curves, index, labels, lines, overlays, part_rows, pdf, spreadsheet, style, tolerances
+from reports import bars, comparison, curves, index, labels, lines, overlays, part_rows, pdf, spreadsheet, style, tolerances
 
 WIDTH = 480.0
 SETTING = "Phantom 7 | 125 kV | Smooth"
@@ -401,6 +401,14 @@ def test_the_second_engine_has_a_row_per_part() -> None:
     assert section.count("no uncertainty of their number is known") == 1
     assert f"ours was not measured: {CLIPPED}" in section
     assert SETTING not in section
+
+
+@pytest.mark.parametrize(
+    ("u", "expected"), [(0.00002, ("+0.000010", "0.000057")), (0.004, ("+0.000", "0.011")), (2.0, ("+0.000", "5.657"))]
+)
+def test_differences_have_two_digits_of_what_is_allowed_and_a_thousandth_at_least(u: float, expected: tuple[str, str]) -> None:
+    one = compare(Number(MTF.key, 0.50001, "", u), Measured(MTF, 0.5, u), {}, "other", "3.1")
+    assert comparison.cells(one)[2:] == expected
 
 
 def test_nothing_of_a_report_by_parts_covers_other_text() -> None:
