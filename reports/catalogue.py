@@ -7,6 +7,7 @@ from datetime import UTC
 
 from qa import procedure
 from qa import protocol as protocols_
+from qa.acceptance import Acceptance
 from qa.store import Summary
 from reports import numbers
 from reports.lines import Line, outcome_words
@@ -23,6 +24,15 @@ def protocols() -> Iterator[Line]:
     for name in protocols_.names():
         found = protocols_.read(name)
         yield Line("protocol", None, name, f"{found.title}; limits: {len(found.limits)}; tests: {', '.join(found.procedures)}")
+
+
+def acceptance(accepted: Acceptance) -> Line:
+    """Who accepted which record, and when; the whole id, so that it can be copied."""
+    own, when = accepted.record, f"{accepted.accepted.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    comment = f" ({accepted.comment})" if accepted.comment else ""
+    taken = f"taken {own.taken.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    words = f"{when} by {accepted.who}{comment}: {own.procedure}, {own.machine}, {taken}; {own.title}"
+    return Line("accepted", None, own.record_id, words)
 
 
 def record(summary: Summary) -> Line:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from qa.limit import Judgement
-from qa.reading import At, Reading
+from qa.reading import At, Measured, Reading
 from qa.record import Record
 
 UID, SERIES, SETTING, PART = "sop_instance_uid", "series_instance_uid", "setting", "part"
+ORDER = ("set", "target", PART, "gantry_deg", "collimator_deg", "couch_deg")  # of the states that a reading was taken at
 Indexed = tuple[int, Reading]  # a reading and its index in the record
 
 
@@ -34,17 +35,28 @@ def common(record: Record) -> dict[str, str]:
     return found
 
 
-def without(record: Record, keys: Iterable[str]) -> Record:
-    """The record with these parts of every state left out, for sections that say once what all have in common."""
+def without(record: Record, keys: Iterable[str] = ()) -> Record:
+    """The record with these parts of every state left out, for sections that say once what all have in common.
+
+    States and budgets are put in one order: a database keeps none, and the same record must give the same report.
+    """
     keys = set(keys)
-    if not keys:
-        return record
 
     def rest(at: At) -> At:
-        return {key: value for key, value in at.items() if key not in keys}
+        return {key: at[key] for key in sorted(at, key=_rank) if key not in keys}
 
-    readings = tuple(replace(reading, at=rest(reading.at)) for reading in record.readings)
-    return replace(record, readings=readings, comparisons=tuple(replace(one, at=rest(one.at)) for one in record.comparisons))
+    def tidy(reading: Reading) -> Reading:
+        if isinstance(reading, Measured):
+            return replace(reading, at=rest(reading.at), budget=dict(sorted(reading.budget.items())))
+        return replace(reading, at=rest(reading.at))
+
+    comparisons = tuple(replace(one, at=rest(one.at)) for one in record.comparisons)
+    return replace(record, readings=tuple(map(tidy, record.readings)), comparisons=comparisons)
+
+
+def _rank(key: str) -> tuple[int, str]:
+    """Sets and parts before angles as people name them, then everything else by name."""
+    return (ORDER.index(key) if key in ORDER else len(ORDER)), key
 
 
 def judgements_of(record: Record) -> dict[int, list[Judgement]]:

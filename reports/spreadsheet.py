@@ -12,7 +12,7 @@ from qa.evidence import Table
 from qa.reading import Measured, Reading
 from qa.record import Record
 from reports import disk, numbers
-from reports.index import UID, judgements_of
+from reports.index import UID, judgements_of, without
 
 FORMULAS = ("=", "+", "-", "@", "\t")  # a cell that starts so is run as a formula by spreadsheets, unless it is a number
 NUMBER = re.compile(r"[-+][\d.]+(e[-+]?\d+)?( ± [\d.]+)?")
@@ -49,7 +49,7 @@ def _table(table: Table) -> Iterator[tuple[str, ...]]:
 
 def _readings(record: Record) -> Iterator[tuple[str, ...]]:
     """One row per reading at full precision; states have a column each."""
-    judged = judgements_of(record)
+    record, judged = without(record), judgements_of(record)
     states = list(dict.fromkeys(key for reading in record.readings for key in reading.at if key != UID))
     files = {entry.sop_instance_uid: entry.name for entry in record.inputs if entry.sop_instance_uid}
     yield (*READINGS, *states)

@@ -20,12 +20,15 @@ from test_record import example
 from test_report_figures import drawn
 from test_report_pdf import pairs, texts, tight
 from test_report_room import Recorder
+from typer.testing import CliRunner
 
+from qa.cli import app
 from qa.compared import Number, compare
 from qa.evidence import Bar, Bars, Curve, Evidence, Line, Mark, Overlay, Series, Table
 from qa.limit import Baseline, Judgement, Limit, Outcome
 from qa.reading import Measured, NotMeasured, QaError, Quantity, Reading
 from qa.record import Record, from_json, to_json
+from qa.store import Store
 from reports import bars, comparison, curves, index, labels, lines, overlays, part_rows, pdf, spreadsheet, style, tolerances
 
 WIDTH = 480.0
@@ -425,7 +428,16 @@ def test_nothing_of_a_report_by_parts_covers_other_text() -> None:
         assert inside.sum() == len(found), f"text covers text on page {number}"
 
 
-def test_a_stored_record_with_parts_gives_the_same_report() -> None:
+def test_a_stored_record_with_parts_gives_the_same_report(tmp_path: Path) -> None:
+    """A database keeps no order of states and components: the report has one of its own."""
+    store = Store(f"{tmp_path}/records.sqlite")
+    at = {"couch_deg": 5.0, "gantry_deg": 90.0, "axis": "rising", "collimator_deg": 0.0}
+    turned = Measured(replace(MTF, key="turned"), 0.5, 0.01, {**state("Air"), **at}, {"noise": 0.01, "angle": 0.001})
+    shown = replace(record(), readings=(*readings(), turned))
+    store.add(shown)
+    stored = store.get(shown.record_id)
+    assert pdf.render(stored) == pdf.render(shown)
+    assert lines.lines(stored) == lines.lines(shown)
     assert pdf.render(from_json(to_json(record()))) == rendered()
 
 
@@ -478,3 +490,12 @@ def test_csv_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(QaError, match="there is no such folder"):
         spreadsheet.write(record(), tmp_path / "nowhere" / "values.csv")
     assert [entry.name for entry in tmp_path.iterdir()] == ["values.csv"]
+
+
+def test_the_command_line_writes_csv_of_a_stored_record(tmp_path: Path) -> None:
+    database = f"{tmp_path}/records.sqlite"
+    Store(database).add(record())
+    target = tmp_path / "values.csv"
+    done = CliRunner().invoke(app, ["report", record().record_id, "--csv", str(target), "--database", database])
+    assert f"tables and readings: {target}" in done.output
+    assert target.read_bytes().decode() == spreadsheet.text(record())
