@@ -152,22 +152,25 @@ def _run(
 def list_(
     tests: Annotated[bool, typer.Option("--tests", help="The tests there are, not the records.")] = False,
     protocols: Annotated[bool, typer.Option("--protocols", help="The protocols there are, not the records.")] = False,
+    accepted: Annotated[bool, typer.Option("--accepted", help="What was accepted, by whom and when, not the records.")] = False,
     most: Annotated[int, typer.Option("--most", min=1, help="How many records to show.")] = 20,
     database: Database = None,
     debug: Debug = False,
 ) -> Status:
-    """List the records, newest first, or the tests and protocols there are."""
+    """List the records, newest first, or what was accepted, or the tests and protocols there are."""
     from reports import catalogue, screen
 
     rows = [*catalogue.tests()] if tests else []
     rows += catalogue.protocols() if protocols else []
-    if not tests and not protocols:
+    if accepted or not (tests or protocols):
         from qa.store import Store
 
         store = Store(database)
-        rows += map(catalogue.record, store.list(most))
-        if not rows:
-            print(f"no records yet in {store.where}")
+        kept = map(catalogue.acceptance, reversed(store.accepted())) if accepted else map(catalogue.record, store.list(most))
+        found = [*kept][:most]
+        if not found:
+            print(f"{'nothing is accepted' if accepted else 'no records'} yet in {store.where}")
+        rows += found
     screen.show(rows, screen.terminal())
     return Status.PASSED
 
@@ -178,6 +181,9 @@ def report(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id or its beginning (see: igrtqa list).")],
     pdf: Pdf = None,
     json: Json = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write its tables and readings here, for a spreadsheet.")
+    ] = None,
     database: Database = None,
     debug: Debug = False,
 ) -> Status:
@@ -185,7 +191,42 @@ def report(
     from qa.store import Store
 
     store = Store(database)
-    return _shown((store.get(record),), str(store.where), pdf, json, database)
+    found = store.get(record)
+    status = _shown((found,), str(store.where), pdf, json, database)
+    if csv is not None:
+        from reports.spreadsheet import write
+
+        print(f"tables and readings: {write(found, csv)}")
+    return status
+
+
+@app.command()
+@guarded
+def accept(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id or its beginning (see: igrtqa list).")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="The physicist who signs for it.")],
+    comment: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "",
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """A physicist signs that this record is what the machine should be compared with; a calibration comes into force with it.
+
+    The first accepted record of a machine and test is the baseline of every number in it. An acceptance is kept for good.
+    """
+    from qa import procedure
+    from qa.store import Store
+    from reports import catalogue, screen
+
+    store = Store(database)
+    done = store.accept(record, by, comment)
+    screen.show([catalogue.acceptance(done)], screen.terminal())
+    name = done.record.procedure
+    provides = procedure.load(name).provides if name in procedure.names() else ""
+    first = store.accepted(done.record.machine, [name])[0].record.record_id == done.record.record_id
+    print(f"it is the baseline of {done.record.machine} for {name}" + ("" if first else ", for what the record accepted first lacks"))
+    if provides:
+        print(f"its calibration ({provides}) is in force for images taken after it, until it expires")
+    return Status.PASSED
 
 
 @app.command()
@@ -196,7 +237,7 @@ def rehearse(
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed draws the same images; without it they are new.")] = None,
     debug: Debug = False,
 ) -> Status:
-    """Draw images of a random phantom on a random machine as DICOM, with the truth beside them."""
+    """Draw images or volumes of a random phantom on a random machine as DICOM, with the truth beside them."""
     import secrets
 
     import numpy as np
@@ -209,12 +250,19 @@ def rehearse(
     seed = secrets.randbelow(2**31) if seed is None else seed
     rehearsal = found.rehearse(np.random.default_rng(seed))
     rehearsal.write(out)
-    images = tuple(image.sop_instance_uid for image in rehearsal.acquisition.images)
+    images, volumes = rehearsal.acquisition.images, rehearsal.acquisition.volumes
+    of_one = tuple(image.sop_instance_uid for image in images)
     for (key, where), value in rehearsal.truth.items():
-        if not where.startswith(images):
+        if not where.startswith(of_one):
             print(f"truth {key}{f' ({where})' if where else ''}: {value:.4f} {found.quantity(key).unit}".rstrip())
-    print(f"{len(rehearsal.acquisition.images)} images and their truth in {out}, seed {seed}")
+    drawn = [_count(len(images), "image")] if images else []
+    drawn += [f"{_count(len(volumes), 'volume')} ({_count(sum(len(one.slices) for one in volumes), 'slice')})"] if volumes else []
+    print(f"{' and '.join(drawn)} with their truth in {out}, seed {seed}")
     return Status.PASSED
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @app.command("compare-engines")

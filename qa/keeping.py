@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from qa.reading import RecordError
 from qa.record import Record
 
 if TYPE_CHECKING:
+    from qa.acceptance import Acceptance, Stored
     from qa.store import Store
 
 
@@ -27,6 +28,18 @@ class Kept:
         """Stores the record and remembers that it was tried."""
         self._handed_in.append(record.record_id)
         return self._store.add(record)
+
+    def get(self, record_id: str) -> Record:
+        """As of the store."""
+        return self._store.get(record_id)
+
+    def accepted(self, machine: str | None, procedures: Sequence[str] | None) -> tuple[Acceptance, ...]:
+        """As of the store."""
+        return self._store.accepted(machine, procedures)
+
+    def newest(self, machine: str, procedures: Sequence[str]) -> Stored | None:
+        """As of the store."""
+        return self._store.newest(machine, procedures)
 
     @property
     def stored(self) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -11,26 +9,18 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol as Shape
 
-import qa
-from qa import engines, left_out
+from qa import circumstances, engines, left_out
 from qa import procedure as procedures_
-from qa.acquisition import Acquisition, Image, Refused, Slice, Volume
+from qa.acquisition import Acquisition, Image, Refused, Slice
+from qa.archive import Archive
+from qa.baselines import baselines
+from qa.calibrations import in_force
 from qa.left_out import LeftOut
 from qa.procedure import Analysis, Procedure
 from qa.protocol import Judgement, Outcome, Protocol, check, judge
 from qa.reading import NotMeasured, ProtocolError, QaError
 from qa.record import Input, Record
-
-_PACKAGES = ("numpy", "scipy", "pydicom", "python-gdcm")  # what a number can depend on
-
-
-class Keeper(Shape):
-    """What keeps records: a store, or whoever stands before one."""
-
-    def add(self, record: Record) -> str:
-        """Stores the record as a whole and returns its id; RecordError when it cannot be stored."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +44,7 @@ def run(
     machine: str = "",
     phantom: str = "",
     performer: str = "",
-    store: Keeper | None = None,
+    store: Archive | None = None,
     progress: Callable[[str], None] | None = None,
     second_engine: bool = False,
     couch_still: bool = False,
@@ -86,7 +76,7 @@ def run(
         for procedure, acquisition in accepted:
             say(f"{procedure.title}: {acquisition.title}")
             lost = left_out.lost(batch.refused, acquisition)
-            record = _record(procedure, acquisition, protocol, machine.strip(), phantom.strip(), performer.strip(), unused, lost)
+            record = _record(procedure, acquisition, protocol, _Said(machine.strip(), performer.strip()), unused, lost, store)
             if second_engine:
                 record = engines.checked(record, procedure, acquisition, files, say)
             if store is not None:
@@ -117,44 +107,55 @@ def _one_machine(machine: str, acquisitions: Iterable[Acquisition]) -> None:
         raise QaError(f"the images come from {len(found)} machines ({', '.join(found)}), not only from {machine}: hand them in one by one")
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What a person says of the images: the machine's name, "" = the images' own, and who took them."""
+
+    machine: str
+    performer: str
+
+
 def _record(
     procedure: Procedure,
     acquisition: Acquisition,
     protocol: Protocol,
-    machine: str,
-    phantom: str,
-    performer: str,
+    said: _Said,
     unused: Sequence[Input],
     lost: Sequence[str],
+    archive: Archive | None,
 ) -> Record:
-    analysis = _analyse(procedure, acquisition)
-    acquired, notes = _acquired(acquisition)
-    if machine and machine != acquisition.machine:
+    machine = said.machine or acquisition.machine
+    acquired, notes = circumstances.acquired(acquisition)
+    calibrations, told = in_force(archive, procedure.uses, machine, acquired)
+    analysis = _analyse(procedure, replace(acquisition, calibrations=calibrations))
+    if machine != acquisition.machine:
         notes = (f"recorded for machine {machine!r} as asked; the images say {acquisition.machine!r}", *notes)
     if acquisition.couch_still:
         notes = ("the couch was not moved between these images, as the performer states (it counts where readouts are missing)", *notes)
     files: list[Image | Slice] = [*acquisition.images, *(part for volume in acquisition.volumes for part in volume.slices)]
     used = tuple(Input(file.name, file.sha256, file.sop_instance_uid, True) for file in files)
+    compared = protocol.compared(procedure.name)
+    against = baselines(archive, procedure, machine, compared, analysis.readings, [file.sha256 for file in files])
     return Record(
         record_id=str(uuid.uuid4()),
         procedure=procedure.name,
         procedure_version=procedure.version,
         procedure_title=procedure.title,
         title=acquisition.title,
-        machine=machine or acquisition.machine,
-        phantom=phantom,
-        performer=performer,
+        machine=machine,
+        phantom=acquisition.phantom,
+        performer=said.performer,
         protocol=protocol.name,
         protocol_title=protocol.title,
         coverage_factor=protocol.coverage_factor,
         acquired=acquired,
         analysed=datetime.now(UTC),
-        versions=_versions(),
+        versions=circumstances.versions(),
         inputs=(*used, *unused),
         readings=analysis.readings,
-        judgements=_of_the_whole(judge(protocol, procedure.name, analysis.readings), lost),
+        judgements=_of_the_whole(judge(protocol, procedure.name, analysis.readings, against), lost),
         evidence=analysis.evidence,
-        notes=(*notes, *_image_notes(acquisition)),
+        notes=(*told, *notes, *circumstances.image_notes(acquisition)),
     )
 
 
@@ -192,37 +193,3 @@ def _reason(error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}, line {frame.lineno}"
     return f"the analysis broke down ({type(error).__name__}: {error}; {place}): keep the images and report this fault"
-
-
-def _acquired(acquisition: Acquisition) -> tuple[datetime | None, tuple[str, ...]]:
-    """The first image's or volume's time in UTC, and a caveat where the files state no time zone."""
-    taken: list[Image | Volume] = [*acquisition.images, *acquisition.volumes]
-    times = [one.acquired for one in taken if one.acquired is not None]
-    if not times:
-        return None, ("the images do not say when they were taken",)
-    local = any(time.tzinfo is None for time in times)
-    notes = ("the images state no time zone: their times are taken as this computer's local time",) if local else ()
-    return min(time.astimezone(UTC) for time in times), notes
-
-
-def _image_notes(acquisition: Acquisition) -> tuple[str, ...]:
-    """Each caveat from reading once, with the number of images or volumes it applies to."""
-    return (*_counted(acquisition.images, "images"), *_counted(acquisition.volumes, "volumes"))
-
-
-def _counted(taken: Sequence[Image] | Sequence[Volume], what: str) -> tuple[str, ...]:
-    counts: dict[str, int] = {}
-    for note in (note for one in taken for note in dict.fromkeys(one.notes)):
-        counts[note] = counts.get(note, 0) + 1
-    return tuple(f"{note} ({count} of {len(taken)} {what})" for note, count in counts.items())
-
-
-def _versions() -> tuple[tuple[str, str], ...]:
-    return (("igrtqa", qa.__version__), ("python", platform.python_version()), *((name, _version(name)) for name in _PACKAGES))
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"

@@ -258,6 +258,39 @@ def test_list_has_the_newest_first_and_their_verdicts(house: House) -> None:
     assert invoke("list", "--most", 1, "--database", house.database) == (0, newest + "\n")
 
 
+def test_accepted_record_is_the_baseline_from_then_on(house: House) -> None:
+    house.run(RULER)
+    (summary,) = Store(house.database).list()
+    assert invoke("list", "--accepted", "--database", house.database) == (0, f"nothing is accepted yet in {house.database}\n")
+    start = summary.record_id[:8]
+    status, text = invoke("accept", start, "--by", "Zoë", "--comment", "after commissioning", "--database", house.database)
+    assert status == 0
+    accepted, becomes = text.splitlines()
+    assert accepted.startswith(f"accepted {summary.record_id}: ")
+    assert "by Zoë (after commissioning): ruler, A, taken 2026-01-05 07:00 UTC" in accepted
+    assert becomes == "it is the baseline of A for ruler"
+    assert invoke("list", "--accepted", "--database", house.database) == (0, accepted + "\n")
+    own = house.protocol(RULER).read_text("utf-8").replace('"absolute"', '"baseline"')
+    (house.folder / "base.toml").write_text(own, "utf-8")
+    house.readings = [Measured(WIDTH, 1.5, 0.1)]
+    house.batch = dicom.Batch((replace(one("A"), images=(replace(image("A"), sha256="0100"),)),), ())
+    status, text = invoke("run", "x", "--protocol", house.folder / "base.toml", "--database", house.database)
+    assert status == 0
+    assert "verdict SRS: GO (PASS)" in text
+    assert invoke("accept", start, "--by", " ", "--database", house.database)[0] == 2
+    assert invoke("accept", start, "--database", house.database)[0] == 2
+
+
+def test_what_failed_is_not_accepted(house: House) -> None:
+    house.readings = [Measured(WIDTH, 2.5, 0.1)]
+    house.run(RULER)
+    (summary,) = Store(house.database).list()
+    status, text = invoke("accept", summary.record_id, "--by", "Zoë", "--database", house.database)
+    assert status == 2
+    assert f"record {summary.record_id} cannot be accepted: a limit failed in it" in text
+    assert Store(house.database).accepted() == ()
+
+
 def test_tests_and_protocols_are_listed_from_where_they_are() -> None:
     status, text = invoke("list", "--tests", "--protocols")
     assert status == 0
@@ -335,7 +368,7 @@ def test_reader_that_leaves_early_is_no_error() -> None:
 def test_help_comes_without_heavy_modules() -> None:
     code = (
         "import sys; from qa.cli import app\n"
-        "for command in ([], ['run'], ['demo'], ['list'], ['report'], ['rehearse'], ['compare-engines']):\n"
+        "for command in ([], ['run'], ['demo'], ['list'], ['report'], ['accept'], ['rehearse'], ['compare-engines']):\n"
         "    try: app([*command, '--help'])\n"
         "    except SystemExit as end: assert end.code == 0\n"
         f"print('loaded:', [name for name in {HEAVY} if name in sys.modules])"

@@ -1,0 +1,81 @@
+"""A calibration is in force from the day it was taken until the protocol that judged it asks for the next one, once it is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from qa import procedure as procedures_
+from qa.acquisition import Calibration
+from qa.archive import Archive, unchanged
+from qa.reading import RecordError
+from qa.record import Record
+
+if TYPE_CHECKING:
+    from qa.acceptance import Stored
+
+PERIOD_DAYS = {"daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "semiannual": 183, "annual": 366}  # the longest there are
+GRACE = 0.1  # of the period: nobody repeats a check to the hour; 2.4 hours of a day, 3 days of a month, 5 weeks of a year
+
+
+def in_force(
+    archive: Archive | None, uses: Sequence[str], machine: str, when: datetime | None
+) -> tuple[tuple[Calibration, ...], tuple[str, ...]]:
+    """The machine's calibrations of these kinds for images taken at ``when``, and a note for each: which one, or why not the one there is.
+
+    Of each kind the accepted one counts that was taken last before the images: an older one was replaced by it, even where it is of no use.
+    """
+    found: list[Calibration] = []
+    notes: list[str] = []
+    if archive is None:
+        return (), ()
+    for kind in uses:
+        one = _of_kind(archive, kind, machine, when)
+        if isinstance(one, Calibration):
+            found.append(one)
+            notes.append(f"{kind}: record {one.record_id}, taken {_day(one.taken)}, valid until {_day(one.expires)}")
+        elif one:
+            notes.append(f"{kind}: no calibration is in force: {one}")
+    return tuple(found), tuple(notes)
+
+
+def _of_kind(archive: Archive, kind: str, machine: str, when: datetime | None) -> Calibration | str:
+    """The calibration, or why the one there is does not count; "" when there is none at all."""
+    providers = [name for name in procedures_.names() if procedures_.load(name).provides == kind]
+    if not providers:
+        return ""
+    accepted = archive.accepted(machine, providers)
+    if not accepted:
+        newest = archive.newest(machine, providers)
+        return f"{_named(newest)} is not accepted: igrtqa accept {newest.record_id} --by NAME" if newest is not None else ""
+    if when is None:
+        return "the images do not say when they were taken"
+    last = max((one for one in accepted if one.record.taken <= when), key=lambda one: one.record.taken, default=None)
+    if last is None:
+        return f"{_named(min((one.record for one in accepted), key=lambda one: one.taken))} is younger than these images"
+    try:
+        return _if_valid(unchanged(archive, last), last.record, kind, when)
+    except RecordError as error:
+        return str(error)
+
+
+def _if_valid(record: Record, stored: Stored, kind: str, when: datetime) -> Calibration | str:
+    """The calibration in the record, or why it is not valid at that time."""
+    periods = [PERIOD_DAYS[one.limit.frequency] for one in record.judgements if one.reading >= 0 and one.limit.frequency in PERIOD_DAYS]
+    if record.acquired is None:
+        return f"{_named(stored)} does not say when its images were taken, so its expiry is not known"
+    if not periods:
+        return f"{_named(stored)} was judged by no limit that says how often to repeat it, so its expiry is not known"
+    expires = record.acquired + timedelta(days=min(periods) * (1 + GRACE))
+    if when > expires:
+        return f"{_named(stored)} expired {_day(expires)}: calibrate again"
+    return Calibration(kind, record.record_id, record.acquired, expires, record.readings)
+
+
+def _named(stored: Stored) -> str:
+    return f"record {stored.record_id}, taken {_day(stored.taken)},"
+
+
+def _day(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
