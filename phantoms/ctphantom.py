@@ -61,7 +61,7 @@ def scan_phantom(
     voxels = np.full(grid.shape, how.air_hu, np.float32)
     for what, where in ((model, placement), *beside):
         render(voxels, grid, what, where, how, hu if what is model else None)
-    known = PhantomTruth(model, placement, grid, how.blur_mm, dict(hu or {}), how.slope, how.intercept_hu, _spectrum(grid, how))
+    known = PhantomTruth(model, placement, grid, how.blur_mm, dict(hu or {}), how.slope, how.intercept_hu, _spectrum(grid, how, how.slope))
     solids = build(model, placement, hu, how.air_hu)
     return PhantomScan(solids, grid, how, finished(voxels, grid, rng, how), _centres(model, placement, grid), known=known)
 
@@ -124,10 +124,10 @@ def grid_over(
     return Grid((slices, rows, columns), spacing_mm, (float(centre[0] - off_mm[0]), float(centre[1]), float(centre[2] - off_mm[1])))
 
 
-def _spectrum(grid: Grid, how: Imaging) -> ctphantom_noise.Nps | None:
+def _spectrum(grid: Grid, how: Imaging, slope: float = 1.0) -> ctphantom_noise.Nps | None:
     if not (how.noise_hu and how.nps_peak_per_mm):
         return None
-    return ctphantom_noise.Nps(how.noise_hu, how.nps_peak_per_mm, grid, how.noise_across_mm)
+    return ctphantom_noise.Nps(how.noise_hu * abs(slope), how.nps_peak_per_mm, grid, how.noise_across_mm)
 
 
 def _centres(model: CtModel, placement: Placement, grid: Grid) -> dict[str, Centre]:

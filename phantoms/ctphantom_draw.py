@@ -21,16 +21,18 @@ ASIDE_MM = 0.05  # a step for a derivative, small against every blur
 
 def draw(volume: NDArray[np.float32], frame: Frame, part: Round | Stripes, circles: dict[float, Circle]) -> None:
     """Add the part to the volume in place; ``circles`` keeps what was made for a radius in this frame."""
-    shape = _shape(frame, part, circles)
-    reach = shape.radius_mm + frame.reach_mm
+    reach = part.reach_mm + frame.reach_mm
     ends = frame.index(np.array([[part.x_mm, y, part.z_mm] for y in (part.low_mm, part.high_mm)]))
     per_slice = np.append(ends[1, 1:] - ends[0, 1:], part.high_mm - part.low_mm) / (ends[1, 0] - ends[0, 0])
-    tilt = float(np.abs(frame.steps_mm[1:, 1]) @ (1 / np.asarray(frame.grid.spacing_mm[1:])))
+    tilt = frame.tilt
     deep = BEYOND * frame.along_mm + abs(frame.steps_mm[0, 1]) / 2
     margin = (deep + tilt * reach) / abs(frame.steps_mm[0, 1])
     first, last = sorted(ends[:, 0])
-    place, share, window = np.full(2, np.inf), np.zeros((0, 0)), (slice(0), slice(0))
-    for k in range(max(0, int(np.ceil(first - margin))), min(len(volume), int(np.floor(last + margin)) + 1)):
+    slices = range(max(0, int(np.ceil(first - margin))), min(len(volume), int(np.floor(last + margin)) + 1))
+    if not slices:
+        return
+    shape, place, share, window = _shape(frame, part, circles), np.full(2, np.inf), np.zeros((0, 0)), (slice(0), slice(0))
+    for k in slices:
         here = ends[0, 1:] + per_slice[:2] * (k - ends[0, 0])
         moved = bool(np.abs(here - place).max() > STILL)
         if moved:

@@ -65,6 +65,11 @@ class Frame:
         """How far from an edge across the axis it is seen."""
         return BEYOND * self.sigma_mm + float(np.linalg.norm(self.nodes_mm, axis=1).max())
 
+    @property
+    def tilt(self) -> float:
+        """How fast the place along the phantom's axis changes within a slice, as a slope of mm per mm across the axis."""
+        return float(np.linalg.norm(np.linalg.inv(self.steps_mm[1:][:, [0, 2]]) @ self.steps_mm[1:, 1]))
+
     def index(self, points: Array) -> Array:
         """Indices (slice, row, column), with fractions, of points (..., 3) of the phantom."""
         result: Array = self.origin + points @ self.to_index

@@ -28,6 +28,11 @@ class Round:
     high_mm: float
     contrast_hu: float
 
+    @property
+    def reach_mm(self) -> float:
+        """How far from its middle it fills anything, across the axis."""
+        return self.radius_mm
+
 
 @dataclass(frozen=True)
 class Stripes:
@@ -43,6 +48,11 @@ class Stripes:
     low_mm: float
     high_mm: float
     contrast_hu: float
+
+    @property
+    def reach_mm(self) -> float:
+        """How far from its middle it fills anything, across the axis."""
+        return float(np.hypot(self.length_mm / 2, (self.count - 0.5) * self.width_mm))
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Circle:
         reach, knot = frame.reach_mm, KNOT * frame.sigma_mm
         start = max(radius - reach, 0.0) - PAD * knot
         distance = start + knot * np.arange(np.ceil((radius + reach - start) / knot) + PAD + 1)
-        angle = np.pi / ANGLES * np.arange(-PAD, ANGLES + PAD)
+        angle = np.pi / ANGLES * np.arange(ANGLES)
         coarse = radius + frame.sigma_mm * np.arange(-1.4 * BEYOND, 1.4 * BEYOND, 1 / COARSE)
         coarse = coarse[coarse > -1.5 * frame.sigma_mm / COARSE]
         fine = np.arange(coarse[0], coarse[-1], frame.sigma_mm / FINE)
@@ -43,6 +43,7 @@ class Circle:
         values = np.zeros(x.shape)
         for (off_x, off_z), weight in zip(frame.nodes_mm, frame.weights, strict=True):
             values += weight * np.interp(np.hypot(x + off_x, z + off_z), fine, profile)
+        values = np.concatenate([values[:, -PAD:], values, values[:, :PAD]], axis=1)  # half a turn further it is the same
         return cls(radius, start, knot, reach, spline_filter(values, order=3, mode="nearest"))
 
     def at(self, x: Array, z: Array) -> Array:
@@ -63,7 +64,6 @@ class Group:
     """A group of bars: what they fill along the direction in which they repeat, times along their length, behind the blur."""
 
     turn: float
-    radius_mm: float
     nodes_mm: Array
     weights: Array
     repeat: tuple[Array, Array]
@@ -76,10 +76,8 @@ class Group:
         halves = (part.count - 0.5) * part.width_mm, part.length_mm / 2
         u, v = (np.arange(-half - BEYOND * sigma, half + BEYOND * sigma, sigma / FINE) for half in halves)
         bars = sum(_box(u - middle, part.width_mm, sigma) for middle in middles)
-        radius = float(np.hypot(*halves))
         return cls(
             float(np.radians(part.turn_deg)),
-            radius,
             frame.nodes_mm,
             frame.weights,
             (u, np.asarray(bars)),

@@ -365,6 +365,11 @@ def test_clipping_a_wrong_rescale_and_cupping():
     assert [s.voxels[k, row, column] for s in (plain, wrong, clipped)] == [1000, 920, 800]
     assert wrong.known.hu["Teflon"] == pytest.approx(920)
     assert plain.voxels.astype(int)[k, row, column] - cupped.voxels[k, row, column] == pytest.approx(60 * (1 - (58.4 / 100) ** 2), abs=2)
+    noisy = scan_phantom(C504, grid, np.random.default_rng(1), None, Imaging(noise_hu=30.0, slope=0.9))
+    k, row, column = (int(i) for i in grid.index(np.array([0.0, 0.0, 0.0])))
+    assert noisy.voxels[k - 1 : k + 2, row - 8 : row + 9, column - 9 : column + 10].std() == pytest.approx(27.0, rel=0.1)
+    assert noisy.known.nps is not None
+    assert noisy.known.nps.sd_hu == pytest.approx(27.0)
 
 
 def test_a_patient_is_no_phantom():
