@@ -16,7 +16,7 @@ from qa.reading import AnalysisError
 
 BETTER = 12.0  # F of two blurs against one: noise alone reaches it in 1 of 1000 edges
 WIDER = (1.3, 8.0)  # the second blur over the first: nearer than this the two cannot be told apart
-DONE = 1e-7  # relative step at which the search ends
+DONE = 1e-6  # relative step at which the search ends
 
 
 @cache
@@ -67,9 +67,9 @@ class EdgeModel:
         parts = [k / s * normal_pdf((distance_mm - self.place_mm) / s) for k, s in zip(self.steps, self.blurs_mm, strict=True)]
         return np.asarray(sum(parts))
 
-    def spectrum(self, frequency_per_mm: Array, bin_mm: float) -> Array:
-        """The Fourier transform of the derivative (complex), with what averaging in bins added to the blur taken off again."""
-        squares = [max(s * s - bin_mm**2 / 12, 0.0) for s in self.blurs_mm]
+    def spectrum(self, frequency_per_mm: Array, bin_mm2: float) -> Array:
+        """The Fourier transform of the derivative (complex); what bins added to the squared blur, ``bin_mm2``, is taken off."""
+        squares = [max(s * s - bin_mm2, 0.0) for s in self.blurs_mm]
         parts = [k * np.exp(-2 * np.pi**2 * frequency_per_mm**2 * s2) for k, s2 in zip(self.steps, squares, strict=True)]
         return np.asarray(sum(parts) * np.exp(-2j * np.pi * frequency_per_mm * self.place_mm))
 
@@ -109,7 +109,7 @@ def fit_more(one: EdgeModel, d: Array, values: Array, weight: Array, range_mm: t
     left_one = _left(one, d, values, weight)
     for narrow, wide in ((0.9, 2.2), (0.7, 1.2)):
         start = EdgeModel(one.place_mm, (max(narrow * first, 1.01 * least), min(wide * first, 0.9 * most)), np.zeros(2), slopes)
-        two = refined(start, d, values, weight, range_mm)
+        two = refined(start, d, values, weight, range_mm, rounds=15)
         left = _left(two, d, values, weight)
         freedom = len(d) - (8 if slopes else 6)
         if freedom > 0 and (left_one - left) / 2 > BETTER * left / freedom and left < _left(best, d, values, weight):
@@ -125,8 +125,9 @@ def refined(model: EdgeModel, d: Array, values: Array, weight: Array, range_mm: 
     damping = 1e-3
     for _ in range(rounds):
         normal, gradient = jacobian.T @ jacobian, jacobian.T @ residual
-        diagonal = np.diag(np.maximum(np.diag(normal), 1e-300))
-        step = np.linalg.lstsq(normal + damping * diagonal, gradient, rcond=None)[0]
+        normal[np.diag_indices_from(normal)] *= 1 + damping
+        normal[np.diag_indices_from(normal)] += 1e-12 * normal.trace() + 1e-300
+        step = np.linalg.solve(normal, gradient)
         trial = _bounded(p + np.clip(step, -0.7, 0.7), range_mm)
         found = _projected(trial, d, values, root, model.slopes)
         if found[0] <= left:
@@ -154,7 +155,9 @@ def _projected(p: Array, d: Array, values: Array, root: Array, slopes: bool) -> 
     blurs = tuple(np.exp(p[1:]).tolist())
     columns = _columns(d, float(p[0]), blurs, slopes) * root[:, None]
     q, r = np.linalg.qr(columns)
-    solution = np.linalg.lstsq(r, q.T @ (values * root), rcond=1e-12)[0]
+    pivots = np.abs(r.diagonal())
+    known = q.T @ (values * root)
+    solution = np.linalg.solve(r, known) if pivots.min() > 1e-10 * pivots.max() else np.linalg.lstsq(r, known, rcond=1e-10)[0]
     residual = values * root - columns @ solution
     derivative = np.zeros((len(d), len(p)))
     for i, (s, k) in enumerate(zip(blurs, solution[-len(blurs) :], strict=True)):

@@ -15,7 +15,7 @@ from qa.features.position import Array, middle
 from qa.reading import AnalysisError
 
 STRETCH_PX = 5.0  # noise of panels and of reconstructions is correlated over about three pixels
-FEWEST, MOST = 8, 24  # stretches: fewer give no uncertainty, more cost time
+FEWEST, MOST = 8, 16  # stretches: fewer give no uncertainty, more cost time
 INSIDE = (0.08, 0.92)  # of a row: where its crossing must lie for the row to count
 FEWEST_ROWS = 6  # that the edge must cross
 

@@ -1,6 +1,6 @@
 """The edge spread of an edge in fine bins, and its spectrum: a fitted shape plus the Fourier transform of what that shape leaves.
 
-The derivative is taken in the spectrum (a factor 2 pi i f), so no finite difference is left to correct; bins are divided out as a sinc.
+The derivative is taken in the spectrum (a factor 2 pi i f), so no finite difference is left to correct; the bins' width is divided out.
 What the shape leaves is small, goes to zero on the plateaus, and so neither the length of the edge spread nor gaps in it bend the curve.
 """
 
@@ -18,7 +18,7 @@ from qa.features.number import jackknife_u
 from qa.features.position import Array, clustered_u, middle
 from qa.reading import AnalysisError
 
-BINS_PER_PITCH = 10  # fine enough that the bin's sinc is above 0.99 at the pixel's Nyquist frequency
+BINS_PER_PITCH = 6  # fine enough that the bin's sinc is above 0.98 at the pixel's Nyquist frequency
 SHARPEST, WIDEST = 0.12, 0.45  # blurs looked for: of the pixel pitch; of the distance seen on either side
 LEFT_OVER = (6.0, 3.0)  # blurs (narrow, wide) from the edge within which what the shape leaves is looked at
 ROUNDS = 4  # of fitting the place of the edge
@@ -137,6 +137,7 @@ def spectrum(edge: Edge, model: EdgeModel, frequency_per_mm: Array) -> Spread:
     tables = binned(edge, reach)
     count, distance, value = (table.sum(axis=0) for table in tables)
     bin_mm = min(edge.pitch_mm) / BINS_PER_PITCH
+    bin_mm2 = _within_bins(edge, model, bin_mm, reach)
     blurs = model.blurs_mm
     window = min(reach, max(LEFT_OVER[0] * blurs[0], LEFT_OVER[1] * blurs[-1]))
     wave = np.exp(-2j * np.pi * np.outer(distance / count, frequency_per_mm))
@@ -145,8 +146,8 @@ def spectrum(edge: Edge, model: EdgeModel, frequency_per_mm: Array) -> Spread:
         seen = count > 0
         d = distance[seen] / count[seen]
         left = (value[seen] / count[seen] - shape.value(d)) * taper(d - model.place_mm, window) * widths(d, 2 * bin_mm, reach)
-        derivative = 2j * np.pi * frequency_per_mm * (left @ wave[seen]) / np.sinc(frequency_per_mm * bin_mm)
-        own = shape.spectrum(frequency_per_mm, bin_mm)
+        derivative = 2j * np.pi * frequency_per_mm * (left @ wave[seen]) * np.exp(2 * np.pi**2 * frequency_per_mm**2 * bin_mm2)
+        own = shape.spectrum(frequency_per_mm, bin_mm2)
         return (own + derivative) / shape.step, np.abs(own / shape.step)
 
     whole, of_model = transformed(count, distance, value, model)
@@ -155,7 +156,7 @@ def spectrum(edge: Edge, model: EdgeModel, frequency_per_mm: Array) -> Spread:
     for g in range(len(tables[0])):
         c, d, v = count - tables[0][g], distance - tables[1][g], value - tables[2][g]
         seen = c > 0
-        shape = refined(model, d[seen] / c[seen], v[seen] / c[seen], c[seen], range_mm, rounds=2)
+        shape = refined(model, d[seen] / c[seen], v[seen] / c[seen], c[seen], range_mm, rounds=1)
         one, two = transformed(c, d, v, shape)
         replicates.append(one)
         model_replicates.append(two)
@@ -180,6 +181,15 @@ def spectrum(edge: Edge, model: EdgeModel, frequency_per_mm: Array) -> Spread:
     )
 
 
+def _within_bins(edge: Edge, model: EdgeModel, bin_mm: float, reach: float) -> float:
+    """Mean square of the distances within a bin about their mean, near the edge: a twelfth of the squared bin, or 0 on a grid at 45 degrees."""
+    d = edge.distance_mm[np.abs(edge.distance_mm - model.place_mm) <= 2 * model.blurs_mm[0]]
+    place = np.floor((d + reach) / bin_mm).astype(np.intp)
+    place = place - place.min()
+    count = np.maximum(np.bincount(place), 1)
+    return float(np.mean((d - (np.bincount(place, d) / count)[place]) ** 2))
+
+
 def taper(x: Array, window: float) -> Array:
     """1 up to half of the window, then down to 0 as a cosine."""
     return np.asarray(np.cos(np.pi / 2 * np.clip(2 * np.abs(x) / window - 1, 0, 1)) ** 2)
@@ -194,7 +204,8 @@ def widths(d: Array, least: float, reach: float) -> Array:
 def _course(edge: Edge, model: EdgeModel) -> tuple[float, float]:
     """How far the stretches lie off the line or circle beyond noise, and how well noise lets its course be known, mm.
 
-    Noise of neighbouring stretches is independent, a bend is not: the bend is what neighbours have in common, twice its own scatter off.
+    Noise of neighbouring stretches is independent, a bend is not: the bend is what neighbours have in common, where that is more than twice
+    what independent ones would have by chance.
     """
     d = edge.distance_mm
     near = np.abs(d - model.place_mm) <= 3 * model.blurs_mm[0]
@@ -202,8 +213,9 @@ def _course(edge: Edge, model: EdgeModel) -> tuple[float, float]:
     parts = int(edge.part.max()) + 1
     power = summed(part, slope * slope, parts)
     shift = summed(part, slope * left, parts) / np.maximum(power, 1e-300) * (power > 0.3 * middle(power))
-    common = float(np.mean(shift[1:] * shift[:-1])) - 2 * float(np.mean(shift**2)) / np.sqrt(parts)
+    common = float(np.mean(shift[1:] * shift[:-1]))
+    common = common if common > 2 * float(np.mean(shift**2)) / np.sqrt(parts) else 0.0
     design = slope[:, None] * edge.direction[near]
     u = clustered_u(design * left[:, None] @ np.linalg.pinv(design.T @ design), part)
     typical = np.sqrt(np.mean(edge.direction[near] ** 2, axis=0))
-    return float(np.sqrt(max(common, 0.0))), float(np.sqrt(((u * typical) ** 2).sum()))
+    return float(np.sqrt(common)), float(np.sqrt(((u * typical) ** 2).sum()))

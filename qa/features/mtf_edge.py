@@ -21,7 +21,7 @@ POINTS = 257  # of the curve, up to twice the Nyquist frequency of the finer pit
 AGREE = 0.02  # of the frequency: nearer than this the two algorithms never count as in conflict; a box-shaped blur differs by 1 %
 APART, PLAIN = 0.15, 4.0  # of the frequency; times u: beyond both the two algorithms contradict each other
 LARGEST_U = 0.2  # of the frequency: noisier than this there is no answer
-BENT = 0.2  # of the frequency: an edge that is bent by this much is no edge
+BENT = 0.1  # of the frequency: a fifth of the blur is then the edge's own bend
 NUMERIC = 5e-4  # of the frequency: what an edge without noise is known to
 WIDEST_GAP = 1.0  # narrower blurs between samples: a Gaussian sampled that far apart has 0.7 % of its MTF beyond the Nyquist frequency
 
@@ -71,6 +71,7 @@ def _joined(samples: Callable[[tuple[float, ...] | None], Edge], slopes: bool, r
     edge, model = settled(samples, slopes)
     frequency = np.linspace(0, 1 / min(edge.pitch_mm), POINTS)
     spread = spectrum(edge, model, frequency)
+    _refuse_gaps(spread)
     blur = model.width_mm
     unbent = np.exp(np.pi**2 * frequency**2 * blur**4 / radius_mm**2) if radius_mm else np.ones(POINTS)
     mtf, replicates, shape = (np.asarray(curve * np.minimum(unbent, 2.0)) for curve in (spread.mtf, spread.replicates, spread.model_mtf))
