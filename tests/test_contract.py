@@ -18,14 +18,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 import qa.procedures
 from phantoms.aperture import Rectangle
 from phantoms.epid import Block, Shadow, View, draw
 from phantoms.noise import correlated, digitise
 from phantoms.panel import Panel
+from phantoms.solids import Cube, Cylinder, Solid, Sphere
+from phantoms.volume import Grid
+from phantoms.volume import draw as draw_solids
+from phantoms.volume_phantoms import ball_block
 from qa import procedure, protocol, session
-from qa.acquisition import Acquisition, Image
+from qa.acquisition import Acquisition, Image, Volume
 from qa.evidence import Evidence
 from qa.limit import Outcome
 from qa.plain import canonical, decode, encode
@@ -74,6 +79,18 @@ def with_pixels(acquisition: Acquisition, make: Callable[[Image], np.ndarray]) -
         return replace(image, shape=pixels.shape, load=lambda: pixels)
 
     return replace(acquisition, images=tuple(changed(image) for image in acquisition.images), volumes=())
+
+
+def with_voxels(acquisition: Acquisition, make: Callable[[Volume], np.ndarray]) -> Acquisition:
+    """The same acquisition with other volumes and blank images: what is measured now would come from the volumes."""
+
+    def changed(volume: Volume) -> Volume:
+        voxels = np.asarray(make(volume), dtype=np.float32)
+        slices = volume.slices[: len(voxels)]
+        return replace(volume, shape=voxels.shape, slices=slices, load=lambda: voxels, load_planes=lambda which: voxels[list(which)])
+
+    blank = with_pixels(acquisition, NOTHING["blank"])
+    return replace(blank, volumes=tuple(changed(volume) for volume in acquisition.volumes))
 
 
 def assert_no_number(tested: Procedure, acquisition: Acquisition) -> None:
@@ -159,12 +176,17 @@ def test_rehearsals_know_the_truth_of_quantities_of_this_test_and_images_of_thei
 
 
 def test_rehearsals_hide_nothing_behind_symmetry(tested):
-    """Images are not square, pixels not isotropic, and no two rehearsals are alike."""
+    """Images and slices are not square, pixels and voxels not isotropic, and no two rehearsals are alike."""
     first, second = (tested.rehearse(np.random.default_rng([3, k])) for k in range(2))
     for image in first.acquisition.images:
         assert image.shape[0] != image.shape[1]
         assert image.spacing_mm[0] != image.spacing_mm[1]
         assert image.shape[0] * image.spacing_mm[0] != image.shape[1] * image.spacing_mm[1]
+    for volume in first.acquisition.volumes:
+        (_, rows, columns), (across, down, right) = volume.shape, volume.pitch_mm
+        assert rows != columns
+        assert len({round(pitch, 6) for pitch in (across, down, right)}) == 3
+        assert abs(rows * down - columns * right) > min(down, right)
     assert first.truth != second.truth
 
 
@@ -211,19 +233,22 @@ def test_every_number_has_an_uncertainty_and_says_what_it_is_made_of(tested, reh
 
 
 def test_the_input_is_not_changed(tested, rehearsal):
-    images = with_pixels(rehearsal.acquisition, lambda image: image.pixels.copy())
+    held = with_pixels(rehearsal.acquisition, lambda image: image.pixels.copy())
+    held = replace(held, volumes=with_voxels(rehearsal.acquisition, lambda volume: volume.voxels.copy()).volumes)
 
     def state() -> list[tuple[object, ...]]:
-        return [(hashlib.sha256(i.pixels.tobytes()).hexdigest(), i.shape, i.at, dict(i.tags), i.notes) for i in images.images]
+        images = [(hashlib.sha256(i.pixels.tobytes()).hexdigest(), i.shape, i.at, dict(i.tags), i.notes) for i in held.images]
+        return [*images, *((hashlib.sha256(v.voxels.tobytes()).hexdigest(), v.shape, v.at, dict(v.tags), v.notes) for v in held.volumes)]
 
     before = state()
-    tested.analyse(images)
+    assert any(isinstance(reading, Measured) for reading in tested.analyse(held).readings)
     assert state() == before
 
 
 def test_two_runs_agree_to_the_bit(tested, rehearsal):
-    copied = replace(rehearsal.acquisition, images=tuple(replace(image) for image in rehearsal.acquisition.images))
-    once, again = (canonical(_plain(tested.analyse(acquisition))) for acquisition in (rehearsal.acquisition, copied))
+    given = rehearsal.acquisition
+    copied = replace(given, images=tuple(map(replace, given.images)), volumes=tuple(map(replace, given.volumes)))
+    once, again = (canonical(_plain(tested.analyse(acquisition))) for acquisition in (given, copied))
     assert once == again
 
 
@@ -265,6 +290,86 @@ NOTHING = {
 }
 
 
+def solids(volume: Volume, *contents: Solid) -> np.ndarray:
+    """Another phantom in the middle of the same voxels, with a little noise."""
+    drawn = draw_solids(contents, Grid(volume.shape, volume.pitch_mm))
+    return drawn + np.random.default_rng(7).normal(0.0, 8.0, volume.shape)
+
+
+def least_mm(volume: Volume) -> float:
+    """The smallest side of a volume."""
+    return min(n * pitch for n, pitch in zip(volume.shape, volume.pitch_mm, strict=True))
+
+
+def coarse(volume: Volume) -> np.ndarray:
+    return gaussian_filter(np.random.default_rng(8).normal(0.0, 200.0, volume.shape), 2.0)
+
+
+def box(volume: Volume) -> Solid:
+    return Cube("box", (1.3, -2.1, 0.7), tuple(share * least_mm(volume) for share in (0.7, 0.55, 0.6)), 120.0, (3.0, -5.0, 8.0))
+
+
+def cylinder(volume: Volume) -> Solid:
+    radius = 0.38 * min(n * pitch for n, pitch in zip(volume.shape[1:], volume.pitch_mm[1:], strict=True))
+    return Cylinder("cylinder", (1.3, 0.7, -2.1), (0.0, 1.0, 0.0), radius, 0.8 * volume.shape[0] * volume.pitch_mm[0], 10.0)
+
+
+def two_balls(volume: Volume) -> tuple[Solid, ...]:
+    """Two balls alike: which one is meant, nobody can say; of a phantom with inserts they are none."""
+    block = ball_block(diameter_mm=5.0, block_mm=0.7 * least_mm(volume), couch=False).solids[0]
+    aside = 0.15 * least_mm(volume)
+    return block, Sphere("one", (aside, -1.0, 0.6), 2.5, 3000.0), Sphere("other", (-aside, 0.7, -1.1), 2.5, 3000.0)
+
+
+NOTHING_IN_3D = {
+    "air": lambda volume: np.full(volume.shape, -1000.0),
+    "uniform": lambda volume: np.zeros(volume.shape),
+    "noise": lambda volume: np.random.default_rng(5).normal(0.0, 20.0, volume.shape),
+    "coarse noise": coarse,
+    "not numbers": lambda volume: np.full(volume.shape, np.nan),
+    "a box": lambda volume: solids(volume, box(volume)),
+    "a plain cylinder": lambda volume: solids(volume, cylinder(volume)),
+    "two balls in plastic": lambda volume: solids(volume, *two_balls(volume)),
+    "two slices": lambda volume: volume.voxels[:2],
+}
+
+
+@pytest.mark.parametrize("name", NOTHING_IN_3D)
+def test_volumes_without_the_phantom_give_reasons_and_no_number(tested, rehearsal, name):
+    assert_no_number(tested, with_voxels(rehearsal.acquisition, NOTHING_IN_3D[name]))
+
+
+@pytest.mark.parametrize("part", ["the first quarter of the slices", "the last quarter of the slices"])
+def test_truncated_volumes_give_fewer_numbers_and_no_wrong_one(tested, rehearsal, part):
+    """What is not in the slices that are left is missing; what is there is as right as before."""
+
+    def cut(volume: Volume) -> Volume:
+        count, number = volume.shape[0], max(volume.shape[0] // 4, 2)
+        start = 0 if part.startswith("the first") else count - number
+        x, y, z = np.asarray(volume.origin_mm) + start * np.asarray(volume.steps_mm[0])
+        return replace(
+            volume,
+            shape=(number, *volume.shape[1:]),
+            slices=volume.slices[start : start + number],
+            origin_mm=(float(x), float(y), float(z)),
+            load=lambda: np.array(volume.voxels[start : start + number]),
+            load_planes=None,
+        )
+
+    if not rehearsal.acquisition.volumes:
+        pytest.skip("no volumes")
+    short = replace(rehearsal.acquisition, volumes=tuple(map(cut, rehearsal.acquisition.volumes)))
+    if tested.accepts(short):
+        return
+    found, whole = (tested.analyse(one).readings for one in (short, rehearsal.acquisition))
+    assert {reading.quantity for reading in found} == set(tested.quantities)
+    assert sum(isinstance(r, Measured) for r in found) < sum(isinstance(r, Measured) for r in whole)
+    for reading in found:
+        true = _truth(rehearsal, reading)
+        if isinstance(reading, Measured) and not reading.missing and true is not None:
+            assert abs(reading.value - true) < 6 * reading.u, reading
+
+
 @pytest.mark.parametrize("name", NOTHING)
 def test_images_without_the_phantom_give_reasons_and_no_number(tested, rehearsal, name):
     assert_no_number(tested, with_pixels(rehearsal.acquisition, NOTHING[name]))
@@ -276,6 +381,8 @@ def test_an_empty_set_gives_reasons_and_no_number(tested, rehearsal):
 
 def test_a_truncated_set_gives_no_number_for_what_is_missing(tested, rehearsal):
     """One image is not a set: it is refused, or what needs more images is not measured."""
+    if len(rehearsal.acquisition.images) < 2:
+        pytest.skip("no set of images")
     one = replace(rehearsal.acquisition, images=rehearsal.acquisition.images[:1])
     if not tested.accepts(one):
         found = tested.analyse(one).readings
@@ -286,6 +393,8 @@ def test_a_truncated_set_gives_no_number_for_what_is_missing(tested, rehearsal):
 
 def test_one_blank_image_is_named_and_whatever_lacks_it_says_so(tested, rehearsal):
     images = rehearsal.acquisition.images
+    if not images:
+        pytest.skip("no images")
     blank = replace(images[0], name="the blank one", load=partial(np.zeros, images[0].shape, np.float32))
     found = tested.analyse(replace(rehearsal.acquisition, images=(blank, *images[1:]))).readings
     assert any(isinstance(r, NotMeasured) and "the blank one" in r.reason for r in found)
@@ -300,7 +409,7 @@ def test_images_that_no_one_can_decode_are_a_reason_too(tested, rehearsal):
         raise qa.reading.DicomError("the file is gone: copy it again")
 
     images = tuple(replace(image, load=gone) for image in rehearsal.acquisition.images)
-    volumes = tuple(replace(volume, load=gone) for volume in rehearsal.acquisition.volumes)
+    volumes = tuple(replace(volume, load=gone, load_planes=lambda which: gone()) for volume in rehearsal.acquisition.volumes)
     assert_no_number(tested, replace(rehearsal.acquisition, images=images, volumes=volumes))
 
 
