@@ -9,7 +9,7 @@ from reports import matrix
 from reports.index import judgements_of, of_part, per_image, together
 from reports.style import CELL_MUTED, paragraph
 
-NOTE = "One row per part of the phantom. Every value is given ± U, U = 2u; the sign before a value is its worst outcome."
+NOTE = "One row per part. Every value is given ± U, U = 2u; the sign before a value is its worst outcome."
 
 
 def table(record: Record) -> list[Flowable]:
