@@ -81,6 +81,11 @@ class CtSlice:
     notes: tuple[str, ...]
 
     @property
+    def kernel(self) -> str:
+        """The reconstruction kernel, "" where the file does not say."""
+        return self.parts[PARTS.index("ConvolutionKernel")]
+
+    @property
     def normal(self) -> Vector:
         """Unit vector across the slice, ``row`` x ``column``."""
         return np.cross(self.row, self.column)

@@ -46,6 +46,7 @@ def stack(slices: Sequence[CtSlice]) -> Stack:
     """The slices as one stack. DicomError names the slices that stand against it."""
     _alike(slices, "image sizes", lambda s: f"{s.shape[0]} x {s.shape[1]}", AGAIN)
     _alike(slices, "pixel spacings", lambda s: f"{s.spacing_mm[0]:.6g} x {s.spacing_mm[1]:.6g} mm", AGAIN)
+    _alike(slices, "reconstruction kernels", lambda s: s.kernel or "none", "their sharpness and noise are not of one image; " + AGAIN)
     _parallel(slices)
     _upright(slices)
     _in_one_go(slices)

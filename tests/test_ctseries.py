@@ -534,6 +534,43 @@ def test_two_acquisitions_in_one_series_are_two_volumes(tmp_path: Path) -> None:
     assert any("holds several volumes" in note for note in first.notes)
 
 
+def test_two_kernels_at_the_same_places_are_two_volumes(tmp_path: Path) -> None:
+    with opened([doubled(tmp_path, ConvolutionKernel="Hann")]) as batch:
+        assert batch.refused == ()
+        first, second = sorted(volumes(batch), key=lambda volume: volume.tags["ConvolutionKernel"], reverse=True)
+        assert (first.tags["ConvolutionKernel"], second.tags["ConvolutionKernel"]) == ("Ram-Lak", "Hann")
+        assert np.array_equal(first.voxels, scanned().voxels)
+        assert np.array_equal(second.voxels, scanned(seed=2).voxels)
+
+
+def test_two_series_of_two_kernels_in_one_folder_are_two_volumes(tmp_path: Path) -> None:
+    series(tmp_path / "ct" / "a")
+    all_edited(series(tmp_path / "ct" / "b", scanned(seed=2)), ConvolutionKernel="Hann")
+    with opened([tmp_path / "ct"]) as batch:
+        assert batch.refused == ()
+        assert sorted(volume.tags["ConvolutionKernel"] for volume in volumes(batch)) == ["Hann", "Ram-Lak"]
+        assert all(len(a.volumes) == 1 for a in batch.acquisitions if not a.day)
+
+
+@pytest.mark.parametrize("which", [range(4, 7), range(1, 7, 2)])
+def test_kernels_that_change_along_one_stack_are_never_mixed(tmp_path: Path, which: range) -> None:
+    """The last slices, or every second one: evenly spaced as a whole, and yet of two images."""
+    folder = series(tmp_path / "ct")
+    for k in which:
+        edited(folder / f"00{k}.dcm", ConvolutionKernel="Hann")
+    with opened([folder]) as batch:
+        assert batch.refused == ()
+        found = {volume.tags["ConvolutionKernel"]: [s.name for s in volume.slices] for volume in volumes(batch)}
+    assert {kernel: len(names) for kernel, names in found.items()} == {"Hann": len(which), "Ram-Lak": 7 - len(which)}
+    assert sorted(found["Hann"]) == [f"ct/00{k}.dcm" for k in which]
+
+
+def test_a_single_slice_of_another_kernel_is_named(tmp_path: Path) -> None:
+    folder = series(tmp_path / "ct")
+    edited(folder / "003.dcm", ConvolutionKernel="Hann")
+    assert "two reconstruction kernels in one series, Ram-Lak in ct/000.dcm and Hann in ct/003.dcm" in reason(folder)
+
+
 def test_two_scans_in_one_series_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None:
     said = reason(doubled(tmp_path))
     assert "ct/000.dcm and ct/second_000.dcm are at the same place and differ in their pixels" in said
