@@ -25,56 +25,51 @@ def in_force(
     """The machine's calibrations of these kinds for images taken at ``when``, and a note for each: which one, or why not the one there is.
 
     Of each kind the accepted one counts that was taken last before the images: an older one was replaced by it, even where it is of no use.
+    Where files do not say when they were taken, the time of their analysis counts (``when`` None: now), and the note says so.
     """
     found: list[Calibration] = []
     notes: list[str] = []
     if archive is None:
         return (), ()
     for kind in uses:
-        one = _of_kind(archive, kind, machine, when)
-        if isinstance(one, Calibration):
-            found.append(one)
-            notes.append(f"{kind}: record {one.record_id}, taken {_day(one.taken)}, valid until {_day(one.expires)}")
-        elif one:
-            notes.append(f"{kind}: no calibration is in force: {one}")
+        one, words = _of_kind(archive, kind, machine, when or datetime.now(UTC))
+        found += [one] if one is not None else []
+        notes += [f"{kind}: {words if one is not None else f'no calibration is in force: {words}'}"] if words else []
     return tuple(found), tuple(notes)
 
 
-def _of_kind(archive: Archive, kind: str, machine: str, when: datetime | None) -> Calibration | str:
-    """The calibration, or why the one there is does not count; "" when there is none at all."""
+def _of_kind(archive: Archive, kind: str, machine: str, when: datetime) -> tuple[Calibration | None, str]:
+    """The calibration and its name, or why the one there is does not count; "" when there is none at all."""
     providers = [name for name in procedures_.names() if procedures_.load(name).provides == kind]
     if not providers:
-        return ""
+        return None, ""
     accepted = archive.accepted(machine, providers)
     if not accepted:
         newest = archive.newest(machine, providers)
-        return f"{_named(newest)} is not accepted: igrtqa accept {newest.record_id} --by NAME" if newest is not None else ""
-    if when is None:
-        return "the images do not say when they were taken"
+        return None, f"{_named(newest)} is not accepted: igrtqa accept {newest.record_id} --by NAME" if newest is not None else ""
     last = max((one for one in accepted if one.record.taken <= when), key=lambda one: one.record.taken, default=None)
     if last is None:
-        return f"{_named(min((one.record for one in accepted), key=lambda one: one.taken))} is younger than these images"
+        return None, f"{_named(min((one.record for one in accepted), key=lambda one: one.taken))} is younger than these images"
     try:
         return _if_valid(unchanged(archive, last), last.record, kind, when)
     except RecordError as error:
-        return str(error)
+        return None, str(error)
 
 
-def _if_valid(record: Record, stored: Stored, kind: str, when: datetime) -> Calibration | str:
-    """The calibration in the record, or why it is not valid at that time."""
+def _if_valid(record: Record, stored: Stored, kind: str, when: datetime) -> tuple[Calibration | None, str]:
+    """The calibration in the record and its name, or why it is not valid at that time."""
     periods = [PERIOD_DAYS[one.limit.frequency] for one in record.judgements if one.reading >= 0 and one.limit.frequency in PERIOD_DAYS]
-    if record.acquired is None:
-        return f"{_named(stored)} does not say when its images were taken, so its expiry is not known"
     if not periods:
-        return f"{_named(stored)} was judged by no limit that says how often to repeat it, so its expiry is not known"
-    expires = record.acquired + timedelta(days=min(periods) * (1 + GRACE))
+        return None, f"{_named(stored)} was judged by no limit that says how often to repeat it, so its expiry is not known"
+    expires = stored.taken + timedelta(days=min(periods) * (1 + GRACE))
     if when > expires:
-        return f"{_named(stored)} expired {_day(expires)}: calibrate again"
-    return Calibration(kind, record.record_id, record.acquired, expires, record.readings)
+        return None, f"{_named(stored)} expired {_day(expires)}: calibrate again"
+    return Calibration(kind, record.record_id, stored.taken, expires, record.readings), f"{_named(stored)} valid until {_day(expires)}"
 
 
 def _named(stored: Stored) -> str:
-    return f"record {stored.record_id}, taken {_day(stored.taken)},"
+    doubt = "" if stored.acquired is not None else " (its images do not say when they were taken: this is when they were analysed)"
+    return f"record {stored.record_id}, taken {_day(stored.taken)}{doubt},"
 
 
 def _day(time: datetime) -> str:
