@@ -182,7 +182,7 @@ def spectrum(edge: Edge, model: EdgeModel, frequency_per_mm: Array) -> Spread:
 
 
 def _within_bins(edge: Edge, model: EdgeModel, bin_mm: float, reach: float) -> float:
-    """Mean square of the distances within a bin about their mean, near the edge: a twelfth of the squared bin, or 0 on a grid at 45 degrees."""
+    """Mean square of the distances within a bin about their mean, near the edge: a twelfth of the squared bin, or 0 at 45 degrees."""
     d = edge.distance_mm[np.abs(edge.distance_mm - model.place_mm) <= 2 * model.blurs_mm[0]]
     place = np.floor((d + reach) / bin_mm).astype(np.intp)
     place = place - place.min()

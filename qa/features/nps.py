@@ -16,6 +16,7 @@ from qa.features.position import Array
 from qa.reading import AnalysisError
 
 SMALLEST = 16  # pixels of a region's side: a smaller one blurs the spectrum beyond use
+LEAST_KEPT = 0.25  # of a frequency's power: where a removed surface takes more, it is not given back
 TRENDS = {0: 1, 1: 3, 2: 6}  # order of the removed surface, and how many parameters it has
 
 
@@ -24,10 +25,10 @@ class Nps:
     """A noise power spectrum.
 
     ``power`` (rows, columns) at ``v_per_mm`` and ``u_per_mm`` (cycles per mm, down a column and along a row; zero in the middle);
-    ``curve`` at ``frequency_per_mm`` is its mean over rings (or along an axis), ``curve_u`` the standard uncertainty of each point from
-    the number of periodogram values, ``samples``, in each region; ``variance`` of the detrended regions, ``integral`` the sum of the power
-    times du dv; ``noise`` the standard deviation; ``mean_frequency`` of the curve; ``peak_per_mm`` where it is highest; ``mean_value`` of
-    the regions before detrending.
+    ``curve`` at ``frequency_per_mm`` is its mean over rings (or along an axis), with what the removed surface took from white noise at the
+    lowest frequencies given back; ``curve_u`` the standard uncertainty of each point from the number of periodogram values, ``samples``;
+    ``variance`` of the detrended regions, ``integral`` the sum of the power times du dv; ``noise`` the standard deviation;
+    ``mean_frequency`` of the curve; ``peak_per_mm`` where it is highest; ``mean_value`` of the regions before detrending.
     """
 
     u_per_mm: Array
@@ -82,14 +83,18 @@ def noise_power(
     v, u = (np.fft.fftshift(np.fft.fftfreq(n, p)) for n, p in ((ny, pitch_mm[0]), (nx, pitch_mm[1])))
     cell = 1 / (nx * ny * pitch_mm[0] * pitch_mm[1])
     count = float(len(regions)) if independent is None else independent
-    frequency, curve, samples = _ring(power, u, v, without_axes) if along == "ring" else _axis(power, u, v, along)
+    kept = np.maximum(_kept(shape, trend), LEAST_KEPT)
+
+    def curve_of(power: Array) -> tuple[Array, Array, Array]:
+        return _ring(power / kept, u, v, without_axes) if along == "ring" else _axis(power / kept, u, v, along)
+
+    frequency, curve, samples = curve_of(power)
     curve_u = curve / np.sqrt(np.maximum(samples * count / 2, 1))  # a value and its mirror image are one
     noise = np.sqrt(variance)
     u_variance = cell * np.sqrt(2 * float((power**2).sum()) / count / (1 + 1 / max(count, 1)))  # E of P^2 is more than (E of P)^2
     trend_u = variance * TRENDS[trend] / (nx * ny) / 2
     mean_value = float(np.mean([region.mean() for region in regions]))
-    tapered = _tapered(left, pitch_mm)
-    soft = (_ring(tapered, u, v, without_axes) if along == "ring" else _axis(tapered, u, v, along))[1]
+    soft = curve_of(_tapered(left, pitch_mm))[1]
     u, v, power, frequency, curve, curve_u, samples = frozen(u, v, power, frequency, curve, curve_u, samples)
     return Nps(
         u,
@@ -127,13 +132,22 @@ def detrended(region: Array, order: int) -> Array:
     result: Array = region.astype(np.float64) - region.mean()
     if order == 0:
         return result
-    py = np.stack([np.ones_like(y), y, y * y - (y * y).mean()])
-    px = np.stack([np.ones_like(x), x, x * x - (x * x).mean()])
+    py, px = (np.stack([np.ones_like(t), t, t * t - (t * t).mean()]) for t in (y, x))
     for i in range(order + 1):  # on a full rectangle these products are orthogonal: each is fitted alone
         for j in range(order + 1 - i):
             weight = float(py[i] @ result @ px[j]) / float((py[i] ** 2).sum() * (px[j] ** 2).sum())
             result = result - weight * np.outer(py[i], px[j])
     return np.asarray(result)
+
+
+def _kept(shape: tuple[int, ...], order: int) -> Array:
+    """The share of white noise's power that is left at every frequency after the surface is removed, zero frequency in the middle."""
+    down, along = (
+        [np.abs(np.fft.fft(t)) ** 2 / float((t * t).sum()) / n for t in (np.ones(n), x, x * x - (x * x).mean())]
+        for n, x in ((n, np.linspace(-1, 1, n)) for n in shape)
+    )
+    pairs = [(i, j) for i in range(order + 1) for j in range(order + 1 - i)]
+    return np.asarray(np.fft.fftshift(1 - sum(np.outer(down[i], along[j]) for i, j in pairs)))
 
 
 def _ring(power: Array, u: Array, v: Array, without_axes: bool) -> tuple[Array, Array, Array]:
@@ -164,12 +178,23 @@ def _axis(power: Array, u: Array, v: Array, along: str) -> tuple[Array, Array, A
 
 
 def _mean_frequency(f: Array, curve: Array, curve_u: Array, soft: Array) -> Number:
-    """The curve's mean frequency, weighted by the power: sum f P/sum P, and how it differs behind a window that leaks less."""
-    width = np.gradient(f)
-    total = float((curve * width).sum())
-    mean = float((f * curve * width).sum()) / total
-    noise = float(np.sqrt((((f - mean) * curve_u * width) ** 2).sum())) / total
-    apart = abs(float((f * soft * width).sum() / (soft * width).sum()) - mean)
+    """The curve's mean frequency, sum f P/sum P, and how it differs behind a window that leaks less.
+
+    The lowest ring holds what the removed surface left and what leaks from above: the straight line through the next two stands for it.
+    """
+    matrix = np.vstack([np.zeros((2, len(f))), np.eye(len(f))[1:]])
+    part = (f[1] - np.array([0.0, f[0]])) / (f[2] - f[1])
+    matrix[:2, 1], matrix[:2, 2] = 1 + part, -part
+    places = np.append(0.0, f)
+    width = np.convolve(np.diff(places), [0.5, 0.5])
+
+    def mean_of(line: Array) -> tuple[float, float]:
+        down = np.maximum(matrix @ line, 0.0)
+        return float((places * down * width).sum() / (down * width).sum()), float((down * width).sum())
+
+    mean, total = mean_of(curve)
+    noise = float(np.sqrt(((((places - mean) * width) @ matrix * curve_u) ** 2).sum())) / total
+    apart = abs(mean_of(soft)[0] - mean)
     return number(mean, {"noise": noise, "leakage": max(apart - noise, 0.0)})
 
 

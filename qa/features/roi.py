@@ -16,7 +16,8 @@ LAGS = 4  # pixels over which noise is taken as correlated
 MOST_LOST = 0.6  # of the autocorrelation that the plane may have taken: beyond, too little is left to correct
 PLAIN = 2.0  # standard deviations that a ring of the autocorrelation must differ from nothing to count
 CLIPPED = 0.02  # share of pixels at the very lowest or highest value that says "clipped", when the next value has less than half as many
-APART = 5.0  # times its u: beyond this the median and the mean do not describe the same region
+APART = 5.0  # times what noise gives: beyond this the median and the mean do not describe the same region
+WORST_SHARED = 9.0  # pixels that share their noise, at most, where mean and median are compared: what lies in a region looks like more
 ODD = 4.5  # robust standard deviations beyond which a pixel counts as odd
 
 
@@ -174,5 +175,7 @@ def clipped_share(values: Array) -> float:
 
 
 def agree(roi: Roi) -> bool:
-    """Whether mean and median describe the same region: false where something else lies in part of it."""
-    return bool(abs(roi.mean.value - roi.median) <= APART * max(roi.mean.u, roi.robust_sd * np.sqrt(roi.shared_px / roi.pixels)))
+    """Whether mean and median describe the same region: false where something else lies in part of it, however large its noise looks."""
+    return bool(
+        abs(roi.mean.value - roi.median) <= APART * max(roi.robust_sd * np.sqrt(WORST_SHARED / roi.pixels), roi.mean.budget["value step"])
+    )
