@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import takewhile
@@ -43,13 +43,13 @@ def write(
 ) -> list[Path]:
     """One file per exposure, in order, 000.dcm upwards; same exposures and seed, same bytes.
 
-    The exposures are of one machine and one beam of it. `inverted` stores high levels for little radiation, with
+    The exposures are of one machine and one beam of it; its collimator may move. `inverted` stores high levels for little radiation, with
     PixelIntensityRelationshipSign -1; by default kV images are kept so, as real ones are. `seed` names the random state
     from which the exposures were drawn: it is kept in truth.json, and the UIDs hang on it, on the machine and on the
     pixels.
     """
     linac = exposures[0].linac
-    if any(exposure.linac != linac for exposure in exposures):
+    if any(replace(exposure.linac, aperture=linac.aperture) != linac for exposure in exposures):
         raise ValueError("one folder holds the images of one machine; write the others elsewhere")
     series = _uid("series", seed, linac, _digest(exposures[0]))
     inverted = linac.radiation == "kV" if inverted is None else inverted

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from qa.acquisition import Acquisition, Image, Slice, Volume
 
 if TYPE_CHECKING:
-    from phantoms.linac import Exposure
+    from phantoms.linac import Exposure, Linac
+    from phantoms.planar_detector import Frame
     from phantoms.volume import Scanned
 
 WHEN = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
@@ -77,6 +78,20 @@ def volume(
         couch_deg=couch_deg,
         energy="125kV",
     )
+
+
+def planar(frames: Sequence[Frame], linac: Linac | None = None) -> Acquisition:
+    """Images of planar phantoms as one set, by default of a machine whose beam is of the phantom's radiation, gantry at 0."""
+    from phantoms.planar_exposure import exposure
+
+    return acquisition([exposure(frame, linac) for frame in frames])
+
+
+def write_planar(frames: Sequence[Frame], seed: int, folder: Path, linac: Linac | None = None) -> None:
+    """The same as DICOM files with their truth beside them."""
+    from phantoms import planar_exposure
+
+    planar_exposure.write(frames, folder, seed=seed, linac=linac)
 
 
 def _image(exposure: Exposure, index: int) -> Image:
