@@ -16,6 +16,7 @@ from qa.features.position import Array, middle
 from qa.reading import AnalysisError
 
 FAINTEST = 5.0  # times the noise that the ramp must stand out by
+STRANGE = 0.06  # of the height: a triangle in place of the box leaves 0.02
 APART, PLAIN = 0.15, 4.0  # of the width; times u: beyond both the two algorithms contradict each other
 OUTER = 0.15  # of the profile at either end: background to start from
 ROUNDS = 60  # of the fit
@@ -63,20 +64,23 @@ def ramp_thickness(distance_mm: Array, value: Array, tangent: float, blur_mm: fl
     """The thickness of a slice from the profile of a ramp: width at half height times the ramp's tangent (rise over run).
 
     ``blur_mm`` is the standard deviation of the image's blur along the profile, where known (0.187/MTF50): it widens the ramp of a thin
-    slice and is taken off a fitted box; the width at half height of a box that is wider than 2.4 blurs is not changed by it. AnalysisError
+    slice; the width at half height of a box that is wider than 2.4 blurs is not changed by it, a thinner one is refused. AnalysisError
     where no single ramp stands out, where it is cut off, or where the two algorithms contradict each other.
     """
     clean, noise, alike = _without_background(distance_mm, value)
     if float(np.convolve(clean, np.full(3, 1 / 3), "same").max()) < max(FAINTEST * noise, 1e-9):
         raise AnalysisError("the slice ramp does not stand out of the noise; average several slices or repeat with more exposure")
-    left, right, top, u_width = _half_crossings(distance_mm, clean, noise, alike)
+    left, right, top, _ = _half_crossings(distance_mm, clean, noise, alike)
+    box, blur, top, u_box, middle_mm, u_middle, rough = _box(distance_mm, clean, (left, right), top, alike)
+    left, right, _, u_width = _half_crossings(distance_mm, clean, noise, alike, top)
     width = right - left
-    box, u_box, middle_mm, u_middle = _box(distance_mm, clean, (left, right), top, alike)
-    if width < 2.4 * blur_mm:
+    if rough > max(STRANGE * top, 2 * noise):
+        raise AnalysisError("the profile is not that of one ramp: something else lies on it")
+    if width < 2.4 * blur_mm or (box < 2.4 * blur_mm and blur < 1.5 * blur_mm):
         raise AnalysisError(
             "the slice is too thin for the image's blur to be read from this ramp; use a bead ramp or a finer reconstruction"
         )
-    thickness, second = width * tangent, box * tangent
+    thickness, second = width * tangent, _half_width(box, blur) * tangent
     apart = abs(thickness - second)
     u_both = math.hypot(u_width, u_box) * tangent
     if apart > APART * thickness and apart > PLAIN * u_both:
@@ -116,11 +120,11 @@ def _without_background(d: Array, value: Array) -> tuple[Array, float, float]:
     return np.asarray(clean), noise, (1 + q) / (1 - q)
 
 
-def _half_crossings(d: Array, clean: Array, noise: float, alike: float) -> tuple[float, float, float, float]:
+def _half_crossings(d: Array, clean: Array, noise: float, alike: float, height: float | None = None) -> tuple[float, float, float, float]:
     """Where the profile rises and falls through half of its height, its height, and the u of the width from noise.
 
-    Each crossing is that of a line through the samples round it between a quarter and three quarters of the height; the height is the mean
-    over the middle third.
+    Each crossing is that of a line through the samples round it between a quarter and three quarters of the height; the height is the
+    one given, or the mean over the middle third.
     """
     smooth = np.convolve(clean, np.full(3, 1 / 3), "same")
     start, top = int(np.argmax(smooth)), float(smooth.max())
@@ -128,7 +132,7 @@ def _half_crossings(d: Array, clean: Array, noise: float, alike: float) -> tuple
         i, j = _ends(smooth, start, top / 2)
         third = max((j - i) // 6, 1)
         core = clean[(i + j) // 2 - third : (i + j) // 2 + third + 1]
-        start, top = (i + j) // 2, float(core.mean())
+        start, top = (i + j) // 2, float(core.mean()) if height is None else height
     places, square = [], 0.0
     for end, way in ((i, -1), (j, 1)):
         outer, inner = end, end - way
@@ -156,8 +160,8 @@ def _ends(smooth: Array, start: int, level: float) -> tuple[int, int]:
     return i, j
 
 
-def _box(d: Array, clean: Array, start: tuple[float, float], top: float, alike: float) -> tuple[float, float, float, float]:
-    """Width and centre, each with u, of a box behind a Gaussian blur: Gauss-Newton on both edges, the blur and the height."""
+def _box(d: Array, clean: Array, start: tuple[float, float], top: float, alike: float) -> tuple[float, ...]:
+    """A box behind a Gaussian, by Gauss-Newton: width, blur, height of both, u of the width at half height, centre with u, what is left."""
     p = np.array([start[0], start[1], math.log(0.2 * (start[1] - start[0])), top])
     low = float(np.median(np.diff(d))) / 4
     damping, best = 1e-3, math.inf
@@ -177,9 +181,20 @@ def _box(d: Array, clean: Array, start: tuple[float, float], top: float, alike: 
         p = kept + step
         p[2] = np.clip(p[2], math.log(low), math.log(2 * (start[1] - start[0])))
     covariance = np.linalg.pinv(jacobian.T @ jacobian) * best / max(len(d) - 6, 1) * alike
-    across, along = np.array([-1.0, 1.0, 0, 0]), np.array([0.5, 0.5, 0, 0])
+    width, blur, centre = float(kept[1] - kept[0]), math.exp(kept[2]), float((kept[0] + kept[1]) / 2)
+    of_width, of_blur = ((_half_width(width * a, blur * b) - _half_width(width / a, blur / b)) / 0.02 for a, b in ((1.01, 1), (1, 1.01)))
+    across, along = np.array([-of_width / width, of_width / width, of_blur, 0]), np.array([0.5, 0.5, 0, 0])
     u_width, u_centre = (float(np.sqrt(max(k @ covariance @ k, 0.0))) for k in (across, along))
-    return float(kept[1] - kept[0]), u_width, float((kept[0] + kept[1]) / 2), u_centre
+    rough = float(np.sqrt(np.mean(left[np.abs(d - centre) <= 1.5 * width + 2 * blur] ** 2)))
+    height = float(kept[3] * (2 * normal_cdf(np.array(width / 2 / blur)) - 1))
+    return width, blur, height, u_width, centre, u_centre, rough
+
+
+def _half_width(box: float, blur: float) -> float:
+    """The width at half height of a box behind a Gaussian: the box's own where it is wide, 2.355 blurs where it is narrow."""
+    x = np.linspace(0, box / 2 + 3 * blur, 2000)
+    shape = normal_cdf((x + box / 2) / blur) - normal_cdf((x - box / 2) / blur)
+    return float(2 * np.interp(-shape[0] / 2, -shape, x))
 
 
 def _box_lines(p: Array, d: Array, clean: Array) -> tuple[Array, Array]:
