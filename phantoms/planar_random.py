@@ -13,6 +13,7 @@ from phantoms.planar_detector import Detector, Frame, develop, take
 
 Array = NDArray[np.float64]
 PANELS = {"kV": (PAXSCAN,), "MV": (AS1000, AS1200, IVIEWGT)}
+TRIES = 100  # of panel and turn, until one fits
 NONE = ("open field", "pelvis", "ball on a rod", "picket of leaves")
 
 
@@ -29,18 +30,21 @@ def random_scene(
 
     `panel` None: a real one of the model's radiation. ValueError when the phantom does not fit on the panel.
     """
-    panel = panel or PANELS[model.radiation][rng.integers(len(PANELS[model.radiation]))]
-    sid, source = 1600.0 if panel.name == "iViewGT" else 1500.0, float(rng.uniform(985, 1015))
-    turned = float(rng.uniform(-180, 180)) if angle_deg is None else angle_deg
+    for _ in range(TRIES):
+        on = panel or PANELS[model.radiation][rng.integers(len(PANELS[model.radiation]))]
+        sid, source = 1600.0 if on.name == "iViewGT" else 1500.0, float(rng.uniform(985, 1015))
+        turned = float(rng.uniform(-180, 180)) if angle_deg is None else angle_deg
+        need = _half_mm(model, turned, sid / source)
+        room = [count * pitch / 2 - half for count, pitch, half in zip(on.shape, on.pitch_mm, need, strict=True)]
+        if min(room) >= 0:
+            break
+    else:
+        raise ValueError(f"{model.name} turned by {turned:.0f} degrees does not fit on {on.name}: {-min(room):.1f} mm too large")
     flipped = bool(rng.random() < 0.2) if mirrored is None else mirrored
-    need = _half_mm(model, turned, sid / source)
-    room = [count * pitch / 2 - half for count, pitch, half in zip(panel.shape, panel.pitch_mm, need, strict=True)]
-    if min(room) < 0:
-        raise ValueError(f"{model.name} turned by {turned:.0f} degrees does not fit on {panel.name}: {-min(room):.1f} mm too large")
     v, u = (float(rng.uniform(-1, 1)) * min(left, 25.0) for left in room)
     scene = Scene(
         model,
-        panel,
+        on,
         Placement((u, v), turned, flipped, source),
         _random_beam(rng, model.radiation),
         blur=random_blur(rng, model.radiation),
