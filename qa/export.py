@@ -128,5 +128,6 @@ def _judgement(judgement: Judgement) -> dict[str, Any]:
         "unit": limit.unit,
         "kind": limit.kind,
         "techniques": list(limit.techniques),
+        "parts": list(limit.parts),
         "baseline": encode(Baseline, judgement.baseline) if judgement.baseline is not None else None,
     }

@@ -57,7 +57,8 @@ class Limit:
 
     ``tolerance`` and ``action`` are magnitudes in ``unit``; None = the source gives no number ("set your own limit"). ``kind`` is
     "absolute" (|value|), "baseline" (|value - baseline|) or "functional". ``needs`` are keys of quantities that must have been measured
-    for this limit to count. ``confirmed`` says whether the number was read in the standard's own document.
+    for this limit to count. ``confirmed`` says whether the number was read in the standard's own document. ``parts`` are the parts of a
+    phantom that it is for, () = all there are.
     """
 
     limit_id: str
@@ -73,6 +74,7 @@ class Limit:
     confirmed: bool
     needs: tuple[str, ...] = ()
     note: str = ""
+    parts: tuple[str, ...] = ()
 
     def judge(self, reading: Reading, coverage_factor: float, baseline: Baseline | None = None) -> tuple[Outcome, str]:
         """PASS when |value| + k*u is inside the tolerance, FAIL when |value| - k*u is outside, else INDETERMINATE; with the reason.

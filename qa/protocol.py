@@ -58,22 +58,38 @@ class Baselines:
 def judge(protocol: Protocol, procedure: str, readings: Sequence[Reading], baselines: Baselines | None = None) -> tuple[Judgement, ...]:
     """Every limit of that procedure against every reading of its quantity; a limit without a reading is NOT_MEASURED, never left out.
 
-    A limit that needs a quantity nobody measured cannot pass; a value that fails, fails nevertheless.
+    A limit that needs a quantity nobody measured cannot pass; a value that fails, fails nevertheless. A limit for parts of a phantom asks
+    for every one of them.
     """
     judgements = []
     for limit in protocol.limits:
         if limit.procedure != procedure:
             continue
         missing = "; ".join(f"{key} was not measured ({_why(key, readings)})" for key in limit.needs if not _measured(key, readings))
-        found = [index for index, reading in enumerate(readings) if reading.quantity.key == limit.quantity]
-        if not found:
-            judgements.append(Judgement(limit, -1, Outcome.NOT_MEASURED, f"no reading of {limit.quantity} was made"))
+        found, absent = _asked(limit, readings)
+        if absent:
+            judgements.append(Judgement(limit, -1, Outcome.NOT_MEASURED, absent))
         for index in found:
             outcome, reason, baseline = _judge(limit, readings[index], protocol.coverage_factor, baselines or Baselines())
             if missing:
                 outcome, reason = max(outcome, Outcome.NOT_MEASURED), f"{reason}; this limit needs more: {missing}"
             judgements.append(Judgement(limit, index, outcome, reason, baseline))
     return tuple(judgements)
+
+
+def _asked(limit: Limit, readings: Sequence[Reading]) -> tuple[list[int], str]:
+    """The indices of the readings that the limit is for, and in words what it asks for that is not among them.
+
+    What could not be measured as a whole stands for all parts of it.
+    """
+    of_it = [index for index, reading in enumerate(readings) if reading.quantity.key == limit.quantity]
+    if not limit.parts:
+        return of_it, "" if of_it else f"no reading of {limit.quantity} was made"
+    whole = [index for index in of_it if isinstance(readings[index], NotMeasured) and "part" not in readings[index].at]
+    found = [index for index in of_it if index in whole or readings[index].at.get("part") in limit.parts]
+    lacking = set(limit.parts) - {readings[index].at.get("part") for index in found} if not whole else set()
+    words = ", ".join(part for part in limit.parts if part in lacking)
+    return found, f"no reading of {limit.quantity} of {words} was made" if lacking else ""
 
 
 def _judge(limit: Limit, reading: Reading, k: float, baselines: Baselines) -> tuple[Outcome, str, Baseline | None]:
@@ -178,7 +194,7 @@ def _parse(content: bytes, where: str) -> Protocol:
 
 
 _REQUIRED = ("id", "procedure", "quantity", "unit", "kind", "techniques", "frequency", "source", "confirmed")
-_OPTIONAL = ("tolerance", "action", "needs", "note")
+_OPTIONAL = ("tolerance", "action", "needs", "note", "parts")
 
 
 def _limit(where: str, row: dict[str, object]) -> Limit:
@@ -209,6 +225,7 @@ def _limit(where: str, row: dict[str, object]) -> Limit:
         confirmed=bool(row["confirmed"]),
         needs=item.texts("needs") if "needs" in row else (),
         note=item.text("note") if "note" in row else "",
+        parts=item.texts("parts") if "parts" in row else (),
     )
 
 

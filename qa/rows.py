@@ -18,6 +18,7 @@ from qa.reading import At, Measured, NotMeasured, Quantity, Reading, RecordError
 from qa.record import Input, Record, record_hash
 
 _TEXTS = tuple[str, ...]
+_LISTS = ("techniques", "needs", "parts")  # of a limit
 
 
 def to_rows(record: Record) -> dict[str, list[dict[str, Any]]]:
@@ -57,7 +58,7 @@ def _reading_row(reading: Reading) -> dict[str, Any]:
 
 def _judgement_row(judgement: Judgement) -> dict[str, Any]:
     row = {field.name: getattr(judgement.limit, field.name) for field in fields(Limit)}
-    row |= {"techniques": canonical(encode(_TEXTS, row["techniques"])), "needs": canonical(encode(_TEXTS, row["needs"]))}
+    row |= {name: canonical(encode(_TEXTS, row[name])) for name in _LISTS}
     return row | {"reading": judgement.reading, "outcome": judgement.outcome.name, "reason": judgement.reason}
 
 
@@ -129,8 +130,8 @@ def _comparison(row: Mapping[str, Any]) -> Compared:
 
 def judgement(row: Mapping[str, Any]) -> Judgement:
     """The judgement in a row, with its limit in full; its baseline is in a table of its own."""
-    limit = {field.name: row[field.name] for field in fields(Limit)}
-    limit |= {key: decode(_TEXTS, json.loads(row[key]), f"judgement.{key}") for key in ("techniques", "needs")}
+    limit = {field.name: row[field.name] for field in fields(Limit) if field.name in row}  # an older database knows no parts
+    limit |= {key: decode(_TEXTS, json.loads(limit[key]), f"judgement.{key}") for key in _LISTS if key in limit}
     return Judgement(Limit(**limit), row["reading"], Outcome[row["outcome"]], row["reason"])
 
 

@@ -98,7 +98,7 @@ class Store:
                 raise RecordError(f"{self.where}: there is no record {record_id!r}; list the records to see their ids")
             if len(found) > 1:
                 raise RecordError(f"{self.where}: several records start with {record_id!r}: {', '.join(found[:5])}; give more of the id")
-            stored = {table.name: _select(connection, table, found[0]) for table in _known(connection)}
+            stored = {table.name: _select(connection, table, found[0]) for table in (tables.record, *tables.CHILDREN)}
         record = from_rows(stored)
         if record_hash(record) != stored["record"][0]["record_hash"]:
             raise RecordError(f"{self.where}: record {found[0]} was changed after it was stored: do not use it, restore it from a backup")
@@ -112,7 +112,8 @@ class Store:
         judged = defaultdict(list)
         with self._transaction() as connection:
             rows = [dict(row) for row in connection.execute(newest).mappings()]
-            for row in connection.execute(select(tables.judgement).where(tables.judgement.c.record_id.in_(wanted))).mappings():
+            known = tables.columns(tables.judgement, version(connection))
+            for row in connection.execute(select(*known).where(tables.judgement.c.record_id.in_(wanted))).mappings():
                 judged[row["record_id"]].append(judgement(dict(row)))
         return tuple(_summary(row, judged[row["record_id"]]) for row in rows)
 
@@ -162,14 +163,12 @@ class Store:
                 yield connection
 
 
-def _known(connection: Connection) -> list[Table]:
-    """The tables of a record's rows; a database of an older version lacks some."""
-    found = version(connection)
-    return [table for table in (tables.record, *tables.CHILDREN) if tables.SINCE.get(table, 1) <= found]
-
-
-def _select(connection: Connection, table: Any, record_id: str) -> list[dict[str, Any]]:
-    query = select(table).where(table.c.record_id == record_id)
+def _select(connection: Connection, table: Table, record_id: str) -> list[dict[str, Any]]:
+    """The rows of a record, in order; none in a database of an older version that has no such table."""
+    known = tables.columns(table, version(connection))
+    if not known:
+        return []
+    query = select(*known).where(table.c.record_id == record_id)
     rows = connection.execute(query.order_by(table.c.idx) if "idx" in table.c else query).mappings()
     return [dict(row) for row in rows]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
-SCHEMA_VERSION = 3  # 1 knew no second engine, 2 no baselines; qa/widening.py brings a database of theirs here
+SCHEMA_VERSION = 3  # 1 knew no second engine, 2 neither baselines nor parts of a phantom; qa/widening.py brings theirs here
 
 metadata = MetaData()
 OUTCOMES = "'PASS', 'INDETERMINATE', 'NOT_MEASURED', 'DISAGREEMENT', 'FAIL'"
@@ -41,7 +41,7 @@ record = _table(
     Column("coverage_factor", Double, nullable=False),
     Column("acquired", Text),  # ISO 8601, UTC, microseconds: sorts as time
     Column("analysed", Text, nullable=False),
-    Column("versions", Text, nullable=False),  # JSON, as are at, budget, flags, notes, techniques and needs
+    Column("versions", Text, nullable=False),  # JSON, as are at, budget, flags, notes, techniques, needs and parts
     Column("procedure_title", Text, nullable=False),
     Column("notes", Text, nullable=False),
 )
@@ -103,6 +103,7 @@ judgement = _table(
     Column("confirmed", Boolean, nullable=False),
     Column("needs", Text, nullable=False),
     Column("note", Text, nullable=False),
+    Column("parts", Text, nullable=False),
     CheckConstraint("outcome <> 'PASS' OR (reading >= 0 AND tolerance IS NOT NULL)", name="pass_needs_reading_and_tolerance"),
 )
 
@@ -168,8 +169,16 @@ of_machine = Index("record_of_machine", record.c.machine, record.c.procedure)
 
 CHILDREN = (input_, reading, judgement, baseline, comparison, evidence)  # the rows of a record beside its own
 SINCE = {comparison: 2, baseline: 3, acceptance: 3}  # the version that a table came with, where that is not the first
+_PARTS_SINCE = 3
 
 _OF_THEIR_OWN = (schema_version, acceptance)  # not closed by the record's row; in PostgreSQL their primary keys are enough
+
+
+def columns(table: Table, version: int) -> list[Column[Any]]:
+    """The columns that the table has in a database of that version; none where it has no such table."""
+    known = [column for column in table.columns if column is not judgement.c.parts or version >= _PARTS_SINCE]
+    return known if version >= SINCE.get(table, 1) else []
+
 
 _CHANGED = "records are append-only: store a new record instead"
 _CLOSED_RECORD = "this record is closed: store a new record instead"

@@ -28,20 +28,19 @@ def widen(connection: Connection) -> None:
         return
     dialect = connection.dialect.name
     new = [table for table, since in tables.SINCE.items() if since > found]
-    if found == 1:
-        _learn_disagreement(connection)
+    _widen_judgements(connection, found)
     for table in new:
         table.create(connection, checkfirst=False)
-    if found == 1 and dialect == "sqlite":
-        new.insert(0, tables.judgement)
+    if dialect == "sqlite":
+        new.append(tables.judgement)
     tables.of_machine.create(connection)
     for statement in tables.triggers(dialect, new):
         connection.exec_driver_sql(statement)
     connection.execute(tables.schema_version.insert(), [{"version": later} for later in range(found + 1, tables.SCHEMA_VERSION + 1)])
 
 
-def _learn_disagreement(connection: Connection) -> None:
-    """A fifth outcome for version 1.
+def _widen_judgements(connection: Connection, found: int) -> None:
+    """A fifth outcome for version 1, and for 1 and 2 the parts of a phantom that a limit is for: none is named, so it is for all.
 
     SQLite cannot change a constraint: the judgements move into a new table, as many as there were, and every record's hash still vouches
     for them on reading.
@@ -51,12 +50,16 @@ def _learn_disagreement(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("ALTER TABLE judgement RENAME TO judgement_1")
         tables.judgement.create(connection, checkfirst=False)
-        names = ", ".join(column.name for column in tables.judgement.columns)
+        names = ", ".join(column.name for column in tables.judgement.columns if column.name != "parts")
         before = connection.exec_driver_sql("SELECT count(*) FROM judgement_1").scalar()
-        connection.exec_driver_sql(f"INSERT INTO judgement ({names}) SELECT {names} FROM judgement_1")
+        connection.exec_driver_sql(f"INSERT INTO judgement ({names}, parts) SELECT {names}, '[]' FROM judgement_1")
         if connection.scalar(select(func.count()).select_from(tables.judgement)) != before:
             raise RecordError("the judgements of the older database could not be carried over: nothing was changed; report this fault")
         connection.exec_driver_sql("DROP TABLE judgement_1")
+        return
+    connection.exec_driver_sql("ALTER TABLE judgement ADD COLUMN parts TEXT NOT NULL DEFAULT '[]'")
+    connection.exec_driver_sql("ALTER TABLE judgement ALTER COLUMN parts DROP DEFAULT")
+    if found > 1:
         return
     checks = [check["name"] for check in inspect(connection).get_check_constraints("judgement") if "INDETERMINATE" in check["sqltext"]]
     for name in checks:

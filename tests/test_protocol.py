@@ -176,6 +176,19 @@ def test_difference_without_a_tolerance_is_told_and_decides_nothing() -> None:
     )
 
 
+def test_limit_for_parts_asks_for_each_of_them_and_for_no_other() -> None:
+    teflon, pmp, lost = (measured(value, 0.1, at={"part": part}) for value, part in ((0.5, "Teflon"), (5.0, "PMP"), (0.2, "LDPE")))
+    own = protocol(limit(parts=("Teflon", "LDPE")))
+    assert [(j.reading, j.outcome) for j in judge(own, "winston_lutz", [pmp, teflon, lost])] == [(1, Outcome.PASS), (2, Outcome.PASS)]
+    absent, only = judge(own, "winston_lutz", [pmp, teflon])
+    assert (absent.reading, absent.outcome, absent.reason) == (-1, Outcome.NOT_MEASURED, f"no reading of {BALL.key} of LDPE was made")
+    assert (only.reading, only.outcome) == (1, Outcome.PASS)
+    (nothing,) = judge(own, "winston_lutz", [NotMeasured(BALL, "no phantom in the image")])
+    assert (nothing.outcome, nothing.reason) == (Outcome.NOT_MEASURED, "no phantom in the image")
+    unnamed = judge(own, "winston_lutz", [measured(0.1, 0.1)])
+    assert [(j.reading, j.outcome) for j in unnamed] == [(-1, Outcome.NOT_MEASURED)]
+
+
 def test_unit_mismatch_is_refused() -> None:
     with pytest.raises(ProtocolError, match=r"limit a.*'deg'.*'mm'"):
         limit(unit="deg").judge(measured(0.1, 0.01), 2)

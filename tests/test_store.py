@@ -35,7 +35,8 @@ BASELINE = Baseline("2b01", datetime(2024, 1, 31, 7, 0, tzinfo=UTC), "mm", 0.1 +
 def held() -> Record:
     """A record that was judged against a baseline, and that may be accepted."""
     (judged,) = example().judgements
-    return example(judgements=(judged, dataclasses.replace(judged, baseline=BASELINE)), comparisons=example().comparisons[:1])
+    of_parts = dataclasses.replace(judged, limit=dataclasses.replace(judged.limit, parts=("Teflon", "LDPE")), baseline=BASELINE)
+    return example(judgements=(judged, of_parts), comparisons=example().comparisons[:1])
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ def test_pass_without_a_reading_or_a_tolerance_cannot_be_written(raw: sqlite3.Co
     with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
         raw.execute(
             "INSERT INTO judgement VALUES "
-            "('raw', 0, ?, 'PASS', '', 'l', 'p', 'q', 'mm', ?, NULL, 'absolute', '[]', 'daily', 's', 1, '[]', '')",
+            "('raw', 0, ?, 'PASS', '', 'l', 'p', 'q', 'mm', ?, NULL, 'absolute', '[]', 'daily', 's', 1, '[]', '', '[]')",
             (reading, tolerance),
         )
 
@@ -241,6 +242,7 @@ def test_postgresql_of_an_older_version_is_widened() -> None:
     with store._transaction(True) as connection:
         connection.exec_driver_sql("DROP TABLE acceptance, baseline")
         connection.exec_driver_sql("DROP INDEX record_of_machine")
+        connection.exec_driver_sql("ALTER TABLE judgement DROP COLUMN parts")
         connection.exec_driver_sql("ALTER TABLE schema_version DISABLE TRIGGER ALL")
         connection.exec_driver_sql("DELETE FROM schema_version")
         connection.exec_driver_sql("INSERT INTO schema_version VALUES (2)")
