@@ -20,7 +20,7 @@ COLUMNS = ("value ± U", "nominal", "difference")
 class Row:
     """One part as it is printed: its name in lines, the cells beside it, where its dot stands (None: not measured), its outcome.
 
-    ``baseline`` is what it was held against and how far it may be from there, in the numbers of the axis.
+    ``bracket`` is the middle and half width of where a limit of its own lets it be, in the numbers of the axis.
     """
 
     name: tuple[str, ...]
@@ -28,7 +28,7 @@ class Row:
     item: Bar
     centre: float | None
     outcome: Outcome | None
-    baseline: tuple[float, float] | None = None
+    bracket: tuple[float, float] | None = None
 
     @property
     def height(self) -> float:

@@ -17,8 +17,13 @@ def items(rows: Sequence[Row], bands: Sequence[Band], relative: bool) -> list[le
     found = [legend.Item("value − nominal, ± U = 2u" if relative else "value, ± U = 2u", _dot_sample)]
     if any(row.certificate and row.centre is not None for row in rows):
         found.append(legend.Item("range of the phantom's certificate", _box_sample))
-    if any(row.baseline and row.centre is not None for row in rows):
-        found.append(legend.Item("its baseline ± tolerance", lambda canvas, x, y: bracket(canvas, x, x + 12, y)))
+    if any(row.bracket and row.centre is not None for row in rows):
+        found.append(
+            legend.Item(
+                "where a limit of its own lets it be (about its baseline, where it has one)",
+                lambda canvas, x, y: bracket(canvas, x, x + 12, y),
+            )
+        )
     return [*found, *(legend.Item(band.words, partial(_band_sample, n)) for n, band in enumerate(bands))]
 
 
@@ -51,7 +56,7 @@ def edge(canvas: Canvas, n: int, ends: Sequence[tuple[float, float]]) -> None:
 
 
 def bracket(canvas: Canvas, low: float, high: float, y: float) -> None:
-    """Where a part may be, about its baseline."""
+    """Where a part may be."""
     canvas.setStrokeColor(INK)
     canvas.setLineWidth(0.7)
     path(canvas, [(low + 1.5, y + 4), (low, y + 4), (low, y - 4), (low + 1.5, y - 4)])

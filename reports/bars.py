@@ -29,11 +29,11 @@ def picture(
     width: float,
     bands: Sequence[Band],
     outcomes: Mapping[str, Outcome | None],
-    baselines: Mapping[str, tuple[float, float]],
+    brackets: Mapping[str, tuple[float, float]],
 ) -> tuple[Drawn, tuple[str, ...]]:
     """The parts one below the other, ``width`` points wide, and the names that the legend has no room for."""
     relative = any(item.nominal is not None for item in bars.items)
-    rows = [replace(row_of(item, relative, outcomes.get(item.name)), baseline=baselines.get(item.name)) for item in bars.items]
+    rows = [replace(row_of(item, relative, outcomes.get(item.name)), bracket=brackets.get(item.name)) for item in bars.items]
     shown = [column for column in range(3) if column == 0 or relative]
     text = [_width([COLUMNS[c], *(row.cells[c] for row in rows if row.centre is not None or row.item.value is not None)]) for c in shown]
     name = _width([line for row in rows for line in row.name])
@@ -76,8 +76,8 @@ def _range(rows: Sequence[Row], bands: Sequence[Band]) -> axes.Range:
 
 
 def _ends(row: Row) -> tuple[float, ...]:
-    """How far a part may be from its baseline, on either side."""
-    return (row.baseline[0] - row.baseline[1], row.baseline[0] + row.baseline[1]) if row.baseline else ()
+    """Where a limit of its own lets a part be."""
+    return (row.bracket[0] - row.bracket[1], row.bracket[0] + row.bracket[1]) if row.bracket else ()
 
 
 def _ground(canvas: Canvas, frame: axes.Axes, across: axes.Scale, bands: Sequence[Band]) -> None:
@@ -135,7 +135,7 @@ def _dot(canvas: Canvas, frame: axes.Axes, row: Row, y: float, filled: bool) -> 
         canvas.setStrokeColor(MUTED)
         canvas.setLineWidth(0.6)
         canvas.rect(inner(edges[0]), y - 3.2, inner(edges[1]) - inner(edges[0]), 6.4, stroke=1, fill=0)
-    if row.baseline:
+    if row.bracket:
         low, high = (inner(end) for end in _ends(row))
         bracket(canvas, low, high, y)
     if filled:

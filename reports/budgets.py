@@ -1,8 +1,8 @@
-"""What the standard uncertainty of each reading of the whole set is made of: bars for a few readings, a table per kind for many."""
+"""What the standard uncertainty of each reading of the whole set is made of: bars for a few readings, a table or a line for many."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import Flowable
@@ -10,7 +10,7 @@ from reportlab.platypus import Flowable
 from qa.reading import Measured, Reading
 from qa.record import Record
 from reports import numbers
-from reports.index import of_part, per_image
+from reports.index import SETTING, of_part, per_image
 from reports.shapes import Canvas, Drawn, write
 from reports.style import BOLD, CELL, CELL_MUTED, CELL_STRONG, MUTED, PANEL, WIDTH, paragraph
 from reports.tables import Cell, columns, grid
@@ -24,8 +24,8 @@ FEW = 12  # readings up to this number get a row per component; more of them wou
 PARTS = (0.32, 0.13, 0.31, 0.09, 0.15)
 
 
-def table(record: Record) -> list[Flowable]:
-    """The budgets of all readings of the whole set that have one."""
+def table(record: Record, common: Collection[str] = ()) -> list[Flowable]:
+    """The budgets of all readings of the whole set that have one; a line each where readings share a setting, for then there are many."""
     every = [r for r in record.readings if isinstance(r, Measured) and not per_image(r) and r.budget]
     readings = _extremes(every)
     if not readings:
@@ -33,6 +33,8 @@ def table(record: Record) -> list[Flowable]:
     more = f" {OF_PARTS}" if len(readings) < len(every) else ""
     if len(readings) <= FEW:
         return [paragraph(NOTE + more, CELL_MUTED), _bars(readings)]
+    if SETTING in common:
+        return [paragraph(f"{NOTE}{more}", CELL_MUTED), _lines(readings)]
     kinds: dict[tuple[str, ...], list[Measured]] = {}
     for reading in readings:
         kinds.setdefault(tuple(reading.budget), []).append(reading)
@@ -65,6 +67,16 @@ def _bars(readings: Sequence[Measured]) -> Flowable:
                 joined.append(len(rows))
             rows.append([*lead, paragraph(component), numbers.two_digits(abs(u)), _bar(abs(u) / reading.u)])
     return grid(("Quantity", "u", "Component", "its u", "relative to u"), rows, [WIDTH * part for part in PARTS], joined)
+
+
+def _lines(readings: Sequence[Measured]) -> Flowable:
+    """One line per reading, its components from the largest to the smallest."""
+    rows: list[list[Cell]] = []
+    for reading in readings:
+        parts = sorted(((abs(u), name) for name, u in reading.budget.items()), key=lambda part: -part[0])
+        words = ", ".join(f"{name} {_part(u, reading.u)}" for u, name in parts)
+        rows.append([paragraph(_name(reading)), _total(reading), paragraph(words)])
+    return grid(("Quantity", "u", "Components"), rows, [WIDTH * part for part in (0.34, 0.14, 0.52)])
 
 
 def _dense(names: Sequence[str], readings: Sequence[Measured]) -> list[Flowable]:

@@ -87,12 +87,12 @@ def _room(item: Room, judgements: Sequence[Judgement]) -> Iterator[Flowable]:
 def _bars(item: Bars, record: Record) -> Iterator[Flowable]:
     """The parts with the record's own limits and outcomes; many of them go on in a second picture."""
     bands = tolerances.bands(item, record.judgements)
-    outcomes, baselines = tolerances.outcomes(item, record), tolerances.baselines(item, record)
+    outcomes, brackets = tolerances.outcomes(item, record), tolerances.brackets(item, record)
     if not item.items:
         yield KeepTogether([paragraph(item.title, FIGURE_TITLE), paragraph(item.note or "No part was looked at.", FIGURE_NOTE)])
     for start in range(0, len(item.items), MANY):
         part = replace(item, items=item.items[start : start + MANY])
-        drawn, left_over = bars.picture(part, WIDTH, bands, outcomes, baselines)
+        drawn, left_over = bars.picture(part, WIDTH, bands, outcomes, brackets)
         notes = [item.note if start + MANY >= len(item.items) else ""]
         if left_over:
             notes.append(f"Also drawn: {', '.join(left_over)}.")

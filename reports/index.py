@@ -75,19 +75,14 @@ def image_names(record: Record) -> dict[str, str]:
 
 
 def together(readings: Sequence[Indexed]) -> list[list[Indexed]]:
-    """Readings that share a table: all that are of no part, then quantities of which one has all the parts of the other."""
+    """Readings that share a table: all that are of no part, then quantities of the same parts."""
     parts: dict[str, set[str]] = {}
     for _, reading in readings:
         parts.setdefault(_family(reading), set()).add(str(reading.at.get(PART, "")))
-    groups: list[tuple[set[str], set[str]]] = []  # (parts, families)
+    groups: dict[frozenset[str], list[str]] = {}
     for family, own in parts.items():
-        group = next((g for g in groups if g[0] <= own or own <= g[0]), None)
-        if group is None:
-            groups.append((set(own), {family}))
-        else:
-            group[0].update(own)
-            group[1].add(family)
-    return [[pair for pair in readings if _family(pair[1]) in families] for _, families in groups]
+        groups.setdefault(frozenset(own), []).append(family)
+    return [[pair for pair in readings if _family(pair[1]) in families] for families in groups.values()]
 
 
 def _family(reading: Reading) -> str:

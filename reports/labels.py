@@ -13,6 +13,8 @@ from reports.style import FONT, INK, WHITE
 
 SIZE = 5.0
 AWAY = 1.6  # points between a mark and its label
+TALL, STEPS = 5.0, 4  # times a label's height; how many labels of neighbours may stand one below the other
+LEAN = 4.0  # points: what is leaner is a line, and has no inside
 DARK = 0.55  # opacity behind light words on an image
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # left, bottom, right, top
@@ -47,11 +49,17 @@ def first_free(boxes: Iterable[Box], frame: Axes, words: Sequence[Box], drawn: S
 
 
 def around(text: str, mark: Box, middle: Point, size: float = SIZE) -> list[Box]:
-    """Places beside a mark, those that point away from ``middle`` first; last the mark's own middle, where it is wide enough."""
+    """Places beside a mark, those that point away from ``middle`` first; last the mark's own middle, where it is wide enough.
+
+    A tall mark has its label inside, near its top: beside it, it would seem to be the neighbour's.
+    """
     wide, high = float(stringWidth(text, FONT, size)) + 1.6, size * 1.15
     x, y = (mark[0] + mark[2]) / 2, (mark[1] + mark[3]) / 2
     outward = atan2(y - middle[1], x - middle[0]) if hypot(y - middle[1], x - middle[0]) > 1 else -pi / 2
-    boxes = []
+    boxes: list[Box] = []
+    if mark[3] - mark[1] > TALL * high and mark[2] - mark[0] > LEAN:
+        tops = [mark[3] - AWAY - 1.2 * high * n for n in range(STEPS)]
+        boxes += [(x - wide / 2, top - high, x + wide / 2, top) for top in tops]
     for eighth in (0, 1, -1, 2, -2, 3, -3, 4):
         turn = (round(outward / (pi / 4)) + eighth) * pi / 4
         across = x + round(cos(turn)) * ((mark[2] - mark[0]) / 2 + AWAY + wide / 2)

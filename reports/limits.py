@@ -15,9 +15,10 @@ from reports.tables import Cell
 
 
 def limit_line(limit: Limit) -> Flowable:
-    """A limit in one line: "SRS, SBRT: ≤ 1 mm — unconfirmed limit"."""
+    """A limit in one line: "SRS, SBRT: ≤ 40 HU for Air, Teflon — unconfirmed limit"."""
+    parts = f" for {', '.join(limit.parts)}" if limit.parts else ""
     techniques = ", ".join(numbers.technique(name) for name in limit.techniques) or "no technique"
-    return paragraph(f"{techniques}: {numbers.limit_words(limit)}{'' if limit.confirmed else ' — unconfirmed limit'}", CELL)
+    return paragraph(f"{techniques}: {numbers.limit_words(limit)}{parts}{'' if limit.confirmed else ' — unconfirmed limit'}", CELL)
 
 
 def limit_cell(limit: Limit, more: Sequence[str] = ()) -> list[Flowable]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from reportlab.platypus import Flowable
+from reportlab.platypus import Flowable, KeepTogether
 
 from qa.record import Record
 from reports import matrix
 from reports.index import judgements_of, of_part, per_image, together
 from reports.style import CELL_MUTED, paragraph
 
+SHORT = 24  # readings
 NOTE = "One row per part. Every value is given ± U, U = 2u; the sign before a value is its worst outcome."
 
 
@@ -18,5 +19,10 @@ def table(record: Record) -> list[Flowable]:
     if not readings:
         return []
     judged, remarks = judgements_of(record), matrix.Remarks()
-    tables = [part for group in together(readings) for part in matrix.table(group, judged, remarks)]
+    tables = [part for group in together(readings) for part in _whole(matrix.table(group, judged, remarks), len(group))]
     return [paragraph(NOTE, CELL_MUTED), *tables, *remarks.paragraphs(), *matrix.limits(judged, readings, "parts")]
+
+
+def _whole(table: list[Flowable], count: int) -> list[Flowable]:
+    """A short table with its meanings on one page, a long one as it comes."""
+    return [KeepTogether(table)] if count <= SHORT else table

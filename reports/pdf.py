@@ -23,7 +23,7 @@ def render(record: Record) -> bytes:
         ("Results per part", "parts", parts.table(short)),
         ("Results per image", "images", images.table(short)),
         ("Second engine", "engines", engines.section(short)),
-        ("Uncertainty budgets", "budgets", budgets.table(short)),
+        ("Uncertainty budgets", "budgets", budgets.table(short, common)),
         ("Evidence", "evidence", list(figures.flow(record))),
     ]
     story = [*verdict.opening(short), *exceptions.section(short)]

@@ -9,9 +9,10 @@ from reportlab.platypus import Flowable
 from qa.limit import Judgement
 from qa.reading import Measured, Reading
 from qa.record import Record
-from reports import numbers
+from reports import matrix, numbers
 from reports.index import SERIES, SETTING, UID, judgements_of, of_part, per_image
 from reports.limits import judged
+from reports.page import small_heading
 from reports.style import BODY, CELL_MUTED, CELL_STRONG, STRONG, WIDTH, paragraph
 from reports.tables import Cell, grid
 
@@ -19,13 +20,20 @@ NOTE = "± U is the expanded uncertainty U = 2u (about 95 %); “95 %” gives a
 
 
 def table(record: Record, common: Mapping[str, str] | None = None) -> list[Flowable]:
-    """One row per reading of the whole, one more per further limit; then the limits that found no reading. Parts have their own table."""
-    of, above = judgements_of(record), _above(record, common or {})
+    """One row per reading of the whole, one more per further limit; then the limits that found no reading. Parts have their own table.
+
+    Where readings share a setting there are many of them: those that no limit judged then get a line each in a table below.
+    """
+    common = common or {}
+    of, above = judgements_of(record), _above(record, common)
     rows: list[list[Cell]] = []
-    joined = []
+    joined, lines = [], []
     for index, reading in enumerate(record.readings):
         if per_image(reading) or of_part(reading) or (index not in of and not isinstance(reading, Measured)):
             continue  # what nobody asked for and nobody measured stands among the exceptions, with its reason
+        if SETTING in common and index not in of and isinstance(reading, Measured):
+            lines.append(reading)
+            continue
         judgements: Sequence[Judgement | None] = of.get(index) or [None]
         for n, judgement in enumerate(judgements):
             lead: list[Cell] = [_what(reading), _result(reading)] if n == 0 else ["", ""]
@@ -34,14 +42,28 @@ def table(record: Record, common: Mapping[str, str] | None = None) -> list[Flowa
             rows.append([*lead, *judged(judgement, reading)])
     for judgement in of.get(-1, []):
         rows.append([paragraph(judgement.limit.quantity, CELL_STRONG), paragraph("no reading"), *judged(judgement)])
-    if not rows:
+    if not rows and not lines:
         return [*above, paragraph("This record holds no reading of the whole set.", BODY)]
     widths = [WIDTH * part for part in (0.33, 0.19, 0.30, 0.18)]
-    return [
-        *_above(record, common or {}),
-        paragraph(NOTE, CELL_MUTED),
-        grid(("Quantity", "Value ± U", "Limit and source", "Outcome"), rows, widths, joined),
-    ]
+    head = ("Quantity", "Value ± U", "Limit and source", "Outcome")
+    return [*above, paragraph(NOTE, CELL_MUTED), *([grid(head, rows, widths, joined)] if rows else []), *_unjudged(lines)]
+
+
+def _unjudged(readings: Sequence[Measured]) -> list[Flowable]:
+    """A line per reading that no limit of the protocol asks for; caveats below."""
+    if not readings:
+        return []
+    remarks = matrix.Remarks()
+    rows: list[list[Cell]] = []
+    for reading in readings:
+        value = numbers.with_unit(" ".join(filter(None, (numbers.pair(reading), numbers.interval(reading)))), reading.quantity.unit)
+        marked = f"{value} {remarks.mark(reading.flags)}".rstrip()
+        where = numbers.state(reading.at)
+        what = f"{reading.quantity.meaning}{', ' + where if where else ''}"
+        named = "; ".join(filter(None, (reading.quantity.key, reading.quantity.source)))
+        rows.append([paragraph(what), paragraph(marked, CELL_STRONG), paragraph(named, CELL_MUTED)])
+    body = grid(("Quantity", "Value ± U", "Key, and where it is defined"), rows, [WIDTH * part for part in (0.4, 0.21, 0.39)])
+    return [*small_heading("Measured, and no limit in this protocol"), body, *remarks.paragraphs()]
 
 
 def _above(record: Record, common: Mapping[str, str]) -> list[Flowable]:

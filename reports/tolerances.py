@@ -31,9 +31,10 @@ class Band:
 
 
 def bands(bars: Bars, judgements: Sequence[Judgement]) -> tuple[Band, ...]:
-    """From the narrowest: absolute limits on what is drawn, in its unit; techniques with one number share a band."""
+    """From the narrowest: absolute limits on what is drawn, in its unit, for all parts; techniques with one number share a band."""
     unit = bars.axis.rpartition(" / ")[2] if " / " in bars.axis else ""
-    limits = dict.fromkeys(j.limit for j in judgements if bars.quantity_key and j.limit.quantity == bars.quantity_key)
+    of_bars = (j.limit for j in judgements if bars.quantity_key and j.limit.quantity == bars.quantity_key)
+    limits = dict.fromkeys(limit for limit in of_bars if not limit.parts)
     groups: dict[tuple[float, str, bool], list[str]] = {}
     for limit in limits:
         for number, sign in ((limit.tolerance, "≤"), (limit.action, "action above")):
@@ -55,18 +56,18 @@ def outcomes(bars: Bars, record: Record) -> dict[str, Outcome | None]:
     return {item.name: asked.get(item.name) for item in bars.items} if asked else {}
 
 
-def baselines(bars: Bars, record: Record) -> dict[str, tuple[float, float]]:
-    """(baseline, narrowest tolerance about it) of each part that was held against one, in the numbers of the axis."""
+def brackets(bars: Bars, record: Record) -> dict[str, tuple[float, float]]:
+    """(middle, tolerance) of each part with a limit of its own, the narrowest: about its baseline, or of a limit for some parts only."""
     items = {item.name: item for item in bars.items}
     found: dict[str, tuple[float, float]] = {}
     for judgement, reading in _judged(bars, record):
-        item, old, tolerance = items.get(str(reading.at.get(PART, ""))), judgement.baseline, judgement.limit.tolerance
-        if item is None or old is None or tolerance is None or not isinstance(reading, Measured):
+        item, limit, old = items.get(str(reading.at.get(PART, ""))), judgement.limit, judgement.baseline
+        if item is None or limit.tolerance is None or not isinstance(reading, Measured):
             continue
         shift = (item.nominal or 0.0) if reading.value == item.value else 0.0  # of values, or of their differences from nominal
-        found[item.name] = min(
-            found.get(item.name, (old.value - shift, tolerance)), (old.value - shift, tolerance), key=lambda pair: pair[1]
-        )
+        middle = old.value - shift if old else 0.0 if limit.parts and limit.kind == "absolute" else None
+        if middle is not None:
+            found[item.name] = min(found.get(item.name, (middle, limit.tolerance)), (middle, limit.tolerance), key=lambda pair: pair[1])
     return found
 
 

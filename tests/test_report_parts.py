@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pypdfium2
+import pypdfium2.raw as pdfium
 import pytest
 from test_record import example
 from test_report_figures import drawn
@@ -241,12 +242,15 @@ def test_outcomes_beside_bars_are_those_of_the_part_the_quantity_and_the_image()
 def test_a_part_is_bracketed_where_its_own_baseline_lets_it_be() -> None:
     """Resin's baseline of 118.75 HU is 1.25 HU below nominal, +-30 HU; the same of differences from nominal, whose baseline is one."""
     of_values = inserts(quantity_key=NUMBER.key)
-    assert tolerances.baselines(of_values, record()) == {"Resin": (pytest.approx(-1.25), 30.0)}
+    assert tolerances.brackets(of_values, record()) == {"Resin": (pytest.approx(-1.25), 30.0)}
     found = readings()
     n = next(n for n, r in enumerate(found) if r.quantity is OFF and r.at["part"] == "Resin")
     old = Baseline("a", datetime(2026, 5, 1, tzinfo=UTC), "HU", -1.25, 1.5)
     judged = tuple(Judgement(limit(f"b{t}", OFF, t, "baseline"), n, Outcome.PASS, "as it was", old) for t in (30.0, 20.0))
-    assert tolerances.baselines(inserts(), replace(record(), judgements=judged)) == {"Resin": (-1.25, 20.0)}
+    assert tolerances.brackets(inserts(), replace(record(), judgements=judged)) == {"Resin": (-1.25, 20.0)}
+    own = tuple(Judgement(limit(f"p{t}", OFF, t, parts=("Resin",)), n, Outcome.PASS, "in") for t in (30.0, 25.0))
+    assert tolerances.brackets(inserts(), replace(record(), judgements=own)) == {"Resin": (0.0, 25.0)}
+    assert tolerances.bands(inserts(), own) == ()
     canvas = Recorder()
     item = Bars("b", "n / HU", (Bar("a", 100.0, 0.5, 90.0), Bar("b", 80.0, 0.5, 90.0)))
     bars.picture(item, WIDTH, (), {}, {"a": (5.0, 15.0)})[0].paint(canvas)
@@ -284,6 +288,25 @@ def test_a_label_prefers_the_place_that_points_outward() -> None:
     first = labels.around("x", mark, (60.0, 65.0))[0]
     assert first[0] > mark[2]
     assert (first[1] + first[3]) / 2 == pytest.approx(65.0)
+
+
+def test_the_label_of_a_tall_mark_stands_inside_it() -> None:
+    """Two modules side by side: beside its own mark a label would stand in the neighbour."""
+    boxes = [(-30.0, -5.0), (-5.0, 40.0)]
+    marks = tuple(Mark("outline", "module", ((a, -50), (b, -50), (b, 50), (a, 50)), f"M{n}") for n, (a, b) in enumerate(boxes))
+    picture, left_over = overlays.picture(replace(slice_with_marks(0), marks=marks), 241.0, ["module"])
+    page = drawn(picture.paint, (270, picture.height + 20))
+    left, _, right, _ = page_image(page)
+    content = page.get_textpage()
+    assert left_over == ()
+    for n, (a, b) in enumerate(boxes):
+        found = [content.get_charbox(k) for k in range(content.count_chars()) if content.get_text_range(k, 2) == f"M{n}"]
+        x = left + (np.array([a, b]) + 80) / 160 * (right - left)
+        assert x[0] < found[0][0] < x[1]
+
+
+def page_image(page: Any) -> tuple[float, float, float, float]:
+    return tuple(next(iter(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE]))).get_bounds())
 
 
 def test_lines_across_a_curve_stand_at_their_value_with_their_words() -> None:
@@ -357,7 +380,7 @@ def test_a_record_of_one_image_has_no_tables_per_image() -> None:
     assert len(re.findall(r"disc 7 2\.07 ± 0\.10", text)) == 2
 
 
-def test_quantities_share_a_table_when_one_has_all_the_parts_of_the_other() -> None:
+def test_quantities_of_the_same_parts_share_a_table() -> None:
     groups = index.together([(n, r) for n, r in enumerate(readings()) if index.of_part(r)])
     assert [sorted({reading.quantity.key for _, reading in group}) for group in groups] == [
         ["ct_number", "ct_number_deviation"],
@@ -365,6 +388,18 @@ def test_quantities_share_a_table_when_one_has_all_the_parts_of_the_other() -> N
         ["length_scale"],
     ]
     assert sum(map(len, groups)) == len(readings()) - 1
+
+
+def test_numbers_that_no_limit_asks_for_get_a_line_each_below_those_that_one_does() -> None:
+    more = tuple(Measured(replace(MTF, key=f"more_{n}", meaning=f"number {n} more"), 0.5 + n / 100, 0.01, state()) for n in range(9))
+    shown = replace(record(), readings=(*readings(), *more), evidence=(), comparisons=())
+    text = " ".join(" ".join(texts(pdf.render(shown))).split())
+    results = text[text.index(f"Setting: {SETTING}") : text.index("Results per part")]
+    judged, unjudged = results.split("Measured, and no limit in this protocol")
+    assert "frequency of half modulation" in judged
+    assert "0.4123 ± 0.0074 1/mm" in judged
+    assert "0.4123" not in unjudged
+    assert [n for n in range(9) if unjudged.count(f"number {n} more {0.5 + n / 100:.3f} ± 0.020 1/mm more_{n}; a standard, 4") != 1] == []
 
 
 def test_exceptions_name_the_parts_and_share_a_row_where_they_share_a_reason() -> None:
