@@ -44,11 +44,11 @@ class Baseline:
     u: float
     interval: tuple[float, float] | None = None
 
-    @property
-    def words(self) -> str:
-        """Value with U, and where it is from: what a judgement says of it."""
+    def difference(self, reading: Measured) -> str:
+        """How far the reading is from it, with U, and what it is: "1.0 ± 5.7 HU from the baseline 990.0 ± 4.0 HU of 2026-01-05 (...)"."""
+        apart = f"{_pair(reading.value - self.value, max(_apart(reading, self, 2.0)))} {self.unit}".rstrip()
         value = f"{_pair(self.value, 2 * self.u)} {self.unit}".rstrip()
-        return f"{value} of {self.taken.astimezone(UTC):%Y-%m-%d} (record {self.record_id})"
+        return f"{apart} from the baseline {value} of {self.taken.astimezone(UTC):%Y-%m-%d} (record {self.record_id[:8]})"
 
 
 @dataclass(frozen=True)
@@ -95,18 +95,16 @@ class Limit:
             raise ProtocolError(f"limit {self.limit_id}: unit is {self.unit!r}, but its baseline is in {baseline.unit!r}")
         held = baseline if self.kind == "baseline" else None
         if self.tolerance is None:
-            seen = f" ({self._said(reading, held)})" if held is not None else ""
-            return Outcome.NOT_MEASURED, f"set your own limit: the source gives no number{seen}"
+            return Outcome.NOT_MEASURED, "set your own limit: the source gives no number"
         if self.kind == "baseline" and baseline is None:
             return Outcome.NOT_MEASURED, "no baseline"
         return _unless_missing(reading, self._decide(self.tolerance, reading, coverage_factor, held))
 
     def _said(self, reading: Measured, baseline: Baseline | None) -> str:
         """What is decided about: the value, or its difference from the baseline, with U."""
-        if baseline is None:
-            return f"{_pair(reading.value, max(_arms(reading, 2.0)))} {self.unit}".rstrip()
-        difference = _pair(reading.value - baseline.value, max(_apart(reading, baseline, 2.0)))
-        return f"{difference} {self.unit}".rstrip() + f" from the baseline {baseline.words}"
+        return (
+            f"{_pair(reading.value, max(_arms(reading, 2.0)))} {self.unit}".rstrip() if baseline is None else baseline.difference(reading)
+        )
 
     def _decide(self, tolerance: float, reading: Measured, k: float, baseline: Baseline | None) -> tuple[Outcome, str]:
         if baseline is None:

@@ -121,7 +121,8 @@ def _values(record: Record) -> Iterator[Line]:
         reading = record.readings[index]
         if isinstance(reading, Measured) and (index in judged or not per_image(reading)):
             outcome = max((judgement.outcome for judgement in judged.get(index, [])), default=None)
-            yield Line("value", outcome, _named(reading.quantity.key, reading), _value(reading), reading.quantity.meaning, of_part(reading))
+            words = "; ".join([_value(reading), *_differences(reading, judged.get(index, []))])
+            yield Line("value", outcome, _named(reading.quantity.key, reading), words, reading.quantity.meaning, of_part(reading))
 
 
 def _which(reading: Reading | None) -> str:
@@ -156,6 +157,11 @@ def _second_engine(record: Record) -> Iterator[Line]:
 def _value(reading: Measured) -> str:
     value = numbers.with_unit(numbers.pair(reading), reading.quantity.unit)
     return f"{value} {numbers.interval(reading)}".strip()
+
+
+def _differences(reading: Measured, judgements: Sequence[Judgement]) -> list[str]:
+    """How far the reading is from the baselines that it was held against, each once."""
+    return list(dict.fromkeys(one.baseline.difference(reading) for one in judgements if one.baseline is not None))
 
 
 def _caveats(record: Record) -> Iterator[Line]:

@@ -21,6 +21,7 @@ from qa.protocol import Protocol
 from qa.reading import Measured, NotMeasured, Quantity, Reading, identity
 from qa.record import Record, from_json, to_json
 from qa.store import Store
+from reports.lines import lines
 
 HU = Quantity("insert_hu", "HU", "mean CT number of an insert", "test")
 SLOPE = Quantity("density_slope", "", "density per CT number", "test")
@@ -138,7 +139,7 @@ def test_difference_from_the_accepted_record_decides(clinic: Clinic, value: floa
     record = clinic.measure(of(value), when=FIRST + 31 * DAY)
     outcome, reason = only(record)
     assert outcome is expected
-    assert f"{value - 990:.1f} ± 5.7 HU from the baseline 990.0 ± 4.0 HU of 2024-01-05 (record {base.record_id})" in reason
+    assert f"{value - 990:.1f} ± 5.7 HU from the baseline 990.0 ± 4.0 HU of 2024-01-05 (record {base.record_id[:8]})" in reason
     (judgement,) = record.judgements
     assert judgement.baseline is not None
     assert (judgement.baseline.record_id, judgement.baseline.taken) == (base.record_id, FIRST)
@@ -240,13 +241,15 @@ def test_acceptance_of_another_content_is_not_believed(clinic: Clinic) -> None:
     assert "is not what Zoë accepted" in only(clinic.measure(of(990.0)))[1]
 
 
-def test_limit_without_a_number_says_the_difference_and_never_passes(clinic: Clinic) -> None:
+def test_limit_without_a_number_never_passes_and_the_difference_is_shown(clinic: Clinic) -> None:
     no_number = judged_by(limit(tolerance=None))
-    assert only(clinic.measure(of(990.0), by=no_number)) == (Outcome.NOT_MEASURED, "set your own limit: the source gives no number")
-    clinic.accept(clinic.measure(of(990.0)))
-    outcome, reason = only(clinic.measure(of(991.0), by=no_number))
-    assert outcome is Outcome.NOT_MEASURED
-    assert "1.0 ± 5.7 HU from the baseline 990.0" in reason
+    own = (Outcome.NOT_MEASURED, "set your own limit: the source gives no number")
+    assert only(clinic.measure(of(990.0), by=no_number)) == own
+    base = clinic.accept(clinic.measure(of(990.0)))
+    record = clinic.measure(of(991.0), by=no_number)
+    assert only(record) == own
+    (value,) = [line for line in lines(record) if line.kind == "value"]
+    assert value.words == f"991.0 ± 4.0 HU; 1.0 ± 5.7 HU from the baseline 990.0 ± 4.0 HU of 2024-01-05 (record {base.record_id[:8]})"
 
 
 def test_absolute_limits_ask_the_store_for_nothing(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,14 +168,6 @@ def test_difference_is_lowest_where_the_baseline_is_highest() -> None:
     assert own.judge(measured(5.0, 0.05), 2, high)[0] is Outcome.INDETERMINATE
 
 
-def test_difference_without_a_tolerance_is_told_and_decides_nothing() -> None:
-    outcome, reason = limit(kind="baseline", tolerance=None).judge(measured(5.0, 0.1), 2, baseline(4.7, 0.1))
-    assert outcome is Outcome.NOT_MEASURED
-    assert reason.startswith(
-        "set your own limit: the source gives no number (0.30 ± 0.28 mm from the baseline 4.70 ± 0.20 mm of 2026-01-05"
-    )
-
-
 def test_limit_for_parts_asks_for_each_of_them_and_for_no_other() -> None:
     teflon, pmp, lost = (measured(value, 0.1, at={"part": part}) for value, part in ((0.5, "Teflon"), (5.0, "PMP"), (0.2, "LDPE")))
     own = protocol(limit(parts=("Teflon", "LDPE")))
