@@ -123,7 +123,7 @@ def test_the_scatter_of_an_edges_mtf_is_its_uncertainty(width_px):
     pitch_mm, blur_mm = (0.25, 0.2), 0.3
     pulls, relative = [], []
     for _ in range(50):
-        clean = line((70, 34), pitch_mm, rng.uniform(3, 8), rng.uniform(-0.5, 0.5), blur_mm)
+        clean = line((60, 28), pitch_mm, rng.uniform(3, 8), rng.uniform(-0.5, 0.5), blur_mm)
         found = mtf_of_line(clean + 4 * correlated(rng, clean.shape, width_px), pitch_mm)[0].frequency(50)
         pulls.append((found.value - gaussian_frequency(0.5, blur_mm)) / found.u)
         relative.append(found.u / found.value)

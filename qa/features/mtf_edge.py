@@ -100,6 +100,18 @@ def _refuse_gaps(spread: Spread) -> None:
         raise AnalysisError("the edge runs along the pixels, which hides how it falls between them; turn the phantom by 2 to 10 degrees")
 
 
+def _relative_near(frequency: Array, mtf: Array, replicates: Array, level: float) -> float:
+    """The relative u (root mean square) of the frequencies at levels a little above and below: few stretches know one level's own badly."""
+    squares = []
+    for near in (0.8 * level, 1.2 * level):
+        middle = first_crossing(frequency, mtf, near)
+        each = [None if middle is None else near_crossing(frequency, line, near, middle) for line in replicates]
+        known = np.array([f for f in each if f is not None])
+        if middle is not None and len(known) == len(each):
+            squares.append((float(jackknife_u(known)) / middle) ** 2)
+    return float(np.sqrt(np.mean(squares))) if squares else 0.0
+
+
 def _level(frequency: Array, mtf: Array, replicates: Array, level: float, by_shape: float | None, spread: Spread) -> Number | AnalysisError:
     """The frequency at a level with its budget, or why there is none."""
     found = first_crossing(frequency, mtf, level) if by_shape is None else near_crossing(frequency, mtf, level, by_shape)
@@ -109,7 +121,7 @@ def _level(frequency: Array, mtf: Array, replicates: Array, level: float, by_sha
     known = np.array([f for f in each if f is not None])
     if len(known) < len(each):
         return AnalysisError(f"noise hides where the MTF falls to {name(level)} %; repeat the image with more exposure or a longer edge")
-    noise = float(jackknife_u(known))
+    noise = max(float(jackknife_u(known)), found * _relative_near(frequency, mtf, replicates, level))
     square = 2 * spread.model.width_mm**2
     budget = {
         "noise": noise,
