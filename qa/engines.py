@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qa import intake
-from qa.acquisition import Acquisition, Image
+from qa.acquisition import Acquisition, Image, Slice
 from qa.compared import Compared, Number, compare, doubted
 from qa.procedure import Procedure
 from qa.reading import At, Measured, QaError, Reading
@@ -53,7 +53,8 @@ def checked(record: Record, procedure: Procedure, acquisition: Acquisition, file
         return record
     say(f"second engine: {acquisition.title}")
     try:
-        uids = {image.sop_instance_uid: files[image.sha256] for image in acquisition.images if image.sha256 in files}
+        parts: list[Image | Slice] = [*acquisition.images, *(part for volume in acquisition.volumes for part in volume.slices)]
+        uids = {part.sop_instance_uid: files[part.sha256] for part in parts if part.sha256 in files}
         theirs = procedure.second_engine(acquisition, uids, say)
     except Exception as error:  # another program's faults are not ours: the record says what happened
         why = str(error) if isinstance(error, QaError) else f"the second engine broke down ({type(error).__name__}: {error})"

@@ -1,0 +1,233 @@
+"""Which CT phantom a cylinder is, and which way round, from its pixels and geometry alone: the best model, the runner-up, and how sure.
+
+The pattern of the inserts is held against every model at every roll, as it is and in a mirror; then the line pairs must be where that
+model has them. What a scan does not show cannot decide: models that differ only there are named together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from phantoms.models import CtModel, Module, ct_models
+from qa.features import ct_ring
+from qa.features.ct_outline import Body
+from qa.features.ct_ring import TURNS, Pattern
+from qa.features.ct_scan import Scan
+
+DIAMETER = 0.06  # of the diameter: further off is another body (a scale error of 6 % is none that a scanner has)
+LEAST = 0.75  # agreement of the inserts' pattern below which nothing was recognised; phantoms show 0.97 to 0.99, others under 0.4
+LEAST_PRESENT = 0.6  # the same where only the places of plugs are known, not what they are made of
+NEAR_MM, NEAR_STEPS = 6.0, 3  # how far the line pairs may be from where they belong, along the axis and in steps of roll
+BARS = 0.5  # agreement at which line pairs are seen: theirs is 0.8 to 0.9 at the right roll, under 0.35 elsewhere
+UNKNOWN = 0.1  # cost of line pairs outside the scan: what they cost where they are in it, neither for nor against
+BARS_WEIGHT = 0.5
+SURE = 0.8  # confidence: the runner-up explains at least 1.4 times less
+SHARPNESS = 4.0  # of the confidence 1/(1 + (cost/cost of the runner-up)^4)
+
+
+@dataclass(frozen=True)
+class Match:
+    """One model at its best place: ``y_mm`` of its inserts' module along the stack, roll as a slice shows it (x to the right, z up).
+
+    ``inserts`` and ``bars`` (None: outside the scan, or the model has none) are correlations; ``mirrored`` is how a slice shows it;
+    ``towards`` +1 when the model's y grows with y, -1 against it, 0 not known; ``filled`` whether optional places are; ``cost`` is what is
+    not explained.
+    """
+
+    model: CtModel
+    roll_deg: float
+    y_mm: float
+    inserts: float
+    bars: float | None
+    mirrored: bool
+    towards: int
+    filled: bool
+    cost: float
+
+    @property
+    def way_round(self) -> str:
+        """In words, how it stands."""
+        if not self.towards:
+            if self.mirrored:
+                return "reversed or mirrored: the scan does not show which"
+            return "as it is meant to stand, as far as can be seen"
+        if self.mirrored == (self.towards < 0):
+            return "reversed, its other end towards the gantry" if self.mirrored else "as it is meant to stand"
+        return "mirrored: no phantom stands like this, left and right or both ends are exchanged in the files"
+
+    @property
+    def handed(self) -> bool:
+        """Whether left and right are known to be what they seem."""
+        return self.mirrored == (self.towards < 0) and (self.towards != 0 or not self.mirrored)
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """The best match, or None with what was seen in ``reason``; the best of another model, and how sure (0.5 to 1) it is not that one.
+
+    ``alike`` are the other models that the scan cannot tell from the best.
+    """
+
+    best: Match | None
+    runner_up: Match | None
+    confidence: float
+    alike: tuple[Match, ...]
+    matches: tuple[Match, ...]
+    reason: str = ""
+
+
+def recognise(scan: Scan, body: Body) -> Recognition:
+    """Which of the known phantoms a cylinder is."""
+    seen = _unrolled(scan, body)
+    fits = [m for m in ct_models() if abs(m.diameter_mm - 2 * body.radius_mm) <= DIAMETER * m.diameter_mm]
+    if not fits:
+        return Recognition(None, None, 0.5, (), (), f"no known phantom is {2 * body.radius_mm:.0f} mm wide")
+    found = [match for model in fits for match in _placed(model, seen)]
+    strong = [m for m in found if m.inserts >= (LEAST_PRESENT if anything(m.model) else LEAST)]
+    if not strong:
+        top = max(found, key=lambda m: m.inserts)
+        why = f"a cylinder {2 * body.radius_mm:.0f} mm wide whose inserts are like none that is known: {top.model.name} is nearest"
+        return Recognition(None, top, 0.5, (), tuple(found), f"{why} ({top.inserts:.2f} of 1, {LEAST} needed)")
+    bars = _bars_somewhere(fits, seen)
+    ends = float(np.min(scan.y_mm([0, scan.count - 1]))), float(np.max(scan.y_mm([0, scan.count - 1])))
+    judged = [_with_bars(m, towards, seen, bars, ends) for m in strong for towards in (1, -1)]
+    return _ranked(judged)
+
+
+def anything(model: CtModel) -> bool:
+    """Whether any plug may be in any hole."""
+    plugs = [plug for module in model.modules for plug in module.plugs]
+    return bool(plugs) and all(plug.optional for plug in plugs)
+
+
+def with_inserts(model: CtModel) -> Module:
+    """The module that holds the materials."""
+    return next(module for module in model.modules if module.plugs)
+
+
+def with_bars(model: CtModel) -> Module | None:
+    """The module that holds the line pairs."""
+    return next((module for module in model.modules if module.bars), None)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    y_mm: float
+    contrast: Pattern
+    presence: Pattern
+
+
+def _unrolled(scan: Scan, body: Body) -> list[_Seen]:
+    """Every outlined slice about the axis, its contrasts made true HU by the step from air to the body."""
+    maps = []
+    for outline in body.outlines:
+        (crop,) = scan.crops([outline.slice], body.window)
+        centre = body.centre(outline.y_mm)
+        maps.append((outline.y_mm, ct_ring.unrolled(scan.picture(crop, body.window), centre, body.radius_mm)))
+    plastic = float(np.median([np.median(ring_map) for _, ring_map in maps]))
+    scale = 1000.0 / max(plastic - body.air_hu, 1.0)
+    return [
+        _Seen(y, ct_ring.pattern(ct_ring.contrast(ring_map, scale)), ct_ring.pattern(ct_ring.presence(ring_map, scale)))
+        for y, ring_map in maps
+    ]
+
+
+def _placed(model: CtModel, seen: Sequence[_Seen]) -> list[Match]:
+    """The model's inserts where they agree best, as they are and in a mirror."""
+    module, free = with_inserts(model), anything(model)
+    fillings = (True, False) if not free and any(plug.optional for plug in module.plugs) else (True,)
+    found = []
+    for mirrored in (False, True):
+        best: Match | None = None
+        for filled in fillings:
+            expected = ct_ring.predicted(model, module.key, filled, free, mirrored)
+            rolls = np.array([ct_ring.agreement(s.presence if free else s.contrast, expected) for s in seen])
+            top, turn = np.unravel_index(int(np.argmax(rolls)), rolls.shape)
+            score = float(rolls[top, turn])
+            if best is None or score > best.inserts:
+                near = _run([bool(v >= 0.85 * score) for v in rolls[:, turn]], int(top))
+                y = float(np.mean([seen[k].y_mm for k in near]))
+                roll = (360.0 * float(turn) / TURNS + 180) % 360 - 180
+                best = Match(model, roll, y, score, None, mirrored, 0, filled, 1 - score**2)
+        if best is not None:
+            found.append(best)
+    return found
+
+
+def _run(good: Sequence[bool], top: int) -> range:
+    """The neighbours of ``top`` that are as good."""
+    low = high = top
+    while low > 0 and good[low - 1]:
+        low -= 1
+    while high < len(good) - 1 and good[high + 1]:
+        high += 1
+    return range(low, high + 1)
+
+
+def _bars_somewhere(models: Sequence[CtModel], seen: Sequence[_Seen]) -> float | None:
+    """Where along the stack any model's line pairs are, at whatever roll; None where none are seen."""
+    best, place = BARS, None
+    for model in models:
+        module = with_bars(model)
+        for mirrored in (False, True):
+            if module is None:
+                continue
+            expected = ct_ring.predicted(model, module.key, True, False, mirrored)
+            for s in seen:
+                score = float(ct_ring.agreement(s.contrast, expected).max())
+                if score > best:
+                    best, place = score, s.y_mm
+    return place
+
+
+def _with_bars(match: Match, towards: int, seen: Sequence[_Seen], elsewhere: float | None, ends: tuple[float, float]) -> Match:
+    """The match with the line pairs looked for where its model has them, in that direction along the axis."""
+    module = with_bars(match.model)
+    if module is None:
+        score = 0.0 if elsewhere is not None else None
+    else:
+        inserts = with_inserts(match.model)
+        offset = module.y_mm - inserts.y_mm + module.bars[0].y_mm
+        y = match.y_mm + towards * offset
+        near = [s for s in seen if abs(s.y_mm - y) <= NEAR_MM]
+        if near and ends[0] + NEAR_MM <= y <= ends[1] - NEAR_MM:
+            expected = ct_ring.predicted(match.model, module.key, True, False, match.mirrored)
+            turn = round(match.roll_deg * TURNS / 360)
+            turns = [(turn + k) % TURNS for k in range(-NEAR_STEPS, NEAR_STEPS + 1)]
+            score = max(float(ct_ring.agreement(s.contrast, expected)[turns].max()) for s in near)
+        else:
+            score = 0.0 if elsewhere is not None else None
+    cost = 1 - match.inserts**2 + (UNKNOWN if score is None else BARS_WEIGHT * (1 - max(score, 0.0) ** 2))
+    return replace(match, bars=score, towards=towards, cost=cost)
+
+
+def _ranked(judged: Sequence[Match]) -> Recognition:
+    """The cheapest match first; where nothing tells its two directions apart, the direction is left open."""
+    order = sorted(judged, key=lambda m: (m.cost, m.mirrored != (m.towards < 0), m.mirrored))
+    best = order[0]
+    twin = next((m for m in order if m.model is best.model and m.mirrored == best.mirrored and m.towards != best.towards), None)
+    if twin is not None and twin.cost <= best.cost / RATIO:
+        best = replace(best, towards=0)
+    others = list(_first_of_each([m for m in order if m.model is not best.model]).values())
+    runner = others[0] if others else None
+    alike = tuple(m for m in others if confidence(best.cost, m.cost) < SURE)
+    sure = confidence(best.cost, runner.cost) if runner else confidence(best.cost, 1.0)
+    return Recognition(best, runner, sure, alike, (best, *others))
+
+
+def confidence(cost: float, other: float) -> float:
+    """How sure the first explanation is against the other, 0 to 1; 0.5 when they explain as much."""
+    return float(1 / (1 + (max(cost, 1e-9) / max(other, 1e-9)) ** SHARPNESS))
+
+
+RATIO = ((1 - SURE) / SURE) ** (1 / SHARPNESS)  # cost over the other's cost at which the first is sure
+
+
+def _first_of_each(matches: Sequence[Match]) -> Mapping[str, Match]:
+    found: dict[str, Match] = {}
+    for match in matches:
+        found.setdefault(match.model.key, match)
+    return found
