@@ -129,7 +129,7 @@ def test_the_scatter_of_an_edges_mtf_is_its_uncertainty(width_px):
         relative.append(found.u / found.value)
     assert abs(np.mean(pulls)) < 0.4
     assert 0.7 < np.std(pulls) < 1.3
-    assert max(relative) < 0.08
+    assert np.median(relative) < 0.03  # for noise of 2 % of the step; a u that swells to hide errors would be caught here
 
 
 def test_the_aperture_is_taken_off_only_when_asked():
