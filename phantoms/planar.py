@@ -23,8 +23,8 @@ from phantoms.sampling import HALF, WEIGHTS
 
 __all__ = ["Beam", "Placement", "Scene", "Strip", "draw"]
 Array = NDArray[np.float64]
-TILE = 10  # pixels
-BATCH = 400_000  # samples at a time
+TILE = 12  # pixels
+BATCH = 40_000  # samples at a time: they stay near the processor
 STEP = 0.85  # lattice step over sigma at which the average over a pixel is good to 1e-5
 
 
@@ -92,12 +92,14 @@ def _add(image: Array, scene: Scene, shape: Shape, weight: float, sigma_mm: floa
         for i, j in np.argwhere(outside < -reach):
             image[rows[i] : rows[i] + TILE, columns[j] : columns[j] + TILE] += weight * shape.strength
     active = np.argwhere(np.abs(outside) <= reach) if shape.plain else np.argwhere(outside <= reach)
-    lattice, average = _lattice(count), _average(count)
+    lattice, average, zero = _lattice(count), _average(count), np.zeros(1)
+    origin = scene.to_phantom(zero, zero)
     step = max(1, BATCH // lattice.size**2)
     for batch in (active[k : k + step] for k in range(0, len(active), step)):
         row, column = rows[batch[:, 0]][:, None, None] + lattice[:, None], columns[batch[:, 1]][:, None, None] + lattice
-        x, y = (np.ascontiguousarray(value) for value in scene.to_phantom(row, column))
-        tiles = weight * (average @ shape.at(x, y, sigma_mm / scene.magnification) @ average.T)
+        by_row, by_column = scene.to_phantom(row, zero), scene.to_phantom(zero, column)
+        by_column = by_column[0] - origin[0], by_column[1] - origin[1]
+        tiles = weight * (average @ shape.at(by_row, by_column, sigma_mm / scene.magnification) @ average.T)
         for (i, j), tile in zip(batch, tiles, strict=True):
             part = image[rows[i] : rows[i] + TILE, columns[j] : columns[j] + TILE]
             part += tile[: part.shape[0], : part.shape[1]]

@@ -16,6 +16,7 @@ from phantoms.penumbra import Step
 from phantoms.rays import Point, turn
 
 Array = NDArray[np.float64]
+Pair = tuple[Array, Array]
 REACH = 5.5  # sigmas; a Gaussian edge is within 2e-8 of its end value there
 KNOTS = 128  # per sigma: straight lines between them are within 0.24 / 8 / 128^2 = 2e-6
 NODE, WEIGHT = np.polynomial.legendre.leggauss(32)  # over an arc of 11 sigmas
@@ -50,22 +51,25 @@ class Block:
         corner = np.hypot(np.maximum(a + self.corner_mm, 0), np.maximum(b + self.corner_mm, 0)) - self.corner_mm
         return np.asarray(np.where(np.minimum(a, b) > -self.corner_mm, corner, np.maximum(a, b)))
 
-    def at(self, x: Array, y: Array, sigma_mm: float) -> Array:
-        """Its strength behind the Gaussian."""
-        x, y = self._own(x, y)
+    def at(self, rows: Pair, columns: Pair, sigma_mm: float) -> Array:
+        """Its strength behind the Gaussian at the points (x, y) = rows + columns, whose arrays broadcast."""
+        (x, y), (dx, dy) = self._own(*rows), self._turned(*columns)
+        x, y = x + dx, y + dy
         if not self.corner_mm:
             return _profile(self.steps, sigma_mm)(x) * _profile(((-self.height_mm / 2, self.height_mm / 2, 1.0),), sigma_mm)(y)
         a, b = self._beyond(x, y)
         return self.strength * rounded(a + self.corner_mm, b + self.corner_mm, self.corner_mm, sigma_mm)
 
-    def _beyond(self, x: Array, y: Array) -> tuple[Array, Array]:
+    def _beyond(self, x: Array, y: Array) -> Pair:
         """How far beyond its sides, along its own axes."""
         low, high = min(s[0] for s in self.steps), max(s[1] for s in self.steps)
         return np.abs(x - (low + high) / 2) - (high - low) / 2, np.abs(y) - self.height_mm / 2
 
-    def _own(self, x: Array, y: Array) -> tuple[Array, Array]:
+    def _own(self, x: Array, y: Array) -> Pair:
+        return self._turned(x - self.centre_mm[0], y - self.centre_mm[1])
+
+    def _turned(self, x: Array, y: Array) -> Pair:
         c, s = (float(v) for v in turn(self.turn_deg)[:, 0])
-        x, y = x - self.centre_mm[0], y - self.centre_mm[1]
         return c * x + s * y, c * y - s * x
 
 
@@ -82,8 +86,9 @@ class Round:
         """How far a point is outside (negative: inside)."""
         return np.asarray(np.hypot(x - self.centre_mm[0], y - self.centre_mm[1]) - self.radius_mm)
 
-    def at(self, x: Array, y: Array, sigma_mm: float) -> Array:
-        """Its strength behind the Gaussian."""
+    def at(self, rows: Pair, columns: Pair, sigma_mm: float) -> Array:
+        """Its strength behind the Gaussian at the points (x, y) = rows + columns, whose arrays broadcast."""
+        x, y = rows[0] + columns[0], rows[1] + columns[1]
         return self.strength * _rim(self.radius_mm, sigma_mm)(np.hypot(x - self.centre_mm[0], y - self.centre_mm[1]))
 
 
@@ -99,10 +104,18 @@ class _Table:
     values: Array
 
     def __call__(self, x: Array) -> Array:
-        place = np.clip((x - self.first) * self.knots_per_mm, 0, len(self.values) - 1.001)
-        index = place.astype(np.int32)
-        low = self.values[index]
-        return np.asarray(low + (place - index) * (self.values[index + 1] - low))
+        place = x - self.first
+        place *= self.knots_per_mm
+        np.clip(place, 0, len(self.values) - 1.001, out=place)
+        index = place.astype(np.intp)
+        place -= index
+        low = self.values.take(index)
+        index += 1
+        high = self.values.take(index)
+        high -= low
+        high *= place
+        high += low
+        return np.asarray(high)
 
 
 @lru_cache(maxsize=512)
