@@ -70,7 +70,7 @@ class Scene:
 
 
 def draw(scene: Scene) -> Array:
-    """Image (rows, columns), float64, noise-free; the phantom's own pattern right to 1e-6 of the open beam."""
+    """Image (rows, columns), float64, noise-free; the phantom's own pattern right to 1e-5 of the open beam."""
     image = np.ones(scene.panel.shape)
     if scene.model:
         for shape in painted(scene.model):
