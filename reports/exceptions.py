@@ -28,15 +28,22 @@ UNCONFIRMED = (
 Row = tuple[Outcome, list[Cell]]
 
 
-def section(record: Record) -> list[Flowable]:
-    """What went wrong or is missing, unconfirmed limits, files left out, notes."""
+def section(record: Record, flags: Sequence[str] = ()) -> list[Flowable]:
+    """What went wrong or is missing, unconfirmed limits, caveats, files left out, notes; ``flags`` are caveats of all readings."""
     rows = sorted([*engines.rows(record), *_set_level(record), *_single(record), *_unjudged(record)], key=lambda row: -row[0])
     if rows:
         widths = [WIDTH * part for part in (0.185, 0.375, 0.44)]
         body = grid(("Outcome", "What", "Why, and what to do next"), [[tag(outcome), *cells] for outcome, cells in rows], widths)
     else:
         body = paragraph(ALL_MET if record.judgements else UNJUDGED, BODY)
-    return [*heading("Exceptions", "exceptions"), body, *_unconfirmed(record), *_caveats(record), *_left_out(record), *_notes(record)]
+    return [
+        *heading("Exceptions", "exceptions"),
+        body,
+        *_unconfirmed(record),
+        *_caveats(record, flags),
+        *_left_out(record),
+        *_notes(record),
+    ]
 
 
 def _set_level(record: Record) -> Iterator[Row]:
@@ -93,19 +100,26 @@ def _single(record: Record) -> Iterator[Row]:
 
 
 def _unjudged(record: Record) -> Iterator[Row]:
-    """What could not be measured and no limit asked for, one row per reason."""
+    """What could not be measured and no limit asked for, one row per reason; of parts one row per quantity, every part with its reason."""
     names = image_names(record)
     judged = {judgement.reading for judgement in record.judgements}
     groups: dict[str, list[NotMeasured]] = {}
     for index, reading in enumerate(record.readings):
         if index not in judged and isinstance(reading, NotMeasured):
             groups.setdefault(reading.reason, []).append(reading)
+    rows: dict[object, list[list[NotMeasured]]] = {}
     for reason, readings in groups.items():
-        quantities = list(dict.fromkeys(reading.quantity for reading in readings))
-        places = _places(names, readings)
+        keys = tuple(dict.fromkeys(reading.quantity.key for reading in readings))
+        rows.setdefault(keys if all(map(of_part, readings)) else reason, []).append(readings)
+    for alike in rows.values():
+        quantities = list(dict.fromkeys(reading.quantity for reading in alike[0]))
+        places = ["; ".join(filter(None, _places(names, readings))) for readings in alike]
         words = quantities[0].meaning if len(quantities) == 1 else ", ".join(q.key.replace("_", " ") for q in quantities)
-        what = [paragraph(words, CELL_STRONG), *_small("; ".join(filter(None, places)))]
-        yield Outcome.NOT_MEASURED, [what, [paragraph(reason), paragraph(NOBODY_ASKED, CELL_MUTED)]]
+        reasons = [readings[0].reason for readings in alike]
+        if len(alike) > 1:
+            places, reasons = [""], [f"{place}: {reason}" for place, reason in zip(places, reasons, strict=True)]
+        why = [*map(paragraph, reasons), paragraph(NOBODY_ASKED, CELL_MUTED)]
+        yield Outcome.NOT_MEASURED, [[paragraph(words, CELL_STRONG), *_small(places[0])], why]
 
 
 def _bad(record: Record) -> Iterator[Judgement]:
@@ -155,7 +169,7 @@ def _unconfirmed(record: Record) -> list[Flowable]:
     return [*small_heading(f"Unconfirmed limits: {len(limits)}"), paragraph(UNCONFIRMED, BODY), paragraph(text, CELL_MUTED)]
 
 
-def _caveats(record: Record) -> list[Flowable]:
+def _caveats(record: Record, common: Sequence[str]) -> list[Flowable]:
     """The flags of set-level readings, each once with the quantities that carry it; those of single images stand under their table."""
     flags: dict[str, list[str]] = {}
     for reading in record.readings:
@@ -163,7 +177,8 @@ def _caveats(record: Record) -> list[Flowable]:
             for flag in reading.flags:
                 part = f" ({reading.at[PART]})" if of_part(reading) else ""
                 flags.setdefault(flag, []).append(reading.quantity.key.replace("_", " ") + part)
-    lines = [paragraph(f"{', '.join(dict.fromkeys(names))}: {flag}", BODY) for flag, names in flags.items()]
+    lines = [paragraph(f"all readings: {flag}", BODY) for flag in common]
+    lines += [paragraph(f"{', '.join(dict.fromkeys(names))}: {flag}", BODY) for flag, names in flags.items()]
     return [*small_heading("Caveats"), *lines] if lines else []
 
 

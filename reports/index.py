@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from qa.limit import Judgement
@@ -11,6 +11,8 @@ from qa.record import Record
 
 UID, SERIES, SETTING, PART = "sop_instance_uid", "series_instance_uid", "setting", "part"
 ORDER = ("set", "target", PART, "gantry_deg", "collimator_deg", "couch_deg")  # of the states that a reading was taken at
+NAMES = ("set", "target", PART)  # of states that tell readings apart: shown even where there is one only
+SEVERAL = 4
 Indexed = tuple[int, Reading]  # a reading and its index in the record
 
 
@@ -24,19 +26,32 @@ def of_part(reading: Reading) -> bool:
     return bool(reading.at.get(PART))
 
 
-def common(record: Record) -> dict[str, str]:
-    """What the states of all readings have in common and need not repeat: the setting, the series, the one image they are all of."""
+def common(record: Record) -> dict[str, float | str]:
+    """What the states of all readings have in common and need not repeat: the setting, the series, the one image, and its angles.
+
+    Angles, and an image that what is missing belongs to no more than to another, only where the readings share a setting.
+    """
     states = [reading.at for reading in record.readings]
-    found = {}
-    for key in (SETTING, SERIES, UID):
-        values = {str(at[key]) for at in states if at.get(key)}
-        if len(values) == 1 and (key != UID or all(at.get(key) for at in states)):
+    found: dict[str, float | str] = {}
+    for key in dict.fromkeys((SETTING, SERIES, UID, *sorted({key for at in states for key in at} - set(NAMES)))):
+        values = {at[key] for at in states if at.get(key, "") != ""}
+        measured = all(key in reading.at for reading in record.readings if isinstance(reading, Measured))
+        everywhere = all(at.get(key) for at in states)
+        if len(values) == 1 and (key in (SETTING, SERIES) or (SETTING in found and measured) or (key == UID and everywhere)):
             found[key] = values.pop()
     return found
 
 
-def without(record: Record, keys: Iterable[str] = ()) -> Record:
-    """The record with these parts of every state left out, for sections that say once what all have in common.
+def shared_flags(record: Record) -> tuple[str, ...]:
+    """Caveats that every number carries, where the readings share a setting: they are said once, of all."""
+    measured = [reading for reading in record.readings if isinstance(reading, Measured)]
+    if len(measured) < SEVERAL or SETTING not in common(record):
+        return ()
+    return tuple(flag for flag in measured[0].flags if all(flag in reading.flags for reading in measured))
+
+
+def without(record: Record, keys: Iterable[str] = (), flags: Collection[str] = ()) -> Record:
+    """The record with these parts of every state and these flags left out, for sections that say once what all have in common.
 
     States and budgets are put in one order: a database keeps none, and the same record must give the same report.
     """
@@ -47,7 +62,8 @@ def without(record: Record, keys: Iterable[str] = ()) -> Record:
 
     def tidy(reading: Reading) -> Reading:
         if isinstance(reading, Measured):
-            return replace(reading, at=rest(reading.at), budget=dict(sorted(reading.budget.items())))
+            own = tuple(flag for flag in reading.flags if flag not in flags)
+            return replace(reading, at=rest(reading.at), budget=dict(sorted(reading.budget.items())), flags=own)
         return replace(reading, at=rest(reading.at))
 
     comparisons = tuple(replace(one, at=rest(one.at)) for one in record.comparisons)

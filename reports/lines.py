@@ -11,7 +11,7 @@ from qa.reading import Measured, NotMeasured, Reading
 from qa.record import Record
 from reports import numbers
 from reports.comparison import apart, both, summary
-from reports.index import PART, SETTING, common, judgements_of, of_part, per_image, without
+from reports.index import PART, SETTING, common, judgements_of, of_part, per_image, shared_flags, without
 
 NO_VERDICT = "no limit of this protocol covers this test: the numbers are not judged. This is not a pass."
 JUDGED = ("exception", "value", "second engine")  # kinds of lines that say their outcome; the words of the others do
@@ -42,11 +42,18 @@ class Line:
 
 def lines(record: Record) -> tuple[Line, ...]:
     """Everything to be said of a record, in order: verdicts, exceptions, values, caveats, notes."""
-    shared = common(record)
-    record = without(record, shared)
+    shared, flags = common(record), shared_flags(record)
+    record = without(record, shared, flags)
     said = (*_verdicts(record), *_exceptions(record), *_second_engine(record), *_unjudged(record))
-    setting = [Line("note", None, "setting", shared[SETTING])] if SETTING in shared else []
-    return (*said, *_values(record), *_caveats(record), *setting, *_notes(record))
+    setting = [Line("note", None, "setting", str(shared[SETTING]))] if SETTING in shared else []
+    return (
+        *said,
+        *_values(record),
+        *(Line("caveat", None, "all readings", flag) for flag in flags),
+        *_caveats(record),
+        *setting,
+        *_notes(record),
+    )
 
 
 def left_out(record: Record) -> tuple[Line, ...]:

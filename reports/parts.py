@@ -9,7 +9,7 @@ from reports import matrix
 from reports.index import judgements_of, of_part, per_image, together
 from reports.style import CELL_MUTED, paragraph
 
-SHORT = 24  # readings
+SHORT = 12  # readings
 NOTE = "One row per part. Every value is given ± U, U = 2u; the sign before a value is its worst outcome."
 
 

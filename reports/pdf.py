@@ -16,17 +16,17 @@ def render(record: Record) -> bytes:
     from reports.style import register_fonts
 
     register_fonts()
-    common = index.common(record)
-    short = index.without(record, common)  # what all states have in common is said once
+    common, flags = index.common(record), index.shared_flags(record)
+    short = index.without(record, common, flags)  # what all have in common is said once
     sections: list[tuple[str, str, list[Flowable]]] = [
-        ("Results", "results", quantities.table(short, common)),
+        ("Results", "results", quantities.table(short, common, flags)),
         ("Results per part", "parts", parts.table(short)),
         ("Results per image", "images", images.table(short)),
         ("Second engine", "engines", engines.section(short)),
         ("Uncertainty budgets", "budgets", budgets.table(short, common)),
         ("Evidence", "evidence", list(figures.flow(record))),
     ]
-    story = [*verdict.opening(short), *exceptions.section(short)]
+    story = [*verdict.opening(short), *exceptions.section(short, flags)]
     for title, key, flowables in sections:
         if flowables and isinstance(flowables[0], KeepTogether):  # a picture: its heading goes where it goes
             story += [KeepTogether([*page.heading(title, key), flowables[0]]), *flowables[1:]]

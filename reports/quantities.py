@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from reportlab.platypus import Flowable
 
 from qa.limit import Judgement
-from qa.reading import Measured, Reading
+from qa.reading import At, Measured, Reading
 from qa.record import Record
 from reports import matrix, numbers
 from reports.index import SERIES, SETTING, UID, judgements_of, of_part, per_image
@@ -19,13 +19,13 @@ from reports.tables import Cell, grid
 NOTE = "± U is the expanded uncertainty U = 2u (about 95 %); “95 %” gives a coverage interval where ± U would mislead."
 
 
-def table(record: Record, common: Mapping[str, str] | None = None) -> list[Flowable]:
+def table(record: Record, common: At | None = None, flags: Sequence[str] = ()) -> list[Flowable]:
     """One row per reading of the whole, one more per further limit; then the limits that found no reading. Parts have their own table.
 
     Where readings share a setting there are many of them: those that no limit judged then get a line each in a table below.
     """
     common = common or {}
-    of, above = judgements_of(record), _above(record, common)
+    of, above = judgements_of(record), _above(record, common, flags)
     rows: list[list[Cell]] = []
     joined, lines = [], []
     for index, reading in enumerate(record.readings):
@@ -66,13 +66,16 @@ def _unjudged(readings: Sequence[Measured]) -> list[Flowable]:
     return [*small_heading("Measured, and no limit in this protocol"), body, *remarks.paragraphs()]
 
 
-def _above(record: Record, common: Mapping[str, str]) -> list[Flowable]:
-    """The setting of all readings, and the one series or image they are of."""
+def _above(record: Record, common: At, flags: Sequence[str]) -> list[Flowable]:
+    """The setting of all readings, the one series or image they are of, the angles it was taken at, caveats that are of all."""
     files = {entry.sop_instance_uid: entry.name for entry in record.inputs}
     setting = [paragraph(f"Setting: {common[SETTING]}", STRONG)] if SETTING in common else []
     small = [f"Series Instance UID {common[SERIES]}"] if SERIES in common else []
-    small += [f"All readings are of one image: {files.get(common[UID], common[UID])}"] if UID in common else []
-    return [*setting, *(paragraph(text, CELL_MUTED) for text in small)]
+    uid = str(common.get(UID, ""))
+    where = numbers.state({key: value for key, value in common.items() if key not in (SETTING, SERIES)})
+    said = filter(None, (f"of one image, {files.get(uid, uid)}" if uid else "", f"at {where}" if where else ""))
+    small += [f"All readings are {', '.join(said)}"] if uid or where else []
+    return [*setting, *(paragraph(text, CELL_MUTED) for text in (*small, *(f"All readings: {flag}" for flag in flags)))]
 
 
 def _what(reading: Reading) -> list[Flowable]:

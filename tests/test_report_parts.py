@@ -380,6 +380,31 @@ def test_a_record_of_one_image_has_no_tables_per_image() -> None:
     assert len(re.findall(r"disc 7 2\.07 ± 0\.10", text)) == 2
 
 
+def test_angles_and_caveats_that_all_numbers_share_are_said_once() -> None:
+    """What could not be measured may lack the image and the angles; a number that lacks them makes them worth saying of each."""
+    at, flag = {"sop_instance_uid": "1.2.3", "gantry_deg": 270.0}, "values were turned round"
+    one = tuple(replace(r, at={**r.at, **at}) if isinstance(r, Measured) else r for r in readings())
+    one = tuple(replace(r, flags=(flag,)) if isinstance(r, Measured) else r for r in one)
+    shown = replace(record(), readings=one, evidence=(), comparisons=())
+    text = " ".join(" ".join(texts(pdf.render(shown))).split())
+    assert text.count("gantry 270 deg") == 1
+    assert "All readings are of one image, a.dcm, at gantry 270 deg" in text
+    assert text.count(f"ll readings: {flag}") == text.count(flag) == 2  # among the caveats, and above the results
+    assert [line.plain for line in lines.lines(shown) if flag in line.plain] == [f"caveat all readings: {flag}"]
+    other = replace(shown, readings=(*one, Measured(replace(MTF, key="of_two"), 0.5, 0.01, state())))
+    assert set(index.common(other)) == {"setting", "series_instance_uid"}
+    assert index.shared_flags(other) == ()
+
+
+def test_parts_not_measured_for_reasons_of_their_own_share_a_row() -> None:
+    bars_of = replace(CNR, key="bar_modulation", meaning="modulation of a group of bars")
+    missing = tuple(NotMeasured(bars_of, f"{n} lp/mm lies beyond the pixels", state(f"{n} lp/mm")) for n in range(4, 12))
+    text = " ".join(" ".join(texts(pdf.render(replace(record(), readings=(*readings(), *missing), evidence=())))).split())
+    exceptions = text[text.index("Exceptions") : text.index("Results")]
+    assert exceptions.count("modulation of a group of bars") == 1
+    assert [n for n in range(4, 12) if f"{n} lp/mm: {n} lp/mm lies beyond the pixels" not in exceptions] == []
+
+
 def test_quantities_of_the_same_parts_share_a_table() -> None:
     groups = index.together([(n, r) for n, r in enumerate(readings()) if index.of_part(r)])
     assert [sorted({reading.quantity.key for _, reading in group}) for group in groups] == [
