@@ -21,10 +21,10 @@ from qa.reading import AnalysisError, QaError
 CLASSES = {f"catphan{n}": f"CatPhan{n}" for n in ("503", "504", "600", "604", "700")}
 NAMES = {"Poly": "Polystyrene", "50% Bone": "Bone 50 %", "20% Bone": "Bone 20 %", "Bone 50%": "Bone 50 %", "Bone 20%": "Bone 20 %"}
 HU_U = 2.5  # of its CT numbers: its disc of 5 mm lies up to 0.8 mm nearer to an insert's rim, in one slice
+RIM_SHARE = 0.006  # of an insert's contrast: within 1 mm of the rim its blur shines in
 VOXELS = 30.0  # independent ones in that disc, of which it takes the median
 ROD_U_MM = 0.15  # of a distance of rods: centroids of thresholded edges, a quarter of a voxel each
 ROLL_U_DEG = 0.25  # of a line through two air inserts 117 mm apart whose centres are those of thresholded edges
-INDEX_U = 0.3  # %, of the uniformity index: one slice, medians
 NON_UNIFORMITY_U = 0.0015
 LINES = {"Top": "Top-Horizontal", "Bottom": "Bottom-Horizontal", "Left": "Left-Vertical", "Right": "Right-Vertical"}
 RELATIVE = "its MTF is the contrast of the bars over that of its first group, which is set to 1: not an MTF, and it reads higher"
@@ -67,10 +67,10 @@ def _analysed(key: str, paths: list[Path]) -> Any:
 def _numbers(scan: Any, noise: float) -> tuple[Number, ...]:
     """What it found, under our keys where it measures the same thing."""
     inserts = scan.ctp404
-    u = (HU_U**2 + (1.25 * noise) ** 2 / VOXELS) ** 0.5
     words = "median of a disc of 5 mm at 58.7 mm from the axis, one slice"
     numbers = [
-        Number("cbct_hu", float(roi.pixel_value), words, u, "HU", _part(NAMES.get(name, name))) for name, roi in inserts.rois.items()
+        Number("cbct_hu", float(roi.pixel_value), words, _hu_u(roi, noise), "HU", _part(NAMES.get(name, name)))
+        for name, roi in inserts.rois.items()
     ]
     for part, name in LINES.items():
         if name in inserts.lines:
@@ -84,7 +84,8 @@ def _numbers(scan: Any, noise: float) -> tuple[Number, ...]:
     numbers.append(Number("cbct_roll", float(scan.catphan_roll), "the line through two air inserts", ROLL_U_DEG, "deg"))
     if hasattr(scan, "ctp486"):
         even = scan.ctp486
-        numbers.append(Number("cbct_uniformity_index", float(even.uniformity_index), "medians, one slice", INDEX_U, "%"))
+        words = "medians in one slice: which region is the farthest, and so its sign, changes from slice to slice"
+        numbers.append(Number("cbct_uniformity_index", float(even.uniformity_index), words, None, "%"))
         numbers.append(Number("cbct_non_uniformity", float(even.integral_non_uniformity), "medians, one slice", NON_UNIFORMITY_U, ""))
         top = float(even.max_noise_power_frequency)
         numbers.append(Number("cbct_nps_peak", top, "an index over the length of its axis: no frequency", None, ""))
@@ -97,6 +98,11 @@ def _numbers(scan: Any, noise: float) -> tuple[Number, ...]:
         seen = float(scan.ctp515.rois_visible)
         numbers.append(Number("", seen, "low-contrast targets whose contrast times root of area over noise passes 0.15", None, ""))
     return tuple(numbers)
+
+
+def _hu_u(roi: Any, noise: float) -> float:
+    """Of a CT number: where its disc lies, the rim that shines in, and the noise of a median."""
+    return float((HU_U**2 + (RIM_SHARE * float(roi.pixel_value)) ** 2 + (1.25 * noise) ** 2 / VOXELS) ** 0.5)
 
 
 def _part(name: str) -> dict[str, float | str]:

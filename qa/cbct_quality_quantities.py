@@ -29,7 +29,7 @@ QUANTITIES = (
     _quantity("noise", "HU", "standard deviation about a plane in single slices of the uniform module", 7),
     _quantity("nps_noise", "HU", "root of the integral of the noise power spectrum", 7),
     _quantity("nps_peak", "1/mm", "frequency at which the noise power spectrum is highest", 7),
-    _quantity("nps_mean", "1/mm", "mean frequency of the ring-averaged noise power spectrum", 7),
+    _quantity("nps_mean", "1/mm", "mean frequency of the noise power spectrum over the plane", 7),
     _quantity("contrast", "HU", "contrast of a low-contrast target against its ground", 8),
     _quantity("cnr", "", "contrast of a target over the noise of the uniform module", 8),
     _quantity("cnr_area", "mm", "contrast to noise times the root of the target's area", 8),

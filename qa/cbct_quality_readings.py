@@ -118,14 +118,15 @@ def _apart(both: Mapping[str, Number | AnalysisError]) -> str:
 
 def _uniform(make: Maker, found: Uniform | AnalysisError) -> Iterator[Reading]:
     single = ("cbct_uniformity_index", "cbct_non_uniformity", "cbct_uniform_hu", "cbct_noise")
-    spectral = {"cbct_nps_noise": "noise", "cbct_nps_peak": "peak_per_mm", "cbct_nps_mean": "mean_frequency"}
+    spectral = {"cbct_nps_noise": "noise", "cbct_nps_peak": "peak_per_mm"}
     if isinstance(found, AnalysisError):
-        yield from (make.missing(key, str(found)) for key in (*single, *spectral))
+        yield from (make.missing(key, str(found)) for key in (*single, *spectral, "cbct_nps_mean"))
         return
     yield make.measured("cbct_uniformity_index", found.index, flags=(f"of the region {found.index_at.lower()}",))
     yield make.measured("cbct_non_uniformity", found.non_uniformity)
     yield from (make.measured("cbct_uniform_hu", value, name) for name, value in found.regions.items())
     yield make.measured("cbct_noise", found.noise)
+    yield _answer(make, "cbct_nps_mean", found.mean_frequency)
     for key, name in spectral.items():
         spectrum = found.spectrum
         yield make.missing(key, str(spectrum)) if isinstance(spectrum, AnalysisError) else make.measured(key, getattr(spectrum, name))

@@ -26,7 +26,7 @@ LEVELS = (50, 30, 10)
 EDGE_HU, MOST_EDGES = 300.0, 4  # contrast of inserts whose rim is sharp enough against the noise; how many are used
 REACH_MM = 4.8
 SMALL_RIM = 0.003  # of a frequency: what rims of 12 mm scatter in drawings beyond what each says of itself
-BESIDE_MM, BACK_MM = 2.4, 2.5  # beside a group that still belongs to it (its blur); the ground beyond, at both ends of the bars
+BESIDE_MM, BACK_MM = 2.8, 2.5  # beside a group that still belongs to it (its blur); the ground beyond, at both ends of the bars
 NYQUIST = 0.92  # of the coarser pitch: beyond, the pattern comes back as another
 SEEN = 0.35  # of the strongest slice's signal: slices with more show the bars
 SHIFT_MM = (-13.5, 13.5)  # towards and away from the axis, where there is plain ground: what noise alone gives
@@ -45,9 +45,10 @@ class Edges:
 
 @dataclass(frozen=True)
 class Group:
-    """One group of bars: its frequency, the MTF there with u (None: hidden by noise), and the outline of what was read."""
+    """One group of bars: its frequency in mm of the volume, the MTF there with u (None: hidden), and what was read."""
 
     bars: Bars
+    frequency_per_mm: float
     mtf: float | None
     u: float
     corners: tuple[tuple[float, float], ...]
@@ -185,7 +186,8 @@ def _group(found: Found, bars: Bars, zero: complex, own: complex, count: int, sd
         x, z = found.pose.matrix @ (along * i * (_half(bars) + BESIDE_MM) + across * j * (bars.length_mm / 2 + BESIDE_MM))
         corners.append((a + float(x), b + float(z)))
     seen = modulation if zero.real > 0 and modulation > LEAST * u else None
-    return Group(bars, seen, u, tuple(corners))
+    frequency = bars.lp_per_mm / float(np.linalg.norm(found.pose.matrix @ along))
+    return Group(bars, frequency, seen, u, tuple(corners))
 
 
 def _level(groups: Sequence[Group], level: int) -> Number | AnalysisError:
@@ -194,7 +196,7 @@ def _level(groups: Sequence[Group], level: int) -> Number | AnalysisError:
     for group in groups:
         if group.mtf is None:
             break
-        use.append((group.bars.lp_per_mm, group.mtf, group.u))
+        use.append((group.frequency_per_mm, group.mtf, group.u))
     if not use:
         return AnalysisError("the bars are hidden by noise")
     f, m, u = (np.array([row[i] for row in use]) for i in range(3))
@@ -211,4 +213,4 @@ def _level(groups: Sequence[Group], level: int) -> Number | AnalysisError:
     noise = float(np.hypot(before_u, u[after - 1] / m[after - 1] * part)) / abs(slope) / 2 / np.sqrt(square)
     frequency = float(np.sqrt(square))
     gap = float(np.sqrt(x[after]) - np.sqrt(x[after - 1]))
-    return number(frequency, {"noise and bar widths": noise, "between two groups": 0.01 * gap + 0.002 * frequency})
+    return number(frequency, {"noise and bar widths": noise, "between two groups": 0.015 * gap + 0.003 * frequency})

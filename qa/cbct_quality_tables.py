@@ -70,7 +70,7 @@ def _mtf(parts: Parts) -> list[Series]:
         frequency, mtf, u = (_tuple(values[keep]) for values in (curve.frequency_per_mm, curve.mtf, curve.u))
         series.append(Series("rim of an insert", frequency, mtf, "band", u))
     if not isinstance(parts.bars, AnalysisError):
-        seen = [(group.bars.lp_per_mm, group.mtf, group.u) for group in parts.bars.groups if group.mtf is not None]
+        seen = [(group.frequency_per_mm, group.mtf, group.u) for group in parts.bars.groups if group.mtf is not None]
         if seen:
             series.append(Series("groups of bars", *_columns(seen)))
     return series

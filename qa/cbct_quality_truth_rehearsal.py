@@ -22,7 +22,7 @@ SIDES = {
 }
 RIM_MM, RIM_RADIUS_MM = 53.0, 10.0
 RIM = {"Centre": (0.0, 0.0), "Top": (0.0, RIM_MM), "Right": (RIM_MM, 0.0), "Bottom": (0.0, -RIM_MM), "Left": (-RIM_MM, 0.0)}
-SMALLEST_MM = 5.0
+SMALLEST_MM, SQUARE_MM = 5.0, 40.0
 
 
 def of(known: PhantomTruth, model: CtModel, how: Imaging, told: Mapping[str, float], slope: tuple[float, float], bowl: float) -> Truth:
@@ -33,7 +33,8 @@ def of(known: PhantomTruth, model: CtModel, how: Imaging, told: Mapping[str, flo
         **_uniform(known, model, slope, bowl),
         **_noise(known, how),
         **_contrast(known, model, how),
-        **{(f"cbct_mtf{level}_{way}", ""): known.mtf_falls_to(level / 100) for level in (50, 30, 10) for way in ("edge", "bars")},
+        **{(f"cbct_mtf{level}_edge", ""): known.mtf_falls_to(level / 100) for level in (50, 30, 10)},
+        **_bars(known, model),
         **_pose(known),
         **_distances(known, hu),
         **{
@@ -76,15 +77,34 @@ def _uniform(known: PhantomTruth, model: CtModel, slope: tuple[float, float], bo
 def _noise(known: PhantomTruth, how: Imaging) -> Truth:
     assert known.nps is not None
     sd = float(np.sqrt(how.noise_hu**2 + 1 / 12))  # the values are rounded to whole HU
-    top = 0.5 / max(known.grid.spacing_mm[1:])
-    f = (np.arange(2000) + 0.5) / 2000 * top
-    power = known.nps.radial(f)
+    f, power = _of_squares(known)
+    top = int(np.argmax(power[: len(power) - 1]))
+    bend = np.polyfit(f[top - 3 : top + 4], power[top - 3 : top + 4], 2)
     return {
         ("cbct_noise", ""): sd,
         ("cbct_nps_noise", ""): sd,
-        ("cbct_nps_peak", ""): how.nps_peak_per_mm,
-        ("cbct_nps_mean", ""): float((f * power).sum() / power.sum()),
+        ("cbct_nps_peak", ""): float(-bend[1] / 2 / bend[0]),
+        ("cbct_nps_mean", ""): float((f * power * f).sum() / (power * f).sum()),  # rings of the plane
     }
+
+
+def _of_squares(known: PhantomTruth) -> tuple[Array, Array]:
+    """The ring mean of what squares of 40 mm show of the spectrum: its autocovariance times the share of pairs that one holds."""
+    assert known.nps is not None
+    pitch, count = np.array(known.grid.spacing_mm[1:]), 512
+    v, u = (np.fft.fftfreq(count, p) for p in pitch)
+    covariance = np.fft.ifft2(known.nps.at(u[None, :], v[:, None])).real
+    lag = np.abs(np.fft.fftfreq(count, 1 / count))
+    held = [np.maximum(1 - lag * p / SQUARE_MM, 0) for p in pitch]
+    power = np.fft.fft2(covariance * held[0][:, None] * held[1][None, :]).real
+    step = 1 / SQUARE_MM
+    away = np.hypot(v[:, None], u[None, :])
+    f = np.arange(0.6 * step, 0.5 / max(pitch), step / 5)
+    order = np.argsort(away, axis=None)
+    at, values = away.ravel()[order], power.ravel()[order]
+    edges = np.searchsorted(at, np.stack([f - step / 4, f + step / 4]))
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    return f, np.asarray((total[edges[1]] - total[edges[0]]) / (edges[1] - edges[0]))
 
 
 def _contrast(known: PhantomTruth, model: CtModel, how: Imaging) -> Truth:
@@ -108,6 +128,26 @@ def _contrast(known: PhantomTruth, model: CtModel, how: Imaging) -> Truth:
             truth["cbct_cnr_area", disc.name] = contrast / sd * float(np.sqrt(np.pi)) * radius
             truth["cbct_detectability", disc.name] = float(task.sum() / np.sqrt((task * power).sum()))
     return truth
+
+
+def _bars(known: PhantomTruth, model: CtModel) -> Truth:
+    """Each group has its own direction, and its pixel the width along it; log MTF against f^2 is joined by straight lines."""
+    module = next(m for m in model.modules if m.bars)
+    rows, columns = known.grid.spacing_mm[1:]
+    square, logs = [0.0], [0.0]
+    for bars in module.bars:
+        f, turn = bars.lp_per_mm, np.radians(bars.turn_deg)
+        if f > 0.5 / max(rows, columns):
+            break
+        pixel = np.sinc(f * rows * np.sin(turn)) * np.sinc(f * columns * np.cos(turn))
+        square.append(f**2)
+        logs.append(-2 * (np.pi * f * known.blur_mm[0]) ** 2 + float(np.log(pixel)))
+    wanted = {level: np.log(level / 100) for level in (50, 30, 10)}
+    return {
+        (f"cbct_mtf{level}_bars", ""): float(np.sqrt(np.interp(-log, -np.array(logs), square)))
+        for level, log in wanted.items()
+        if log >= min(logs)
+    }
 
 
 def _pose(known: PhantomTruth) -> Truth:

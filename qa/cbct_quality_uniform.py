@@ -19,6 +19,7 @@ AT_MM, RADIUS_MM = 53.0, 10.0  # from the axis to the regions near the rim, and 
 PLACES = {"Centre": (0.0, 0.0), "Top": (0.0, 1.0), "Right": (1.0, 0.0), "Bottom": (0.0, -1.0), "Left": (-1.0, 0.0)}
 SIDE_MM, RING_MM, AROUND = 40.0, 44.0, 4  # regions of the noise spectrum: one in the middle and four around it, which do not overlap
 MODULE_MM = 150.0
+WIDTH = 0.003  # of the mean frequency: what squares of 40 mm leave of it in drawings
 MOST_SLICES = 16  # more add time and little: noise of neighbouring slices is correlated
 STEP_HU = 1.0
 
@@ -38,6 +39,7 @@ class Uniform:
     non_uniformity: Number
     noise: Number
     spectrum: Nps | AnalysisError
+    mean_frequency: Number | AnalysisError
     squares: tuple[tuple[float, float, float], ...]
     independent: float  # slices
 
@@ -63,11 +65,14 @@ def measure(found: Found) -> Uniform:
         spectrum: Nps | AnalysisError = noise_power(cut, view.pitch_mm, independent=max(independent * len(squares), 1.0))
     except AnalysisError as error:
         spectrum = error
+    held = independent * len(squares)
+    mean_frequency = spectrum if isinstance(spectrum, AnalysisError) else _mean_frequency(spectrum, held)
     means = {name: _mean(view, place, radius, len(slices)) for name, place in places.items()}
     index, where = uniformity.uniformity_index(means["Centre"], {n: v for n, v in means.items() if n != "Centre"})
     inu = uniformity.integral_non_uniformity(means)
     noise = _noise(found, slices, places, radius, independent)
-    return Uniform(module, tuple(slices), view, places, radius, means, index, where, inu, noise, spectrum, squares, independent)
+    numbers = index, where, inu, noise, spectrum, mean_frequency
+    return Uniform(module, tuple(slices), view, places, radius, means, *numbers, squares, independent)
 
 
 def _squares(found: Found, module: Module, slices: list[int], size: float) -> tuple[tuple[float, float, float], ...]:
@@ -101,6 +106,16 @@ def _independent(regions: list[list[Array]]) -> float:
             break
         total += 2 * rho**2 * (1 - lag / count)
     return count / total
+
+
+def _mean_frequency(spectrum: Nps, regions: float) -> Number:
+    """The mean of |f| over the plane up to the Nyquist frequency, weighted with the power there."""
+    f = np.hypot(spectrum.u_per_mm[None, :], spectrum.v_per_mm[:, None])
+    use = (f > 0) & (f <= min(-spectrum.u_per_mm[0], -spectrum.v_per_mm[0]))
+    power, f = spectrum.power[use], f[use]
+    mean = float((f * power).sum() / power.sum())
+    noise = float(np.sqrt(2 * (((f - mean) * power) ** 2).sum() / max(regions, 1.0)) / power.sum())  # a value and its mirror image are one
+    return number(mean, {"noise": noise, "width of the regions": WIDTH * mean})
 
 
 def _mean(view: View, place: tuple[float, float], radius: float, slices: int) -> Number:
