@@ -26,6 +26,12 @@ def smallest_circle(points: Sequence[tuple[float, float]]) -> tuple[Array, float
     return _smallest(np.broadcast_to(np.eye(2), (len(places), 2, 2)), places)
 
 
+def smallest_touching_circle(normals: Array, offsets_mm: Array) -> tuple[Array, float]:
+    """Centre (2,) and radius of the smallest circle that all lines of a plane touch: n . p = offset, ``normals`` (n, 2) of unit length."""
+    across = np.einsum("ni,nj->nij", normals, normals)
+    return _smallest(across, normals * np.asarray(offsets_mm)[:, None])
+
+
 def _smallest(across: NDArray[np.float64], feet: Array) -> tuple[Array, float]:
     """Minimise r over (p, r) with |across_k p - feet_k| <= r; of all p within TIE_MM of it take the one with the least sum of squares."""
     from scipy import optimize

@@ -5,6 +5,7 @@ An ``Image`` or ``Volume`` always has its geometry: a file without it is refused
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,8 +22,9 @@ class Image:
 
     ``pixels`` float32 (rows, columns), read-only, larger value = more radiation reached the pixel; they are decoded by ``load`` at
     every access and not kept, so that memory does not grow with the number of images: take them once. ``shape`` is (rows, columns),
-    ``spacing_mm`` is (row, column) at the receptor. Angles are IEC 61217 as read out, not rounded. ``column_u``/``row_v`` are +1 or
-    -1: the direction of u along growing columns and of v along growing rows (RT Image orientation [1,0,0,0,-1,0] is +1, -1).
+    ``spacing_mm`` is (row, column) at the receptor. Angles are IEC 61217 as read out, not rounded; a scan of film has
+    none: NaN. ``column_u``/``row_v`` are +1 or -1: the direction of u along growing columns and of v along growing rows (RT Image
+    orientation [1,0,0,0,-1,0] is +1, -1).
     ``receptor_mm`` is the receptor translation (x, y) the file states, ``couch_mm`` the couch readout (lateral, longitudinal,
     vertical as read out), both None when the file is silent. ``notes`` are caveats from reading (e.g. "angles taken from the file name").
     """
@@ -38,7 +40,7 @@ class Image:
     gantry_deg: float
     collimator_deg: float
     couch_deg: float
-    radiation: str  # "MV" or "kV"
+    radiation: str  # "MV", "kV" or "film"
     machine: str
     acquired: datetime | None
     column_u: int = 1
@@ -59,12 +61,9 @@ class Image:
     @property
     def at(self) -> dict[str, float | str]:
         """The state this image was taken at, as every reading of it carries it."""
-        return {
-            "gantry_deg": self.gantry_deg,
-            "collimator_deg": self.collimator_deg,
-            "couch_deg": self.couch_deg,
-            "sop_instance_uid": self.sop_instance_uid,
-        }
+        angles = {"gantry_deg": self.gantry_deg, "collimator_deg": self.collimator_deg, "couch_deg": self.couch_deg}
+        known = {name: angle for name, angle in angles.items() if not math.isnan(angle)}
+        return {**known, "sop_instance_uid": self.sop_instance_uid}
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ class Acquisition:
 
     images: tuple[Image, ...]
     machine: str
-    radiation: str  # "MV", "kV" or "CBCT"; of a day what there is, joined: "MV+kV+CBCT"
+    radiation: str  # "MV", "kV", "film" or "CBCT"; of a day what there is, joined: "MV+kV+CBCT"
     title: str  # in words: "MV, LINAC-B, 2018-03-30, couch (0.60, 175.16, -31.16) mm"
     volumes: tuple[Volume, ...] = ()
     day: bool = False

@@ -1,4 +1,4 @@
-"""DICOM files, folders and zips become acquisitions; every file that does not is refused by name, with the reason.
+"""DICOM files, scans of film, folders and zips become acquisitions; every file that does not is refused by name, with the reason.
 
 At the scan every file is read once, hashed and its header checked; pixels are decoded again, from the same bytes or not at all, whenever
 ``Image.pixels`` or ``Volume.voxels`` is asked for.
@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qa import ctseries, ctslice, dataset, grouping, intake, pixels, polarity, rtimage, twins
+from qa import ctseries, ctslice, dataset, film, grouping, intake, pixels, polarity, rtimage, twins
 from qa.acquisition import Acquisition, Image, Refused
 from qa.ctslice import CtSlice, Unusable
 from qa.header import text
@@ -74,6 +74,10 @@ def _read(file: Found) -> Read:
     """One file as an image and its day, as a slice of a volume, or refused."""
     suspect = False  # whether what cannot be read may be an image of the set
     try:
+        with file.path.open("rb") as stream:
+            picture = film.is_picture(stream.read(8))
+        if picture:
+            return film.read(file), ""
         data = dataset.content(file)
         suspect = data[128:132] == b"DICM"
         header, syntax, little_endian = dataset.parsed(data)

@@ -1,7 +1,7 @@
 """Images and volumes that belong together, by what was imaged: sets, and days.
 
-A set is of one machine, one day, one kind of radiation, the couch in one place; or one volume. A day is everything of one machine and one
-day, made where there is more than MV images.
+A set is of one machine, one day, one kind of radiation, the couch in one place; or one volume; or one scan of film. A day is everything
+of one machine and one day, made where there is more than MV images.
 """
 
 from __future__ import annotations
@@ -28,11 +28,14 @@ def acquisitions(images: Sequence[Dated], volumes: Sequence[DatedVolume] = ()) -
     ``SAME_PLACE_MM`` on every axis. Images without a couch readout are one place. Fails when a couch is moved on purpose by
     less than that: the steps then count as one place.
     """
+    films = [image for image, _ in images if image.radiation == "film"]
+    images = [pair for pair in images if pair[0].radiation != "film"]
     kinds: dict[tuple[str, str, str], list[Image]] = {}
     for image, day in sorted(images, key=lambda pair: pair[0].name):
         kinds.setdefault((image.machine, day, image.radiation), []).append(image)
     sets = [_named(day, place) for (_, day, _), together in kinds.items() for place in places(together)]
     scanned = [(volume, day, machine_of(volume.machine, {i.machine for i, _ in images})) for volume, day in volumes]
+    sets += [Acquisition((film,), film.machine, "film", f"film, {film.name}") for film in films]
     sets += [_volume(volume, day, machine) for volume, day, machine in scanned]
     return tuple(sorted(sets, key=_first_name)) + _days(images, scanned)
 

@@ -30,6 +30,7 @@ PAGES = (
     "physics/imaging_isocenter",
     "physics/winston_lutz_multi",
     "physics/ball_features",
+    "physics/starshot",
     "physics/image_quality",
     "physics/cbct_quality",
 )

@@ -56,9 +56,13 @@ PER_SET = (
 
 
 def accepts(acquisition: Acquisition) -> str:
-    """MV images belong to this test; kV images show no radiation field of the treatment beam."""
+    """MV images belong to this test, unless they show a starshot; kV images show no radiation field of the treatment beam."""
     if acquisition.radiation != "MV":
         return f"Winston-Lutz needs MV images of a ball in a treatment field; these are {acquisition.radiation} images"
+    from qa import narrow_beams
+
+    if acquisition.images and narrow_beams.of_all((acquisition.images[0], acquisition.images[-1])):
+        return "Winston-Lutz needs images of a ball in a treatment field; these show narrow beams, as a starshot does"
     return ""
 
 
