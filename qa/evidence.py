@@ -113,6 +113,7 @@ class Bars:
 
     ``axis`` names the value with its unit ("CT number / HU"). ``quantity_key`` is the quantity whose judgements belong to what is drawn
     (to value - nominal, or to value where nothing is nominal): its limits become bands about 0, its outcomes stand beside the parts.
+    ``also_keys`` are further quantities of the same parts (the value beside its deviation) whose baselines and outcomes are shown too.
     ``sop_instance_uid`` says of which image, where the readings are of single images.
     """
 
@@ -122,6 +123,7 @@ class Bars:
     quantity_key: str = ""
     note: str = ""
     sop_instance_uid: str = ""
+    also_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -72,10 +72,11 @@ def brackets(bars: Bars, record: Record) -> dict[str, tuple[float, float]]:
 
 
 def _judged(bars: Bars, record: Record) -> Iterator[tuple[Judgement, Reading]]:
-    """The judgements of the quantity that the bars show, of their image, with their readings."""
+    """The judgements of the quantities that the bars show, of their image, with their readings."""
+    keys = (bars.quantity_key, *bars.also_keys)
     for judgement in record.judgements:
         reading = record.readings[judgement.reading] if 0 <= judgement.reading < len(record.readings) else None
-        if reading is not None and reading.quantity.key == bars.quantity_key and str(reading.at.get(UID, "")) == bars.sop_instance_uid:
+        if reading is not None and reading.quantity.key in keys and str(reading.at.get(UID, "")) == bars.sop_instance_uid:
             yield judgement, reading
 
 

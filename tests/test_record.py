@@ -94,7 +94,7 @@ evidence = st.one_of(
         st.lists(ARROWS, max_size=2).map(tuple),
         TEXT,
     ),
-    st.builds(Bars, TEXT, TEXT, st.lists(BARS, max_size=3).map(tuple), TEXT, TEXT, TEXT),
+    st.builds(Bars, TEXT, TEXT, st.lists(BARS, max_size=3).map(tuple), TEXT, TEXT, TEXT, TEXTS),
 )
 
 

@@ -248,6 +248,9 @@ def test_a_part_is_bracketed_where_its_own_baseline_lets_it_be() -> None:
     old = Baseline("a", datetime(2026, 5, 1, tzinfo=UTC), "HU", -1.25, 1.5)
     judged = tuple(Judgement(limit(f"b{t}", OFF, t, "baseline"), n, Outcome.PASS, "as it was", old) for t in (30.0, 20.0))
     assert tolerances.brackets(inserts(), replace(record(), judgements=judged)) == {"Resin": (-1.25, 20.0)}
+    both = inserts(also_keys=(NUMBER.key,))
+    assert tolerances.brackets(both, record()) == {"Resin": (pytest.approx(-1.25), 30.0)}
+    assert tolerances.outcomes(both, record())["Foam"] is Outcome.NOT_MEASURED  # its value has no baseline, though its deviation passes
     own = tuple(Judgement(limit(f"p{t}", OFF, t, parts=("Resin",)), n, Outcome.PASS, "in") for t in (30.0, 25.0))
     assert tolerances.brackets(inserts(), replace(record(), judgements=own)) == {"Resin": (0.0, 25.0)}
     assert tolerances.bands(inserts(), own) == ()
