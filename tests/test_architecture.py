@@ -33,6 +33,7 @@ PAGES = (
     "physics/starshot",
     "physics/image_quality",
     "physics/cbct_quality",
+    "physics/planar_quality",
 )
 
 

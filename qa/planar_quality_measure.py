@@ -1,0 +1,159 @@
+"""Everything that one image of a planar phantom gives: each part a number or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import erf
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.features import planar_outline
+from qa.features.detectability import non_prewhitening
+from qa.features.mtf import Mtf
+from qa.features.nps import Nps
+from qa.features.number import Number, number
+from qa.features.panel_defects import PanelDefects
+from qa.features.planar_outline import Coarse
+from qa.planar_quality_bars import BarGroups, bars
+from qa.planar_quality_look import Seen
+from qa.planar_quality_noise import Even, defects, even, largest_square, open_mask, plate_masks, whole
+from qa.planar_quality_regions import Contrast, Part, about, backgrounds, contrast, signal_to_noise
+from qa.planar_quality_sharpness import Sharpness, edge
+from qa.reading import AnalysisError
+
+T = TypeVar("T")
+ROSE = 5.0  # signal to noise at which a disc counts as seen (Rose 1948: between 3 and 5)
+ZERO = "the file does not say which value means no radiation, so ratios of signals are unknown; export the image with its pixel scale"
+
+
+@dataclass(frozen=True)
+class Discs:
+    """How many discs are seen: the count, how many there are, and each one's signal to noise."""
+
+    count: Number
+    total: int
+    ratios: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one image gives. Texts are reasons."""
+
+    seen: Seen
+    backgrounds: dict[str, Part]
+    contrasts: dict[str, Contrast | str]
+    edge: Sharpness | str
+    bars: BarGroups | str
+    evens: dict[str, Even | str]
+    defects: PanelDefects | str
+    discs: Discs | str
+    d_prime: dict[str, Number | str]
+
+
+def measure(seen: Seen) -> Found:
+    """One image, part by part: what one part lacks does not keep the others from being measured."""
+    grounds, why = backgrounds(seen)
+    search = planar_outline.coarse(seen.pixels, seen.pitch_mm)
+    open_ = open_mask(search, whole(seen))
+    evens: dict[str, Even | str] = {}
+    for name, mask in (_in_phantom(search, seen), ("open field", open_)):
+        box = largest_square(mask, search, seen.pixels.shape, seen.pitch_mm)
+        evens[name] = tried(partial(even, seen.pixels, seen.pitch_mm, box, name))
+    contrasts = _contrasts(seen, grounds, why)
+    sharp = tried(partial(edge, seen))
+    noise = max((part.roi for part in grounds.values()), key=lambda r: r.pixels, default=None)
+    plate = next(iter(evens.values()))
+    if noise is None and isinstance(plate, Even):
+        noise = plate.roi
+    return Found(
+        seen,
+        grounds,
+        contrasts,
+        sharp,
+        tried(partial(bars, seen, noise)),
+        evens,
+        tried(partial(defects, seen.pixels, open_, search, seen.pitch_mm)),
+        tried(partial(_discs, seen)),
+        _d_primes(seen, contrasts, sharp, evens),
+    )
+
+
+def _in_phantom(search: Coarse, seen: Seen) -> tuple[str, NDArray[np.bool_]]:
+    """The even part of the phantom that noise is measured in: the bare plate, or a background where the plate has no room."""
+    masks = plate_masks(search, seen)
+    for name, mask in masks.items():
+        if largest_square(mask, search, seen.pixels.shape, seen.pitch_mm) is not None:
+            return name, mask
+    return "plate", masks["plate"]
+
+
+def tried(work: Callable[[], T]) -> T | str:
+    """The result, or the reason why there is none."""
+    try:
+        return work()
+    except AnalysisError as error:
+        return str(error)
+
+
+def _contrasts(seen: Seen, grounds: dict[str, Part], why: dict[str, str]) -> dict[str, Contrast | str]:
+    """Every contrast region against the backgrounds of its group, every disc against the plate round it."""
+    found: dict[str, Contrast | str] = {}
+    for region in seen.model.regions:
+        if region.kind == "disc":
+            found[region.name] = tried(partial(contrast, seen, region, []))
+        elif region.kind == "contrast":
+            group = [part for part in grounds.values() if part.region.group == region.group] or list(grounds.values())
+            if not group and why:
+                found[region.name] = "its background could not be measured: " + "; ".join(why.values())
+            else:
+                found[region.name] = tried(partial(contrast, seen, region, group))
+    return found
+
+
+def _discs(seen: Seen) -> Discs:
+    """Discs whose mean stands out of the plate by more than Rose's criterion; u from how near to it they are."""
+    regions = [region for region in seen.model.regions if region.kind == "disc"]
+    if not regions:
+        raise AnalysisError(f"{seen.model.name} has no low-contrast discs to be counted")
+    ratios = {}
+    for region in regions:
+        ratio, step = signal_to_noise(seen, region, about(seen, region))
+        right_way = (step > 0) == (region.transmission > 1)
+        ratios[region.name] = abs(ratio) if right_way else 0.0
+    chance = np.array([0.5 * (1 + erf((ratio - ROSE) / np.sqrt(2))) for ratio in ratios.values()])
+    spread = float(np.sqrt((chance * (1 - chance)).sum()))
+    count = sum(ratio > ROSE for ratio in ratios.values())
+    return Discs(number(float(count), {"discs near the threshold": max(spread, 0.1)}), len(regions), ratios)
+
+
+def _d_primes(
+    seen: Seen, contrasts: dict[str, Contrast | str], sharp: Sharpness | str, evens: dict[str, Even | str]
+) -> dict[str, Number | str]:
+    """The non-prewhitening observer's d' of every disc that has a contrast, the MTF and the plate's noise spectrum known."""
+    plate = next(iter(evens.values()))
+    found: dict[str, Number | str] = {}
+    for region in seen.model.regions:
+        if region.kind != "disc":
+            continue
+        one = contrasts[region.name]
+        if isinstance(one, str):
+            found[region.name] = one
+        elif isinstance(plate, str):
+            found[region.name] = f"the noise spectrum is not known: {plate}"
+        elif isinstance(sharp, str):
+            found[region.name] = f"the MTF is not known: {sharp}"
+        elif not one.full:
+            found[region.name] = f"{region.name} is too small against the blur for its contrast to be known"
+        else:
+            found[region.name] = tried(partial(_d_prime, seen, one, sharp.mtf, plate.nps))
+    return found
+
+
+def _d_prime(seen: Seen, one: Contrast, mtf: Mtf, nps: Nps) -> Number:
+    level = one.background.mean.value
+    step = number(one.contrast.value * level, {name: u * level for name, u in one.contrast.budget.items()})
+    return non_prewhitening(step, one.region.width_mm / 2 * seen.pose.mean_scale, mtf, nps).d_prime

@@ -1,0 +1,201 @@
+"""What an image says, as readings: every quantity of it as a number with its budget, or with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from qa import frames
+from qa.features.mtf import Mtf
+from qa.features.number import Number, number
+from qa.planar_quality_bars import BarGroups
+from qa.planar_quality_look import Seen
+from qa.planar_quality_measure import ROSE, ZERO, Found
+from qa.planar_quality_noise import Even
+from qa.planar_quality_regions import Contrast
+from qa.planar_quality_sharpness import Sharpness
+from qa.reading import AnalysisError, Measured, NotMeasured, Quantity, Reading
+
+LEVELS = ("50", "30", "10")
+Pairs = Iterable[tuple[str, str, Number | str]]  # key, part, value or reason
+HUNDRED = 100.0
+
+
+def of_image(quantities: Mapping[str, Quantity], found: Found) -> list[Reading]:
+    """All readings of one image of a phantom."""
+    readings: list[Reading] = []
+    for pairs in (geometry(found.seen), sharpness(found), contrasts(found), noise(found), panel(found)):
+        for key, part, value in pairs:
+            readings.append(_reading(quantities[key], found.seen, part, value))
+    return readings
+
+
+def _reading(quantity: Quantity, seen: Seen, part: str, value: Number | str) -> Reading:
+    if isinstance(value, str):
+        return NotMeasured(quantity, f"{seen.image.name}: {value}", seen.at(part))
+    return Measured(quantity, value.value, value.u, seen.at(part), value.budget, (*seen.flags, *value.flags))
+
+
+def geometry(seen: Seen) -> Pairs:
+    """Size, place and turn of the outline."""
+    image, outlined, model = seen.image, seen.outlined, seen.model
+    sides = sizes(seen)
+    for name, (size, nominal) in sides.items():
+        yield "planar_scale", name, _times(size, 1 / nominal)
+        yield "planar_size_error", name, number(size.value - nominal, size.budget)
+    if model.shape == "circle":
+        one, other = outlined.size_mm
+        parts = {"edges": HUNDRED * float((one.u**2 + other.u**2) ** 0.5) / one.value}
+        yield "planar_anisotropy", "", number(HUNDRED * (one.value / other.value - 1), parts)
+        yield "planar_angle", "", _round_angle(seen)
+    else:
+        (width, w), (height, h) = sides["width"], sides["height"]
+        ratio = (width.value / w) / (height.value / h)
+        parts = {"width": HUNDRED * ratio * width.u / width.value, "height": HUNDRED * ratio * height.u / height.value}
+        yield "planar_anisotropy", "", number(HUNDRED * (ratio - 1), parts)
+        yield "planar_angle", "", number((seen.pose.angle_deg + 180) % 360 - 180, outlined.angle_deg.budget, least_u=1e-4)
+    x, y = outlined.centre_mm
+    u, v = frames.to_plane(image, y.value / seen.pitch_mm[0], x.value / seen.pitch_mm[1]) + frames.receptor_mm(image)
+    yield "planar_center_u", "", number(float(u), x.budget, least_u=1e-4)
+    yield "planar_center_v", "", number(float(v), y.budget, least_u=1e-4)
+
+
+def sizes(seen: Seen) -> dict[str, tuple[Number, float]]:
+    """The outline's measured sizes on the isocentre plane along the model's axes, and the nominal ones."""
+    model, (one, other) = seen.model, seen.outlined.size_mm
+    if model.shape == "circle":
+        parts = {name: float((one.budget[name] ** 2 + other.budget[name] ** 2) ** 0.5 / 2) for name in one.budget}
+        return {"diameter": (number((one.value + other.value) / 2, parts), model.width_mm)}
+    turned = abs(one.value / model.width_mm - seen.pose.scale[0]) > 1e-9
+    width, height = (other, one) if turned else (one, other)
+    return {"width": (width, model.width_mm), "height": (height, model.height_mm)}
+
+
+def _round_angle(seen: Seen) -> Number | str:
+    """The turn of a round phantom by what it holds."""
+    from qa.planar_quality_turn import turn
+
+    try:
+        return turn(seen)
+    except AnalysisError as error:
+        return str(error)
+
+
+def sharpness(found: Found) -> Pairs:
+    """MTF from an edge and from bars, and the bars' own modulation."""
+    edge, bars = found.edge, found.bars
+    for level in LEVELS:
+        if isinstance(edge, Sharpness):
+            value = _at(edge.mtf, level)
+            flagged = value if isinstance(value, str) else _flagged(_times(value, edge.factor), edge.border.name)
+            yield f"planar_mtf{level}", edge.part, flagged
+        else:
+            yield f"planar_mtf{level}", "edge", edge
+        curve = bars.mtf if isinstance(bars, BarGroups) else bars
+        yield f"planar_mtf{level}", "bars", _at(curve, level) if isinstance(curve, Mtf) else curve
+    if isinstance(bars, str):
+        yield "planar_bar_modulation", "bars", bars
+        return
+    for region, group in bars.groups:
+        if isinstance(group, str):
+            yield "planar_bar_modulation", region.name, group
+        elif isinstance(bars.mtf, str):
+            yield "planar_bar_modulation", region.name, bars.mtf
+        else:
+            yield "planar_bar_modulation", region.name, _modulation(bars.mtf, region.lp_per_mm)
+
+
+def _flagged(value: Number, border: str) -> Number:
+    return Number(value.value, value.u, value.budget, (*value.flags, f"across {border}"))
+
+
+def _at(mtf: Mtf, level: str) -> Number | str:
+    value = mtf.at[level]
+    return str(value) if isinstance(value, AnalysisError) else value
+
+
+def _modulation(mtf: Mtf, lp_per_mm: float) -> Number | str:
+    """The MTF at a group's own frequency over the coarsest group's."""
+    at = [k for k, f in enumerate(mtf.frequency_per_mm) if abs(f - lp_per_mm) < 1e-6]
+    if not at:
+        return f"the bars of {lp_per_mm:g} per mm are not seen as such: finer than the image shows"
+    if at[0] == 0:
+        return f"the bars of {lp_per_mm:g} per mm are what the finer ones are held against"
+    return number(float(mtf.mtf[at[0]]), {"bars and noise": float(mtf.u[at[0]])})
+
+
+def contrasts(found: Found) -> Pairs:
+    """Contrast, contrast to noise, visibility of every region; d' and the count of discs."""
+    for name, one in found.contrasts.items():
+        if isinstance(one, str):
+            for key in ("planar_contrast", "planar_cnr", "planar_visibility"):
+                yield key, name, one
+            continue
+        yield "planar_contrast", name, _contrast(found.seen, one)
+        yield "planar_cnr", name, one.cnr
+        yield "planar_visibility", name, one.visibility
+    none = f"{found.seen.model.name} holds no regions of known contrast"
+    for key in ("planar_contrast", "planar_cnr", "planar_visibility") if not found.contrasts else ():
+        yield key, "", none
+    for name, value in found.d_prime.items():
+        yield "planar_detectability", name, value
+    if not found.d_prime:
+        yield "planar_detectability", "", f"{found.seen.model.name} has no low-contrast discs"
+    yield "planar_discs_seen", f"signal to noise above {ROSE:g}", found.discs if isinstance(found.discs, str) else found.discs.count
+
+
+def _contrast(seen: Seen, one: Contrast) -> Number | str:
+    if not seen.zero:
+        return ZERO
+    if not one.full:
+        return f"{one.region.name} is too small against the blur to reach its full contrast; its visibility is what can be compared"
+    return _times(one.contrast, HUNDRED)
+
+
+def noise(found: Found) -> Pairs:
+    """Noise, its spectrum, evenness of plate and open field."""
+    for name, area in found.evens.items():
+        keys = ("planar_noise", "planar_nps_integral", "planar_nps_frequency", "planar_uniformity")
+        if isinstance(area, str):
+            yield from ((key, name, area) for key in keys)
+            yield from (("planar_tilt", f"{name}, {axis}", area) for axis in ("along u", "along v"))
+        else:
+            yield from of_area(found.seen, area)
+
+
+def of_area(seen: Seen, area: Even) -> Pairs:
+    """The readings of one even square."""
+    ratio = None if seen.zero else ZERO
+    yield "planar_noise", area.name, ratio or area.noise
+    yield "planar_nps_integral", area.name, ratio or area.power
+    yield "planar_nps_frequency", area.name, area.nps.mean_frequency
+    yield "planar_uniformity", area.name, ratio or area.uniformity
+    signs = seen.image.column_u, seen.image.row_v
+    for axis, sign, tilt in zip("uv", signs, area.tilt, strict=True):
+        yield "planar_tilt", f"{area.name}, along {axis}", ratio or _times(tilt, float(sign))
+
+
+def panel(found: Found) -> Pairs:
+    """Defective lines and pixels."""
+    defects = found.defects
+    if isinstance(defects, str):
+        yield "planar_dead_lines", "", defects
+        yield "planar_dead_pixels", "", defects
+        return
+    lines = len(defects.rows) + len(defects.columns)
+    said = f"{defects.looked_at} pixels of open field looked at"
+    at = _where(defects.rows, defects.columns)
+    yield "planar_dead_lines", "", Number(float(lines), 0.1, {"a line near the threshold": 0.1}, (at, said))
+    places = ", ".join(f"({r}, {c})" for r, c in defects.pixels[:12])
+    spread = max(0.1, float(len(defects.pixels)) ** 0.5 / 4)
+    flags = (f"(row, column): {places}",) if places else ()
+    yield "planar_dead_pixels", "", Number(float(len(defects.pixels)), spread, {"pixels near the threshold": spread}, (*flags, said))
+
+
+def _where(rows: tuple[int, ...], columns: tuple[int, ...]) -> str:
+    said = [f"{word} {', '.join(map(str, lines[:12]))}" for word, lines in (("rows", rows), ("columns", columns)) if lines]
+    return "; ".join(said) or "no rows or columns"
+
+
+def _times(value: Number, factor: float) -> Number:
+    """A number in another unit."""
+    return Number(value.value * factor, value.u * abs(factor), {k: u * abs(factor) for k, u in value.budget.items()}, value.flags)
