@@ -21,6 +21,8 @@ SMALLEST_MM = 5.0  # targets below are smaller than their places are known to
 INNER = 0.6  # of a target's radius: their places are known to 1 degree, 0.9 mm
 BESIDE_MM = (2.0, 6.0)  # beyond a target's rim: its ground, other targets and their rims left out
 LEAKAGE = 3.0  # what regions of limited width leave unknown of d', times (lowest frequency times radius)^2: in drawings, 10 % for 15 mm
+HALF = 0.1874  # MTF50 of a Gaussian blur times its sigma: sqrt(ln 2/2)/pi
+BLUR_U = 0.3  # of the correction for blur: a CBCT's is not Gaussian
 FEWEST = 20  # voxels of target or ground in one slice
 
 
@@ -72,7 +74,7 @@ def _target(
     place = found.at(disc.x_mm, module.y_mm, disc.z_mm, list(slices))
     radius = disc.diameter_mm / 2
     try:
-        contrast = _contrast(found, module, disc, slices)
+        contrast = _recovered(_contrast(found, module, disc, slices), radius, mtf)
     except AnalysisError as error:
         return Target(disc, place, INNER * radius, error, error, error, error)
     if isinstance(noise, AnalysisError):
@@ -89,6 +91,20 @@ def _target(
         except AnalysisError as error:
             d = error
     return Target(disc, place, INNER * radius, contrast, cnr, weighted, d)
+
+
+def _recovered(contrast: Number, radius: float, mtf: Mtf | AnalysisError) -> Number:
+    """The contrast over the share of it that a blur leaves in the middle of a target: a Gaussian one with the measured MTF's 50 %."""
+    from scipy.special import chndtr
+
+    half = mtf if isinstance(mtf, AnalysisError) else mtf.at["50"]
+    if not isinstance(half, Number):
+        return contrast
+    sigma = HALF / half.value
+    away = np.linspace(0.02, 1.0, 25) * max(INNER * radius, 1.0)
+    share = float((chndtr((radius / sigma) ** 2, 2, (away / sigma) ** 2) * away).sum() / away.sum())
+    budget = {"noise": contrast.u / share, "blur": BLUR_U * abs(contrast.value) * (1 / share - 1)}
+    return number(contrast.value / share, budget, least_u=0.02)
 
 
 def _observer(contrast: Number, radius: float, mtf: Mtf, spectrum: Nps) -> Number:

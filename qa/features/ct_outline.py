@@ -132,7 +132,9 @@ def _discs(view: View, level: float) -> list[tuple[float, float, float]]:
     x = view.column[0] + view.column[1] * (np.arange(mask.shape[1]) - 1)
     z = view.row[0] + view.row[1] * (np.arange(mask.shape[0]) - 1)
     while (radius := float(depth.max())) >= SMALLEST_MM and len(found) < 3:
-        top = depth >= radius - 0.5 * min(view.pitch_mm)
+        row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
+        near = np.hypot(x[None, :] - x[column], z[:, None] - z[row]) < radius / 2
+        top = near & (depth >= radius - 0.5 * min(view.pitch_mm))
         place = float((top * x[None, :]).sum() / top.sum()), float((top * z[:, None]).sum() / top.sum())
         found.append((*place, radius))
         depth = depth * (np.hypot(x[None, :] - place[0], z[:, None] - place[1]) > 1.6 * radius)

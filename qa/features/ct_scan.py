@@ -61,7 +61,9 @@ class Scan:
         return (y_mm - self.start[1]) / self.step[1]
 
     def between(self, low_mm: float, high_mm: float) -> list[int]:
-        """The slices whose middles lie between two places along the stack, ascending along it."""
+        """The slices whose middles lie from a lower to a higher place along the stack, ascending along it."""
+        if low_mm > high_mm:
+            return []
         ends = sorted((self.slice_at(low_mm), self.slice_at(high_mm)))
         found = list(range(max(int(np.ceil(ends[0] - 1e-6)), 0), min(int(np.floor(ends[1] + 1e-6)), self.count - 1) + 1))
         return found if self.step[1] > 0 else found[::-1]
