@@ -141,8 +141,10 @@ def _run(
                 couch_still=who.couch_still,
             )
         status = _shown(result.records, kept.where if kept else "", pdf, json, database)
+        for words in result.set_aside:
+            print(f"no record: {words}")
         if result.missing and tests is None:
-            print(f"not fulfilled: {judged_by.title} also asks for {', '.join(result.missing)}, and no images for it were handed in")
+            print(f"not fulfilled: {judged_by.title} also asks for {', '.join(result.missing)}, and nothing that was handed in shows it")
             status = worst([status, Status.UNDECIDED])
     return status
 

@@ -33,9 +33,9 @@ def left_out(tried: Sequence[tuple[Acquisition, Answers]]) -> tuple[LeftOut, ...
     used = _used(tried)
     found = []
     for acquisition, answers in tried:
-        if not all(reason for _, reason in answers) or not _names(acquisition) - used:
+        if not all(reason for _, reason in answers) or not names_of(acquisition) - used:
             continue
-        parts = [said for part, said in tried if acquisition.day and _names(part) <= _names(acquisition)]
+        parts = [said for part, said in tried if acquisition.day and names_of(part) <= names_of(acquisition)]
         content = {name for said in parts for name, reason in said if not reason}
         told = {answer for said in parts if said is not answers for answer in said}
         reasons = tuple((name, reason) for name, reason in answers if name not in content and (name, reason) not in told)
@@ -78,8 +78,9 @@ def nothing_measured(left: Sequence[LeftOut], refused: Sequence[Refused]) -> str
 
 def _used(tried: Sequence[tuple[Acquisition, Answers]]) -> set[str]:
     """The files that a record measures, by their names, which are unique in what was handed in."""
-    return {name for acquisition, answers in tried if not all(reason for _, reason in answers) for name in _names(acquisition)}
+    return {name for acquisition, answers in tried if not all(reason for _, reason in answers) for name in names_of(acquisition)}
 
 
-def _names(acquisition: Acquisition) -> set[str]:
+def names_of(acquisition: Acquisition) -> set[str]:
+    """The files of an acquisition, by their names, which are unique in what was handed in."""
     return {image.name for image in acquisition.images} | {s.name for volume in acquisition.volumes for s in volume.slices}

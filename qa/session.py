@@ -16,6 +16,7 @@ from qa.acquisition import Acquisition, Image, Refused, Slice
 from qa.archive import Archive
 from qa.baselines import baselines
 from qa.calibrations import in_force
+from qa.desk import Desk
 from qa.left_out import LeftOut
 from qa.procedure import Analysis, Procedure
 from qa.protocol import Judgement, Outcome, Protocol, check, judge
@@ -28,12 +29,14 @@ class Session:
     """What became of everything that was handed in: records, acquisitions nobody measures, files that are no images.
 
     ``missing`` are the procedures that the protocol has limits for and that measured nothing: without them it is not fulfilled.
+    ``set_aside`` says which procedures found nothing of their own in images that others measured: there is no record of that.
     """
 
     records: tuple[Record, ...]
     left_out: tuple[LeftOut, ...]
     refused: tuple[Refused, ...]
     missing: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
 
 
 def run(
@@ -52,16 +55,16 @@ def run(
     """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.
 
     ``procedures`` are names, None = all there are: those that the protocol has limits for, and what else the images show, measured and
-    not judged. ``machine`` "" = the name in the images. ``couch_still``: the performer states that the couch was not moved between images
-    that do not say where it stood. ``phantom`` is which one it is, in the performer's words: procedures hold it against the images. Each
-    record is stored as soon as it is made. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing
-    could be measured (it says why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
+    not judged; calibrations only where the protocol asks for them. ``machine`` "" = the name in the images. ``couch_still``: the performer
+    states that the couch was not moved between images that do not say where it stood. ``phantom`` is which one it is, in the performer's
+    words: procedures hold it against the images. A record with a number in it is stored as soon as it is made, one without when no other
+    test measured the same images. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing could be
+    measured (it says why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
     """
     from qa import dicom
 
     say = progress or (lambda text: None)
     chosen = _choose(protocol, procedures)
-    records: list[Record] = []
     places = [Path(path) for path in paths]
     by_digest: AbstractContextManager[dict[str, Path]] = engines.files_by_digest(places) if second_engine else nullcontext({})
     with dicom.opened(places, lambda done, total: say(f"reading: {done} of {total} files")) as batch, by_digest as files:
@@ -73,17 +76,19 @@ def run(
             raise QaError(left_out.nothing_measured(left, batch.refused))
         _one_machine(machine, batch.acquisitions)
         unused = left_out.inputs(left, tried, batch.refused)
-        for procedure, acquisition in accepted:
+        desk = Desk(store, every=procedures is not None)
+        for place, (procedure, acquisition) in sorted(enumerate(accepted), key=lambda item: item[1][1].day):  # sets come before their day
+            if acquisition.day and desk.measured(acquisition):
+                continue  # what its sets show is known: there is nothing in it that only a day can tell
             say(f"{procedure.title}: {acquisition.title}")
             lost = left_out.lost(batch.refused, acquisition)
             record = _record(procedure, acquisition, protocol, _Said(machine.strip(), performer.strip()), unused, lost, store)
             if second_engine:
                 record = engines.checked(record, procedure, acquisition, files, say)
-            if store is not None:
-                store.add(record)
-            records.append(record)
+            desk.take(place, record, acquisition)
+        records, aside = desk.cleared()
         done = {record.procedure for record in records}
-        return Session(tuple(records), left, batch.refused, tuple(name for name in protocol.procedures if name not in done))
+        return Session(records, left, batch.refused, tuple(name for name in protocol.procedures if name not in done), aside)
 
 
 def _choose(protocol: Protocol, names: Sequence[str] | None) -> tuple[Procedure, ...]:
@@ -96,13 +101,15 @@ def _choose(protocol: Protocol, names: Sequence[str] | None) -> tuple[Procedure,
         )
     wanted = (*protocol.procedures, *procedures_.names()) if names is None else names
     chosen = tuple(procedures_.load(name) for name in dict.fromkeys(wanted))
+    if names is None:  # a calibration is made on purpose, not beside another test
+        chosen = tuple(p for p in chosen if not p.provides or p.name in protocol.procedures)
     for procedure in chosen:
         check(protocol, procedure.name, procedure.quantities)
     return chosen
 
 
 def _one_machine(machine: str, acquisitions: Iterable[Acquisition]) -> None:
-    found = sorted({acquisition.machine for acquisition in acquisitions})
+    found = sorted({acquisition.machine for acquisition in acquisitions if acquisition.radiation != "film"})  # film names none
     if machine.strip() and len(found) > 1:
         raise QaError(f"the images come from {len(found)} machines ({', '.join(found)}), not only from {machine}: hand them in one by one")
 

@@ -197,12 +197,72 @@ def test_analysis_that_gives_up_leaves_a_record_without_numbers(
 
 
 def test_every_accepting_procedure_makes_its_own_record(handed_in, known: dict[str, Procedure]) -> None:
-    known["other"] = Procedure("other", "Other", "1", (SIZE,), accepts, lambda a: Analysis((NotMeasured(SIZE, "x"),)), rehearse)
+    known["other"] = Procedure("other", "Other", "1", (MEAN,), accepts, lambda a: Analysis((Measured(MEAN, 1.0, 0.1),)), rehearse)
     handed_in(acquisition(image()))
     everything = session.run(["folder"], PROTOCOL).records
     assert [(r.procedure, bool(r.judgements)) for r in everything] == [("mean", True), ("other", False)]  # not asked for: not judged
     both = session.run(["folder"], PROTOCOL, procedures=["other", "mean", "other"]).records
     assert [(r.procedure, len(r.judgements)) for r in both] == [("other", 0), ("mean", 1)]
+
+
+def finds_nothing(acquisition: Acquisition) -> Analysis:
+    return Analysis((NotMeasured(SIZE, "no ruler in it"),))
+
+
+def test_a_test_that_finds_nothing_of_its_own_in_images_of_another_makes_no_record(handed_in, known, tmp_path: Path) -> None:
+    """The other one is named with the reason, and the protocol that asks for it stays unfulfilled."""
+    known["other"] = Procedure("other", "Other", "1", (SIZE,), accepts, finds_nothing, rehearse)
+    of_other = replace(LIMIT, limit_id="o", procedure="other", quantity=SIZE.key, unit="mm")
+    asks_for_both = Protocol("own", "Our own", 2.0, (LIMIT, of_other), "daily", "test")
+    handed_in(acquisition(image()))
+    store = Store(tmp_path / "records.sqlite")
+    result = session.run(["folder"], asks_for_both, store=store)
+    assert [r.procedure for r in result.records] == ["mean"]
+    assert [s.record_id for s in store.list()] == [result.records[0].record_id]
+    assert result.missing == ("other",)
+    (words,) = result.set_aside
+    assert words.startswith("Other found nothing")
+    assert "Mean signal" in words
+    assert "no ruler in it" in words
+
+
+def test_a_test_that_finds_nothing_in_images_that_nobody_measures_keeps_its_attempt(handed_in, known: dict[str, Procedure]) -> None:
+    known["mean"] = replace(known["mean"], analyse=finds_nothing)
+    handed_in(acquisition(image()))
+    result = session.run(["folder"], PROTOCOL)
+    assert [r.procedure for r in result.records] == ["mean"]
+    assert result.set_aside == ()
+
+
+def test_images_of_which_one_was_measured_elsewhere_still_belong_to_the_other_test(handed_in, known: dict[str, Procedure]) -> None:
+    def only_first(acquisition: Acquisition) -> Analysis:
+        first, second = acquisition.images
+        return Analysis((Measured(MEAN, 1.0, 0.1, first.at), NotMeasured(MEAN, "not mine", second.at)))
+
+    known["mean"] = replace(known["mean"], analyse=only_first)
+    known["other"] = Procedure("other", "Other", "1", (SIZE,), accepts, finds_nothing, rehearse)
+    handed_in(acquisition(image("a.dcm"), image("b.dcm")))
+    assert [r.procedure for r in session.run(["folder"], PROTOCOL).records] == ["mean", "other"]
+
+
+def test_a_calibration_is_made_only_where_it_is_asked_for(handed_in, known: dict[str, Procedure]) -> None:
+    known["other"] = replace(known["mean"], name="other", provides="a scale")
+    handed_in(acquisition(image()))
+    assert [r.procedure for r in session.run(["folder"], PROTOCOL).records] == ["mean"]
+    asks = Protocol("own", "Our own", 2.0, (LIMIT, replace(LIMIT, limit_id="o", procedure="other")), "daily", "test")
+    assert [r.procedure for r in session.run(["folder"], asks).records] == ["mean", "other"]
+
+
+def test_a_day_whose_sets_were_measured_is_not_measured_again(handed_in, known: dict[str, Procedure]) -> None:
+    """Only what no set shows needs its day."""
+    known["other"] = replace(known["mean"], name="other", accepts=lambda a: "" if a.day else "needs a day")
+    known["mean"] = replace(known["mean"], accepts=lambda a: "needs a set" if a.day else "")
+    one, two = acquisition(image("a.dcm")), acquisition(image("b.dcm"), radiation="kV")
+    whole = day_of(*one.images, *two.images)
+    handed_in(one, two, whole)
+    assert [r.procedure for r in session.run(["folder"], PROTOCOL).records] == ["mean", "mean"]
+    known["mean"] = replace(known["mean"], accepts=lambda a: "" if a.radiation == "MV" else "needs MV")
+    assert [r.procedure for r in session.run(["folder"], PROTOCOL).records] == ["mean", "other"]
 
 
 def test_procedure_of_the_protocol_that_measured_nothing_is_named(handed_in, known: dict[str, Procedure]) -> None:
