@@ -101,7 +101,7 @@ def _opened(data: bytes, kind: str) -> Any:
     try:
         picture: Any = Pictures.open(BytesIO(data), formats=[kind])
     except Exception as error:  # a parser fed with damaged bytes raises what it likes
-        raise DicomError(f"a damaged {kind} picture ({type(error).__name__}): {AGAIN}") from error
+        raise DicomError(f"a {kind} picture that is damaged ({type(error).__name__}): {AGAIN}") from error
     if picture.size[0] * picture.size[1] > MOST_PIXELS:
         raise DicomError(f"{picture.size[1]} x {picture.size[0]} pixels: too large for a scan of film that this suite reads")
     if getattr(picture, "n_frames", 1) != 1:

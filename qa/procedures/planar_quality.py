@@ -55,7 +55,7 @@ QUANTITIES = (
 
 def accepts(acquisition: Acquisition) -> str:
     """A set of kV or MV images of which one at least shows a planar phantom, or of which the performer says so."""
-    if acquisition.day or acquisition.volumes or not acquisition.images:
+    if acquisition.day or acquisition.volumes or not acquisition.images or acquisition.radiation == "film":
         return "planar image quality needs a set of kV or MV images of a planar phantom"
     from qa import planar_quality_accept
 
