@@ -20,7 +20,9 @@ PLACEMENT = Placement((2.0, -3.0, 1.5), 0.2, 2.0, -0.1)
 QUIET = {"blur_mm": (0.6, 0.5), "noise_hu": 5.0, "clip_hu": (-1024.0, 3071.0), "air_hu": -1000.0}
 
 
-def volume(key: str, modules: tuple[str, ...], placement: Placement = PLACEMENT, hu: dict[str, float] | None = None, **how: object) -> Volume:
+def volume(
+    key: str, modules: tuple[str, ...], placement: Placement = PLACEMENT, hu: dict[str, float] | None = None, **how: object
+) -> Volume:
     grid = grid_over(MODELS[key], placement, spacing_mm=(2.5, 1.0, 0.9), keys=modules, ends_mm=6.0)
     settings = Imaging(**{**QUIET, **how})
     return rehearsal.volume(scan_phantom(MODELS[key], grid, np.random.default_rng(5), placement, settings, hu), "LINAC")

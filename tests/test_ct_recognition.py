@@ -100,7 +100,7 @@ def test_noise_and_a_patient_are_no_phantom():
     with pytest.raises(AnalysisError, match="no phantom"):
         recognised(rehearsal.volume(noise, "LINAC"))
     trunk = patient(Grid((12, 170, 250), SPACING), rng)
-    with pytest.raises(AnalysisError, match="not round|no phantom|not a phantom|no cylinder"):
+    with pytest.raises(AnalysisError, match=r"not round|no phantom|not a phantom|no cylinder"):
         recognised(rehearsal.volume(trunk, "LINAC"))
 
 

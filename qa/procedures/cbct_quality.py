@@ -34,9 +34,7 @@ def analyse(acquisition: Acquisition) -> Analysis:
     quantities, volume = {q.key: q for q in QUANTITIES}, acquisition.volumes[0]
     found = cbct_quality_found.find(acquisition)
     if isinstance(found, cbct_quality_found.Unfound):
-        return Analysis(
-            cbct_quality_readings.nothing(quantities, volume.at, found.reason), cbct_quality_evidence.unfound(found)
-        )
+        return Analysis(cbct_quality_readings.nothing(quantities, volume.at, found.reason), cbct_quality_evidence.unfound(found))
     make = Maker(quantities, {**volume.at, "setting": cbct_quality_found.setting(found, volume)}, found.flags)
     parts = cbct_quality_measured.measure(found, acquisition)
     return Analysis(cbct_quality_readings.readings(make, found, parts), cbct_quality_evidence.show(found, parts))
@@ -72,6 +70,7 @@ PROCEDURE = Procedure(
     analyse=analyse,
     rehearse=rehearse,
     demonstrate=demonstrate,
+    demonstration_protocol="tg142_monthly_cbct",
     second_engine=second_engine,
     uses=("CT number to density",),
 )
