@@ -44,13 +44,15 @@ def inserts(found: Found) -> list[Insert]:
     view = found.view(slices)
     like = _plastic(found, view, module, slices)
     free = anything(found.model)
+    raw = found.scan.crops(slices, found.body.window)
+    ends = (*FLOORS, float(min(crop.min() for crop in raw)), float(max(crop.max() for crop in raw)))
     result = []
     for plug in module.plugs:
         a, b = found.at(plug.x_mm, module.y_mm, plug.z_mm, slices)
         spot = found.pose.plugs.get(plug.name)
         if spot is not None and np.hypot(spot.x_mm - a, spot.z_mm - b) < 1.0:
             a, b = spot.x_mm, spot.z_mm
-        hu = _one(found, view, (a, b), plug, like, slices)
+        hu = _one(found, view, (a, b), plug, like, slices, ends)
         if plug.optional and not free and not isinstance(hu, AnalysisError) and hu.value < EMPTY_HU:
             hu = AnalysisError(f"{plug.name} is not in its place, air is: fill it where its number is wanted")
         result.append(Insert(plug, (a, b), INNER * plug.diameter_mm / 2, hu, None if free else plug.hu, tuple(slices)))
@@ -92,13 +94,19 @@ def _plastic(found: Found, view: View, module: Module, slices: list[int]) -> roi
 
 
 def _one(
-    found: Found, picture: View, place: tuple[float, float], plug: Plug, like: roi.Roi | None, slices: list[int]
+    found: Found,
+    picture: View,
+    place: tuple[float, float],
+    plug: Plug,
+    like: roi.Roi | None,
+    slices: list[int],
+    ends: tuple[float, ...],
 ) -> Number | AnalysisError:
     """One insert's CT number, by mean and by median, in two sizes of region."""
     radius = plug.diameter_mm / 2
     try:
         raw = np.concatenate([_values(found, k, place, INNER * radius) for k in slices])
-        share, level = _clipped(raw)
+        share, level = _clipped(raw, ends)
         if share > CLIPPED:
             stored = f"{100 * share:.0f} % of its voxels are stored as {level:.0f} HU"
             return AnalysisError(f"{plug.name} is clipped: {stored}, the end of the scale, and the true number lies beyond")
@@ -128,16 +136,9 @@ def _values(found: Found, k: int, place: tuple[float, float], radius: float) -> 
     return np.asarray(near.pixels[inside], dtype=np.float64)
 
 
-def _clipped(values: Array) -> tuple[float, float]:
-    """The larger share of values at either end where they pile up, and that value; (0, 0) where they do not."""
-    result = (0.0, 0.0)
-    for end in (float(values.min()), float(values.max())):
-        at = float((values == end).mean())
-        next_in = np.unique(values)
-        beside = float((values == (next_in[1] if end == next_in[0] else next_in[-2])).mean()) if len(next_in) > 1 else 0.0
-        if at > max(SOME, 2 * beside) or (at > SOME and end in FLOORS) or len(next_in) == 1:
-            result = max(result, (at, end))
-    return result
+def _clipped(values: Array, ends: tuple[float, ...]) -> tuple[float, float]:
+    """The largest share of values at an end of the scale, and that end; ``ends`` are usual ones and the extremes of the whole slices."""
+    return max(((float((values == end).mean()), end) for end in ends), key=lambda found: found[0])
 
 
 @dataclass(frozen=True)
