@@ -40,6 +40,7 @@ class Seen:
     pose: Pose
     zero: bool
     flags: tuple[str, ...]
+    ends: tuple[float, float]  # lowest and highest value of the image
 
     @property
     def model(self) -> PlanarModel:
@@ -121,7 +122,7 @@ def _placed(image: Image, pixels: NDArray[np.float32], pitch: tuple[float, float
     top = float(pixels.max())
     if float(np.mean(box >= top)) > SATURATED:
         flags.append("part of the phantom's image is saturated")
-    return Seen(image, pixels, pitch, recognition, match, outlined, pose, zero, tuple(flags))
+    return Seen(image, pixels, pitch, recognition, match, outlined, pose, zero, tuple(flags), (float(pixels.min()), top))
 
 
 def measured_pose(match: Match, outlined: Outlined) -> Pose:

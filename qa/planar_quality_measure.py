@@ -18,6 +18,7 @@ from qa.features.nps import Nps
 from qa.features.number import Number, number
 from qa.features.panel_defects import PanelDefects
 from qa.features.planar_outline import Coarse
+from qa.features.roi import Roi
 from qa.planar_quality_bars import BarGroups, bars
 from qa.planar_quality_look import Seen
 from qa.planar_quality_noise import Even, defects, even, largest_square, open_mask, plate_masks, whole
@@ -26,6 +27,7 @@ from qa.planar_quality_sharpness import Sharpness, edge
 from qa.reading import AnalysisError
 
 T = TypeVar("T")
+FLANK, CERTAIN = 0.08, 4.0  # of the MTF, and times u: an outline further from the bars is no sharp edge
 ROSE = 5.0  # signal to noise at which a disc counts as seen (Rose 1948: between 3 and 5)
 ZERO = "the file does not say which value means no radiation, so ratios of signals are unknown; export the image with its pixel scale"
 
@@ -63,21 +65,24 @@ def measure(seen: Seen) -> Found:
     for name, mask in (_in_phantom(search, seen), ("open field", open_)):
         box = largest_square(mask, search, seen.pixels.shape, seen.pitch_mm)
         evens[name] = tried(partial(even, seen.pixels, seen.pitch_mm, box, name))
-    contrasts = _contrasts(seen, grounds, why)
+    round_discs = {r.name: tried(partial(about, seen, r)) for r in seen.model.regions if r.kind == "disc"}
+    contrasts = _contrasts(seen, grounds, why, round_discs)
     sharp = tried(partial(edge, seen))
     noise = max((part.roi for part in grounds.values()), key=lambda r: r.pixels, default=None)
     plate = next(iter(evens.values()))
     if noise is None and isinstance(plate, Even):
         noise = plate.roi
+    groups = tried(partial(bars, seen, noise))
+    sharp = _believed(sharp, groups)
     return Found(
         seen,
         grounds,
         contrasts,
         sharp,
-        tried(partial(bars, seen, noise)),
+        groups,
         evens,
         tried(partial(defects, seen.pixels, open_, search, seen.pitch_mm)),
-        tried(partial(_discs, seen)),
+        tried(partial(_discs, seen, round_discs)),
         _d_primes(seen, contrasts, sharp, evens),
     )
 
@@ -91,6 +96,22 @@ def _in_phantom(search: Coarse, seen: Seen) -> tuple[str, NDArray[np.bool_]]:
     return "plate", masks["plate"]
 
 
+def _believed(sharp: Sharpness | str, groups: BarGroups | str) -> Sharpness | str:
+    """An outline's MTF only where the bars agree with its form: thick plates have flanks that slant and corners that are broken."""
+    if isinstance(sharp, str) or isinstance(groups, str) or isinstance(groups.mtf, str) or not sharp.border.name.startswith("outline"):
+        return sharp
+    f, seen, u = groups.mtf.frequency_per_mm, groups.mtf.mtf, groups.mtf.u
+    there = np.interp(f, sharp.mtf.frequency_per_mm * sharp.factor, sharp.mtf.mtf)
+    apart = np.abs(there / there[0] - seen)
+    if float(apart.max()) > FLANK and bool((apart > CERTAIN * u).any()):
+        at = int(np.argmax(apart))
+        return (
+            f"the outline's edge puts the MTF at {f[at]:.3g} per mm at {there[at] / there[0]:.2f} of that at {f[0]:.3g} per mm, "
+            f"the bars at {seen[at]:.2f}: its flank slants or is broken, so it says nothing of the imager"
+        )
+    return sharp
+
+
 def tried(work: Callable[[], T]) -> T | str:
     """The result, or the reason why there is none."""
     try:
@@ -99,12 +120,13 @@ def tried(work: Callable[[], T]) -> T | str:
         return str(error)
 
 
-def _contrasts(seen: Seen, grounds: dict[str, Part], why: dict[str, str]) -> dict[str, Contrast | str]:
+def _contrasts(seen: Seen, grounds: dict[str, Part], why: dict[str, str], round_discs: dict[str, Roi | str]) -> dict[str, Contrast | str]:
     """Every contrast region against the backgrounds of its group, every disc against the plate round it."""
     found: dict[str, Contrast | str] = {}
     for region in seen.model.regions:
         if region.kind == "disc":
-            found[region.name] = tried(partial(contrast, seen, region, []))
+            local = round_discs[region.name]
+            found[region.name] = local if isinstance(local, str) else tried(partial(contrast, seen, region, [], local))
         elif region.kind == "contrast":
             group = [part for part in grounds.values() if part.region.group == region.group] or list(grounds.values())
             if not group and why:
@@ -114,14 +136,17 @@ def _contrasts(seen: Seen, grounds: dict[str, Part], why: dict[str, str]) -> dic
     return found
 
 
-def _discs(seen: Seen) -> Discs:
+def _discs(seen: Seen, round_discs: dict[str, Roi | str]) -> Discs:
     """Discs whose mean stands out of the plate by more than Rose's criterion; u from how near to it they are."""
     regions = [region for region in seen.model.regions if region.kind == "disc"]
     if not regions:
         raise AnalysisError(f"{seen.model.name} has no low-contrast discs to be counted")
     ratios = {}
     for region in regions:
-        ratio, step = signal_to_noise(seen, region, about(seen, region))
+        local = round_discs[region.name]
+        if isinstance(local, str):
+            raise AnalysisError(local)
+        ratio, step = signal_to_noise(seen, region, local)
         right_way = (step > 0) == (region.transmission > 1)
         ratios[region.name] = abs(ratio) if right_way else 0.0
     chance = np.array([0.5 * (1 + erf((ratio - ROSE) / np.sqrt(2))) for ratio in ratios.values()])

@@ -63,10 +63,11 @@ def plate_masks(image: Coarse, seen: Seen) -> dict[str, Mask]:
 
 def open_mask(image: Coarse, shade: tuple[Pose, Region] | None) -> Mask:
     """Where on the search grid the field is open: bright, without slopes, away from the image's edge and from the phantom."""
-    from scipy.ndimage import binary_erosion, gaussian_filter
+    from scipy.ndimage import binary_erosion, gaussian_filter, median_filter
 
     low, high = image.levels
-    smooth = gaussian_filter(low + image.signal * (high - low), 1.5) / max(high, 1e-9)
+    even = median_filter(low + image.signal * (high - low), 5)  # dead lines are to be found in it, not to be left out
+    smooth = gaussian_filter(even, 1.5) / max(high, 1e-9)
     slope = np.hypot(*np.gradient(smooth, *image.step_mm))
     bright = smooth > BRIGHT * float(np.percentile(smooth, 92))
     mask = bright & (slope < STEEP)

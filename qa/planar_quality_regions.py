@@ -68,10 +68,12 @@ def measure(seen: Seen, region: Region, like: Roi | None = None) -> Part:
     shrink, full = kept(seen, region)
     pixels, x, y = crop(seen, corners(region, shrink))
     use = inside(region, x, y, shrink)
+    for other in _within(seen, region):
+        use &= ~inside(other, x, y, 1 + 2 * MARGIN_MM[seen.image.radiation] / min(other.width_mm, other.height_mm))
     if int(use.sum()) < SMALLEST_PX:
         raise AnalysisError(f"{region.name} covers {int(use.sum())} pixels, too few for a mean; take a smaller pixel or more magnification")
     found = roi.region(pixels.astype(np.float64), use, like, 1.0)
-    if found.clipped > CLIPPED:
+    if max(found.clipped, _at_the_end(seen, pixels[use])) > CLIPPED:
         raise AnalysisError(f"{region.name} is clipped at the end of the value range; repeat with another exposure")
     apart = abs(found.mean.value - found.median) / max(abs(found.mean.value), 1e-12)
     if (not roi.agree(found) and apart > APART) or found.odd > ODD:
@@ -80,6 +82,18 @@ def measure(seen: Seen, region: Region, like: Roi | None = None) -> Part:
             "look at the image"
         )
     return Part(region, shrink, _with_shading(found), full)
+
+
+def _at_the_end(seen: Seen, values: NDArray[np.float32]) -> float:
+    """The share of values at the very end of what the image holds."""
+    low, top = seen.ends
+    return float(max(np.mean(values >= top), np.mean(values <= low)))
+
+
+def _within(seen: Seen, region: Region) -> list[Region]:
+    """The parts that lie in a region: a hole in a plate of copper."""
+    later = seen.model.regions[seen.model.regions.index(region) + 1 :]
+    return [other for other in later if inside(region, np.array([other.x_mm]), np.array([other.y_mm]))[0]]
 
 
 def _with_shading(found: Roi) -> Roi:
@@ -128,9 +142,10 @@ def backgrounds(seen: Seen) -> tuple[dict[str, Part], dict[str, str]]:
     return found, why
 
 
-def contrast(seen: Seen, region: Region, against: list[Part]) -> Contrast:
-    """A region against the given backgrounds, or against the plate round it where there are none. AnalysisError says what is wrong."""
-    local = about(seen, region) if not against else None
+def contrast(seen: Seen, region: Region, against: list[Part], local: Roi | None = None) -> Contrast:
+    """A region against the given backgrounds, or against the plate round it, ``local``. AnalysisError says what is wrong."""
+    if local is None and not against:
+        local = about(seen, region)
     like = local or max((p.roi for p in against), key=lambda r: r.pixels)
     part = measure(seen, region, like)
     ground = local or against[0].roi

@@ -24,12 +24,12 @@ ROOM_MM = 62.0  # of panel beyond the phantom's own length: open field on two si
 
 def draw(rng: np.random.Generator) -> Rehearsal:
     """Two images: a phantom, and the open field after it."""
-    from qa import planar_quality_truth, rehearsal
+    from qa import planar_quality_truth_rehearsal, rehearsal
 
     frame, later = frames(rng)
     acquisition = rehearsal.planar([frame, later], machine(frame))
     first, second = (image.sop_instance_uid for image in acquisition.images)
-    truth = planar_quality_truth.of_image(frame, first)
+    truth = planar_quality_truth_rehearsal.of_image(frame, first)
     truth["planar_ghost", second] = 100 * later.detector.ghost_fraction
     return Rehearsal(acquisition, truth, partial(rehearsal.write_planar, [frame, later], int(rng.integers(2**31)), linac=machine(frame)))
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qa.features.edge_samples import Edge, circle_samples, line_samples
+from qa.features.edge_samples import Edge, line_samples
 from qa.features.edge_spread import Spread, settled
 from qa.features.mtf import Mtf
-from qa.features.mtf_edge import mtf_of_samples
+from qa.features.mtf_edge import mtf_of_circle, mtf_of_samples
 from qa.features.planar_borders import Border, usable
 from qa.planar_quality_look import Seen
 from qa.reading import AnalysisError
@@ -38,11 +38,10 @@ class Sharpness:
 def edge(seen: Seen) -> Sharpness:
     """The MTF from the best edge that can be measured. AnalysisError with what stood against each."""
     why = []
-    for number_, border in enumerate(usable(seen.model, seen.image.radiation)[:TRIED], 1):
+    for rank, border in enumerate(usable(seen.model, seen.image.radiation)[:TRIED], 1):
         try:
-            samples = _round_samples(seen, border) if border.radius_mm else _line_samples(seen, border)
-            mtf, spread = mtf_of_samples(samples)
-            return Sharpness("edge" if number_ == 1 else f"edge {number_}", border, mtf, spread, seen.pose.mean_scale)
+            mtf, spread = _round(seen, border) if border.radius_mm else mtf_of_samples(_line_samples(seen, border))
+            return Sharpness("edge" if rank == 1 else f"edge {rank}", border, mtf, spread, seen.pose.mean_scale)
         except AnalysisError as error:
             why.append(f"{border.name}: {error}")
     raise AnalysisError("; ".join(why) if why else "this phantom has no free edge that an MTF could be measured across")
@@ -82,9 +81,11 @@ def _line_samples(seen: Seen, border: Border) -> Edge:
     return settled(samples, True)[0]
 
 
-def _round_samples(seen: Seen, border: Border) -> Edge:
-    """Pixels on both sides of a round edge."""
+def _round(seen: Seen, border: Border) -> tuple[Mtf, Spread]:
+    """The MTF across a round edge."""
     x, y = (float(v) for v in seen.pose.place(*border.start))
-    start, pixels = (x, y, border.radius_mm * seen.pose.mean_scale), seen.pixels.astype(np.float64)
-    reach = (border.reach_mm - KEPT_OFF_MM[seen.image.radiation]) * seen.pose.mean_scale
-    return settled(lambda place: circle_samples(pixels, seen.pitch_mm, place or start, reach), True)[0]
+    radius, reach = (mm * seen.pose.mean_scale for mm in (border.radius_mm, border.reach_mm - KEPT_OFF_MM[seen.image.radiation]))
+    room = int((radius + reach) / min(seen.pitch_mm)) + 4
+    r0, c0 = max(int(y / seen.pitch_mm[0]) - room, 0), max(int(x / seen.pitch_mm[1]) - room, 0)
+    patch = seen.pixels[r0 : r0 + 2 * room, c0 : c0 + 2 * room].astype(np.float64)
+    return mtf_of_circle(patch, seen.pitch_mm, (x - c0 * seen.pitch_mm[1], y - r0 * seen.pitch_mm[0]), radius, reach)

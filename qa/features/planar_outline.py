@@ -142,13 +142,14 @@ def _sides(u: Array, v: Array, toward: Array, line: Array, degrees: int, reach: 
     """(Distances of the strongest lines of one direction, (lines, bins) running count of millimetres at which each shows)."""
     angle = np.radians(degrees)
     smooth = line.copy()
-    smooth[1:-1] += line[:-2] + line[2:]
+    smooth[1:-1] += (line[:-2] + line[2:]) / 2
     rhos: list[float] = []
     for k in np.argsort(-smooth, kind="stable")[: 6 * PEAKS]:
-        if smooth[k] < 0.3 * SHORTEST_MM or len(rhos) == PEAKS:
+        if smooth[k] < 0.25 * SHORTEST_MM or len(rhos) == PEAKS:
             break
         if all(abs(k - reach - rho) > 2.5 for rho in rhos):
-            rhos.append(float(k - reach))
+            near = line[max(k - 1, 0) : k + 2]
+            rhos.append(float(max(k - 1, 0) + (near @ np.arange(len(near))) / near.sum() - reach))
     turned = np.abs((toward - angle + np.pi / 2) % np.pi - np.pi / 2) < np.radians(2 * TURN_DEG)
     across = u[turned] * np.cos(angle) + v[turned] * np.sin(angle)
     along = -u[turned] * np.sin(angle) + v[turned] * np.cos(angle)

@@ -1,0 +1,111 @@
+"""Which planar phantom an image shows: drawn ones of every model at random poses, and images that show none."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from phantoms.models import named, planar_models
+from phantoms.panel import Panel
+from phantoms.planar import Placement, Scene, draw
+from phantoms.planar_blur import KV, MV
+from phantoms.planar_detector import Detector, develop
+from phantoms.planar_light import Beam, Strip
+from phantoms.planar_random import NONE, random_none
+from qa.features import planar_outline, planar_sides
+from qa.features.planar_map import Pose
+from qa.features.planar_recognise import Recognition, recognise
+
+PANELS = {"kV": Panel("small", 384, 512, (0.8, 0.78)), "MV": Panel("small", 400, 512, (0.8, 0.78))}
+MODELS = {model.key: model for model in planar_models()}
+SID_MM = 1150.0
+
+
+def scene(key: str, angle_deg: float, *, mirrored: bool = False, centre=(9.0, -6.0), **more: object) -> Scene:
+    model = MODELS[key]
+    placement = Placement(centre, angle_deg, mirrored, 1010.0)
+    return Scene(model, PANELS[model.radiation], placement, blur=KV if model.radiation == "kV" else MV, sid_mm=SID_MM, **more)
+
+
+def pixels(one: Scene, seed: int = 1) -> np.ndarray:
+    return develop(one, draw(one), Detector(0.004, 0.3), np.random.default_rng(seed)).pixels.astype(np.float32)
+
+
+def pitch(one: Scene) -> tuple[float, float]:
+    row, column = (step * one.sad_mm / one.sid_mm for step in one.panel.pitch_mm)
+    return row, column
+
+
+def seen(one: Scene, **more: object) -> Recognition:
+    return recognise(pixels(one), pitch(one), one.model.radiation, **more)
+
+
+@pytest.mark.parametrize("key", MODELS)
+def test_every_model_is_named_and_its_turn_found(key):
+    """A turn of its own for each model, some mirrored, a couch's edge across it, which is stronger than a Las Vegas's holes."""
+    couch = 110.0 if key == "las_vegas" else 60.0
+    angle, mirrored = 17.0 + 31.0 * sorted(MODELS).index(key) - 150.0, sorted(MODELS).index(key) % 3 == 1
+    found = seen(scene(key, angle, mirrored=mirrored, strips=(Strip(couch, 400.0, 0.8),))).found
+    assert found is not None
+    assert found.model.key == key
+    assert found.pose.mirrored == mirrored
+    assert (found.pose.angle_deg - angle + 180) % 360 - 180 == pytest.approx(0.0, abs=1.6)
+    assert found.pose.mean_scale == pytest.approx(1000.0 / 1010.0, rel=0.015)
+
+
+@pytest.mark.parametrize("what", NONE)
+@pytest.mark.parametrize("radiation", ["kV", "MV"])
+def test_what_shows_no_phantom_is_named_none(what, radiation):
+    frame = random_none(np.random.default_rng(3), what, radiation, panel=PANELS[radiation])
+    assert recognise(frame.pixels.astype(np.float32), (0.7, 0.68), radiation).found is None
+
+
+def test_values_that_fall_with_radiation_are_seen():
+    one = scene("leeds_tor18", 25.0)
+    turned = recognise(65535.0 - pixels(one), pitch(one), "kV")
+    assert turned.reversed
+    assert turned.found is not None
+    assert turned.found.model.key == "leeds_tor18"
+
+
+def test_blades_in_view_do_not_hide_the_phantom():
+    found = seen(scene("si_qc3", 44.0, beam=Beam(field_uv_mm=(-125.0, 130.0, -120.0, 118.0), edge_sigma_mm=2.0))).found
+    assert found is not None
+    assert found.model.key == "si_qc3"
+
+
+def test_the_performers_word_against_the_image_is_refused_with_what_was_seen():
+    found = seen(scene("si_qc3", 44.0), said=named("Las Vegas", "planar"))
+    assert found.found is None
+    assert "QC-3" in found.reason
+    assert "Las Vegas as stated" in found.reason
+
+
+def test_half_a_phantom_is_none():
+    one = scene("si_qc3", 44.0)
+    half = np.ascontiguousarray(pixels(one)[:, : one.panel.columns // 2 + 10])
+    assert recognise(half, pitch(one), "MV").found is None
+
+
+def test_an_outline_is_where_it_was_drawn():
+    """Without noise, at five turns: sizes within 10 um, the middle within 5 um; a plate without parts, so that nothing else shows."""
+    for turn in (-37.0, -12.0, 3.0, 28.0, 44.0):
+        one = scene("las_vegas", turn)
+        one = replace(one, model=replace(one.model, regions=()))
+        image = (draw(one) * 40000).astype(np.float32)
+        (outline,) = planar_outline.outlines(planar_outline.coarse(image, pitch(one)))
+        found = planar_sides.measure(image, pitch(one), outline)
+        assert [size.value for size in found.size_mm] == pytest.approx([140 / 1.01] * 2, abs=0.010)
+        rows, columns = one.panel.shape
+        middle = (columns - 1) / 2 * pitch(one)[1] + 9.0 / 1.15, (rows - 1) / 2 * pitch(one)[0] + 6.0 / 1.15
+        assert [at.value for at in found.centre_mm] == pytest.approx(middle, abs=0.005)
+        assert (found.angle_deg.value + turn + 45) % 90 - 45 == pytest.approx(0.0, abs=0.003)
+
+
+def test_a_pose_and_its_inverse():
+    """Where points go by hand: 90 degrees counter-clockwise takes the phantom's right to the picture's top, rows grow downwards."""
+    pose = Pose((100.0, 50.0), (1.1, 0.9), 90.0)
+    assert [float(v) for v in pose.place(10.0, 0.0)] == pytest.approx([100.0, 39.0])
+    assert [float(v) for v in pose.place(0.0, 10.0)] == pytest.approx([91.0, 50.0])
+    mirrored = Pose((100.0, 50.0), (1.1, 0.9), 30.0, True)
+    assert [float(v) for v in mirrored.back(*mirrored.place(7.0, -3.0))] == pytest.approx([7.0, -3.0])
