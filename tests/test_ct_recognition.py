@@ -130,3 +130,15 @@ def test_the_axis_is_found_to_a_hundredth_of_a_millimetre():
         assert abs(x - (3.3 + along[0] * y)) < 0.05
         assert abs(z - (-2.2 + along[2] * y)) < 0.05
     assert abs(body.radius_mm - 100.0) < 0.15
+
+
+@pytest.mark.parametrize("key", ["tomo_cheese", "cirs062m"])
+def test_phantoms_for_any_plugs_are_named_by_where_their_holes_are(key):
+    model, rng = MODELS[key], np.random.default_rng(12)
+    placement = Placement((2.0, 0.0, -3.0), 0.3, 4.0, 0.2)
+    plugs = {plug.name: float(rng.choice([-700.0, -500.0, -90.0, 120.0, 250.0, 450.0, 800.0])) for plug in model.modules[0].plugs}
+    grid = grid_over(model, placement, spacing_mm=SPACING, keys=("hu",), ends_mm=-60.0 if key == "tomo_cheese" else 6.0)
+    drawn = scan_phantom(model, grid, rng, placement, Imaging(noise_hu=15.0), plugs)
+    found = recognised(rehearsal.volume(drawn, "LINAC"))
+    assert found.best is not None, found.reason
+    assert found.best.model.key == key

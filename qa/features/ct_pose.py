@@ -23,6 +23,7 @@ from qa.reading import AnalysisError
 
 MIDDLE_MM = 6.0  # half of the stack that is averaged for places within the slice: inside the module of 25 mm
 PLUG_HU = 140.0  # contrast from which an insert's place and ends are looked for
+FAINT_HU, FEWEST = 60.0, 5  # the same where a phantom has fewer than five of those and rods
 FAR_MM = 1.5  # an insert further than this from where all others put it is something else
 
 
@@ -105,8 +106,9 @@ def _within(scan: Scan, body: Body, start: Pose, module: Module) -> Pose:
     height = float(np.mean(scan.y_mm(scan.between(start.height_mm - MIDDLE_MM, start.height_mm + MIDDLE_MM))))
     now = replace(_at_height(start, height), height_mm=height)
     free = anything(start.model)
-    parts: list[Plug | Rod] = [p for p in module.plugs if free or p.optional or abs(p.hu - module.hu) >= PLUG_HU]
-    parts += list(module.rods)
+    strong = [p for p in module.plugs if free or p.optional or abs(p.hu - module.hu) >= PLUG_HU]
+    faint = [p for p in module.plugs if abs(p.hu - module.hu) >= FAINT_HU]
+    parts: list[Plug | Rod] = [*(strong if len(strong) + len(module.rods) >= FEWEST else faint), *module.rods]
     for _ in range(2):
         spots = {id(part): _spot(view, now, part) for part in parts}
         good = [part for part in parts if spots[id(part)] is not None and _fits(now, part, spots[id(part)])]

@@ -40,7 +40,7 @@ def spot(view: View, x_mm: float, z_mm: float, radius_mm: float) -> Spot | None:
         values = near.pixels.astype(np.float64)
         back = middle(values[around])
         noise = max(1.4826 * middle(np.abs(values[around] - back)), 0.3)
-        inner = r <= max(0.6 * radius_mm, 0.8)
+        inner = r <= max(0.6 * radius_mm, 0.8 * max(near.pitch_mm))
         contrast = float(values[inner].mean()) - back
         if abs(contrast) < STRONG * noise / np.sqrt(max(inner.sum(), 1)):
             return None
@@ -77,6 +77,8 @@ def _fit(values: Array, x: Array, z: Array, radius: float, contrast: float, back
         if grown:
             columns.append(place[2] * rim)
         design = np.stack(columns, axis=1)
+        if not np.isfinite(design).all():
+            return None
         step = np.linalg.lstsq(design, seen - place[4] - place[2] * share, rcond=None)[0]
         step[3] = np.clip(step[3], -0.3 * place[3], 0.5 * place[3])
         place[: len(step)] += step
