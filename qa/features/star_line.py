@@ -19,6 +19,7 @@ APART = 0.3  # of an arm's length: slopes are taken between bands at least so fa
 SPOILT = 0.2  # of an arm's bands may be left out
 BENT_SIGMA, BENT_MM = 4.0, 0.1  # a bend is refused when it is both plain and large enough to matter
 APART_SIGMA, APART_MM = 3.0, 0.05  # the two algorithms may differ by this at the star's centre
+UNEVEN = 0.15  # of a beam's height: one side against the other; noise and other beams' tails make 0.05
 LEAST_MM = 1e-4  # no line is known better: rounding, and what interpolation leaves
 
 
@@ -76,6 +77,9 @@ def line(picture: Smooth, centre_mm: Array, axis_deg: float, gap_deg: float, off
     alone = gap_deg >= 180
     place = centre_mm + offset_mm * normal
     arms = [arm(picture, place, way * direction, normal, width_mm, CLEAR_MM if alone else free) for way in (1.0, -1.0)]
+    if (uneven := max(one.uneven for one in arms)) > UNEVEN:
+        sides = f"the two sides of a spoke differ by {100 * uneven:.0f} % of its height"
+        raise AnalysisError(f"{sides}: something lies beside it; look at the picture")
     kept = [_without_outliers(one if alone else _outer(one)) for one in arms]
     s, both = (np.concatenate([getattr(one, name) for one in kept]) for name in ("along_mm", "across_mm"))
     middle = both.mean(axis=1)
@@ -86,8 +90,8 @@ def line(picture: Smooth, centre_mm: Array, axis_deg: float, gap_deg: float, off
     stretch = _correlated([rest[: len(kept[0].along_mm)], rest[len(kept[0].along_mm) :]])
     chi2 = float((weight * rest**2).sum() / (len(s) - 2))
     covariance = covariance * max(chi2, 1e-12) * stretch
+    _straight(s, middle, weight, len(kept[0].along_mm))
     weight = weight / (max(chi2, 1e-12) * stretch)
-    _straight(s, middle, weight)
     beside = 0.0 if alone else _beside(s, middle, weight)
     apart = float(_fitted(design, both[:, 1] - both[:, 0], weight)[0][0])
     u = max(float(np.sqrt(covariance[0, 0])), LEAST_MM)
@@ -121,7 +125,7 @@ def _outer(one: Arm) -> Arm:
     """The outer part of an arm, where the other beams' tails pull it least."""
     far = np.abs(one.along_mm)
     keep = far >= min(OUTER * float(far.max()), float(np.sort(far)[-FEWEST]))
-    return Arm(one.along_mm[keep], one.across_mm[keep], one.width_mm[keep])
+    return Arm(one.along_mm[keep], one.across_mm[keep], one.width_mm[keep], one.uneven)
 
 
 def _beside(s: Array, middle: Array, weight: Array) -> float:
@@ -151,7 +155,7 @@ def _without_outliers(one: Arm) -> Arm:
     good = np.abs(rest) <= OUTLIER * spread
     if (~good).sum() > SPOILT * len(good):
         raise AnalysisError("a spoke is not one straight strip: dust, a scratch, a mark or another beam lies over it")
-    return Arm(one.along_mm[good], one.across_mm[good], one.width_mm[good])
+    return Arm(one.along_mm[good], one.across_mm[good], one.width_mm[good], one.uneven)
 
 
 def _scatter(one: Arm) -> float:
@@ -166,14 +170,18 @@ def _correlated(rests: list[Array]) -> float:
     return 1 + 2 * float(np.clip(shared / square, 0.0, 2.0)) if square > 0 else 1.0
 
 
-def _straight(s: Array, middle: Array, weight: Array) -> None:
-    """AnalysisError when the two arms do not lie on one straight line: a step, a kink or a curve that noise does not explain."""
+def _straight(s: Array, middle: Array, weight: Array, ahead: int) -> None:
+    """AnalysisError when the two arms do not lie on one straight line: a step, a kink or a curve that noise does not explain.
+
+    Noise is what is left when the bend is allowed for; the first ``ahead`` bands are of one arm.
+    """
     far = float(np.abs(s).max())
     scaled = s / far
     names = ("its two halves are shifted against each other", "its two halves meet at an angle", "it is curved")
     for name, shape in zip(names, (np.sign(scaled), np.abs(scaled), scaled**2), strict=True):
         design = np.stack([np.ones_like(s), scaled, shape], -1)
         fit, covariance = _fitted(design, middle, weight)
-        bend = abs(float(fit[2]))
-        if bend > BENT_SIGMA * float(np.sqrt(covariance[2, 2])) and bend > BENT_MM:
+        rest, bend = middle - design @ fit, abs(float(fit[2]))
+        noise = float((weight * rest**2).sum() / (len(s) - 3)) * _correlated([rest[:ahead], rest[ahead:]])
+        if bend > BENT_SIGMA * float(np.sqrt(covariance[2, 2] * noise)) and bend > BENT_MM:
             raise AnalysisError(f"a spoke is not straight by {bend:.2f} mm: {name}; repeat the exposure, and scan film flat")

@@ -24,6 +24,7 @@ LONG = 2.5  # a strip is seen on circles whose radii differ by this factor; a sq
 LONG_STAR = 1.5  # the same of six arms or more: a field has four corners
 CORE = 0.6  # of the range: what is brighter is the crossing of a star, or the whole of a single beam
 NARROW = 4.0  # and a single beam is this many times as long as wide
+WIDENING = 0.5  # strips keep their width, sectors widen with the radius
 STRAIGHT_DEG = 6.0  # two arms this near to half a turn apart are one beam
 ROUNDS = 8
 SETTLED_MM = 0.2
@@ -101,7 +102,9 @@ def _about(grid: Array, step: tuple[float, float], centre: Array) -> Look:
     if count < 2 or count % 2 or radii[last] < (LONG if count < 6 else LONG_STAR) * radii[first]:
         odd = count > 2 and count % 2
         raise AnalysisError("an arm without an opposite one: no whole star is in the picture" if odd else "no star of narrow beams")
-    arms, width = _followed(seen[first : last + 1], radii[first : last + 1])
+    if _widening(seen[first : last + 1], radii[first : last + 1]) > WIDENING:
+        raise AnalysisError("what is bright widens outwards as sectors do: no star of narrow beams, or a negative of one")
+    arms, width = _followed(seen[first : last + 1])
     if count == 2 and 2 * radii[last] < NARROW * width:
         raise AnalysisError("no narrow beam: the field is nearly as wide as long")
     half = count // 2
@@ -157,7 +160,14 @@ def _longest(seen: list[tuple[Array, Array]]) -> tuple[int, int, int]:
     return best
 
 
-def _followed(seen: list[tuple[Array, Array]], radii: Array) -> tuple[Array, float]:
+def _widening(seen: list[tuple[Array, Array]], radii: Array) -> float:
+    """The power of the radius with which arcs widen: 0 for strips, 1 for sectors."""
+    half = len(seen) // 2
+    near, far = (float(np.median(np.concatenate([width for _, width in part]))) for part in (seen[:half], seen[half:]))
+    return float(np.log(far / near) / np.log(np.median(radii[half:]) / np.median(radii[:half]))) if half else 0.0
+
+
+def _followed(seen: list[tuple[Array, Array]]) -> tuple[Array, float]:
     """(arms, circles) angles of every arm followed outwards, in order of angle on the last circle, and the median width."""
     last = seen[-1][0]
     arms = np.empty((len(last), len(seen)))

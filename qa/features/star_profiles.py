@@ -25,12 +25,14 @@ FEWEST = 6  # bands of an arm
 @dataclass(frozen=True)
 class Arm:
     """Half a beam in bands, outwards or inwards: ``along_mm`` (n,) from the star's middle along the axis (negative behind it), the beam's
-    middle ``across_mm`` (n, 2) to the left of the axis by half height and by symmetry, ``width_mm`` (n,) at half height.
+    middle ``across_mm`` (n, 2) to the left of the axis by half height and by symmetry, ``width_mm`` (n,) at half height. ``uneven`` is the
+    largest difference of its usual profile from its mirror image, in heights.
     """
 
     along_mm: Array
     across_mm: Array
     width_mm: Array
+    uneven: float
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,15 @@ def arm(picture: Smooth, centre_mm: Array, direction: Array, across: Array, widt
     low, high = _edges(kept, t)
     middle = s[: len(kept) * rows].reshape(len(kept), rows).mean(axis=1)
     sign = 1.0 if direction[0] * across[1] - direction[1] * across[0] > 0 else -1.0
-    return Arm(sign * middle, np.stack([(low + high) / 2, _mirrored(kept, t)], -1), high - low)
+    across_mm = np.stack([(low + high) / 2, _mirrored(kept, t)], -1)
+    return Arm(sign * middle, across_mm, high - low, _uneven(np.median(kept, axis=0), t, float(np.median(across_mm))))
+
+
+def _uneven(profile: Array, t: Array, centre: float) -> float:
+    """The largest difference of a profile from its mirror image about a place, in heights."""
+    twin = 2 * centre - t
+    inside = (twin > t[0]) & (twin < t[-1])
+    return float(np.abs(profile - np.interp(twin, t, profile))[inside].max() / profile.max())
 
 
 def _grounded(values: Array, t: Array) -> Array:
