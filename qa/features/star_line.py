@@ -80,7 +80,8 @@ def line(picture: Smooth, centre_mm: Array, axis_deg: float, gap_deg: float, off
     if (uneven := max(one.uneven for one in arms)) > UNEVEN:
         sides = f"the two sides of a spoke differ by {100 * uneven:.0f} % of its height"
         raise AnalysisError(f"{sides}: something lies beside it; look at the picture")
-    kept = [_without_outliers(one if alone else _outer(one)) for one in arms]
+    arms = arms if alone else [_outer(one) for one in arms]
+    kept = [_without_outliers(one) for one in arms]
     s, both = (np.concatenate([getattr(one, name) for one in kept]) for name in ("along_mm", "across_mm"))
     middle = both.mean(axis=1)
     weight = np.concatenate([np.full(len(one.along_mm), 1 / _scatter(one) ** 2) for one in kept])
