@@ -139,6 +139,8 @@ def _caveats(body: Body, pose: Pose, match: Match) -> tuple[str, ...]:
     flags: tuple[str, ...] = ()
     if abs(body.air_hu - AIR_HU) > AIR_OFF_HU:
         flags += (f"air around the phantom reads {body.air_hu:.0f} HU: check the rescale slope and intercept of the files",)
+    if ct_recognise.anything(match.model):
+        flags += ("the holes repeat as the phantom is turned: it is taken to stand upright, less than 45 degrees turned and not mirrored",)
     if not pose.handed:
         flags += (f"the phantom stands {match.way_round}",)
     elif pose.towards < 0:

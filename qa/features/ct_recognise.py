@@ -20,6 +20,7 @@ from qa.features.ct_scan import Scan
 DIAMETER = 0.06  # of the diameter: further off is another body (a scale error of 6 % is none that a scanner has)
 LEAST = 0.75  # agreement of the inserts' pattern below which nothing was recognised; phantoms show 0.97 to 0.99, others under 0.4
 LEAST_PRESENT = 0.6  # the same where only the places of plugs are known, not what they are made of
+REPEATS = 0.1  # of agreement: rolls that are as good as the best for holes whose pattern repeats
 NEAR_MM, NEAR_STEPS = 6.0, 3  # how far the line pairs may be from where they belong, along the axis and in steps of roll
 BARS = 0.5  # agreement at which line pairs are seen: theirs is 0.8 to 0.9 at the right roll, under 0.35 elsewhere
 UNKNOWN = 0.1  # cost of line pairs outside the scan: what they cost where they are in it, neither for nor against
@@ -136,16 +137,19 @@ def _unrolled(scan: Scan, body: Body) -> list[_Seen]:
 
 
 def _placed(model: CtModel, seen: Sequence[_Seen]) -> list[Match]:
-    """The model's inserts where they agree best, as they are and in a mirror."""
+    """The model's inserts where they agree best, as they are and in a mirror; holes for any plug repeat, so those are taken upright."""
     module, free = with_inserts(model), anything(model)
     fillings = (True, False) if not free and any(plug.optional for plug in module.plugs) else (True,)
     found = []
-    for mirrored in (False, True):
+    for mirrored in (False,) if free else (False, True):
         best: Match | None = None
         for filled in fillings:
             expected = ct_ring.predicted(model, module.key, filled, free, mirrored)
             rolls = np.array([ct_ring.agreement(s.presence if free else s.contrast, expected) for s in seen])
             top, turn = np.unravel_index(int(np.argmax(rolls)), rolls.shape)
+            if free:
+                alike = np.nonzero(rolls[top] >= rolls[top, turn] - REPEATS)[0]
+                turn = int(min(alike, key=lambda k: min(k, TURNS - k) - float(rolls[top, k])))
             score = float(rolls[top, turn])
             if best is None or score > best.inserts:
                 near = _run([bool(v >= 0.85 * score) for v in rolls[:, turn]], int(top))
