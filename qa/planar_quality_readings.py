@@ -178,17 +178,17 @@ def panel(found: Found) -> Pairs:
     """Defective lines and pixels."""
     defects = found.defects
     if isinstance(defects, str):
-        yield "planar_dead_lines", "", defects
-        yield "planar_dead_pixels", "", defects
+        yield "planar_defects", "rows and columns", defects
+        yield "planar_defects", "pixels", defects
         return
     lines = len(defects.rows) + len(defects.columns)
     said = f"{defects.looked_at} pixels of open field looked at"
     at = _where(defects.rows, defects.columns)
-    yield "planar_dead_lines", "", Number(float(lines), 0.1, {"a line near the threshold": 0.1}, (at, said))
+    yield "planar_defects", "rows and columns", Number(float(lines), 0.1, {"a line near the threshold": 0.1}, (at, said))
     places = ", ".join(f"({r}, {c})" for r, c in defects.pixels[:12])
     spread = max(0.1, float(len(defects.pixels)) ** 0.5 / 4)
     flags = (f"(row, column): {places}",) if places else ()
-    yield "planar_dead_pixels", "", Number(float(len(defects.pixels)), spread, {"pixels near the threshold": spread}, (*flags, said))
+    yield "planar_defects", "pixels", Number(float(len(defects.pixels)), spread, {"pixels near the threshold": spread}, (*flags, said))
 
 
 def _where(rows: tuple[int, ...], columns: tuple[int, ...]) -> str:

@@ -141,9 +141,9 @@ def test_dead_lines_and_pixels_are_counted_where_they_are():
     detector = replace(QUIET, dead_rows=(30,), dead_pixels=((44, 60), (52, 81)))
     scene = replace(QC3, placement=replace(QC3.placement, centre_uv_mm=(24.0, -12.0)))
     found = numbers(readings(acquisition(taken(scene, detector))))
-    assert found["planar_dead_lines", ""].value == 1
-    assert "rows 30" in " ".join(found["planar_dead_lines", ""].flags)
-    assert found["planar_dead_pixels", ""].value == 2
+    assert found["planar_defects", "rows and columns"].value == 1
+    assert "rows 30" in " ".join(found["planar_defects", "rows and columns"].flags)
+    assert found["planar_defects", "pixels"].value == 2
 
 
 def test_two_images_are_measured_each_for_itself():

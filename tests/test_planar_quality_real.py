@@ -66,7 +66,7 @@ def test_every_image_has_its_place_scale_noise_and_contrast(name):
         "planar_noise",
         "planar_contrast",
         "planar_cnr",
-        "planar_dead_lines",
+        "planar_defects",
     }
     scales = [r.value for r in readings if isinstance(r, Measured) and r.quantity.key == "planar_scale"]
     assert all(0.9 < scale < 1.1 for scale in scales)

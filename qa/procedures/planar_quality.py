@@ -47,8 +47,7 @@ QUANTITIES = (
     _quantity("nps_frequency", "1/mm", "mean frequency of the noise power spectrum, on the isocentre plane", 6),
     _quantity("uniformity", "%", "100 % minus the range of nine blocks' means over twice their middle", 6),
     _quantity("tilt", "%", "slope of the signal over 100 mm on the isocentre plane, over the mean signal", 6),
-    _quantity("dead_lines", "", "defective rows and columns in the open field", 7),
-    _quantity("dead_pixels", "", "defective single pixels in the open field", 7),
+    _quantity("defects", "", "defective rows and columns, and single pixels, in the open field", 7),
     _quantity("ghost", "%", "share of an earlier image that is still seen in a later one", 7),
 )
 
