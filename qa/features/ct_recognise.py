@@ -146,7 +146,7 @@ def _placed(model: CtModel, seen: Sequence[_Seen]) -> list[Match]:
         for filled in fillings:
             expected = ct_ring.predicted(model, module.key, filled, free, mirrored)
             rolls = np.array([ct_ring.agreement(s.presence if free else s.contrast, expected) for s in seen])
-            top, turn = np.unravel_index(int(np.argmax(rolls)), rolls.shape)
+            top, turn = (int(k) for k in np.unravel_index(int(np.argmax(rolls)), rolls.shape))
             if free:
                 alike = np.nonzero(rolls[top] >= rolls[top, turn] - REPEATS)[0]
                 turn = int(min(alike, key=lambda k: min(k, TURNS - k) - float(rolls[top, k])))
