@@ -23,6 +23,7 @@ ASPECT = 0.03  # of the ratio of the sides: what the search grid leaves open
 NEAR, FAR = 0.58, 1.55  # scale on the isocentre plane: a phantom on the panel at 1.7 m, one 350 mm above the isocentre
 SURE, CLEAR = 0.60, 0.12  # score that is sure, and how far the runner-up must stay behind
 LIKELY, CLOSE = 0.40, 0.03  # with the performer's word for it, and how far another model may lead it by then
+COUCH, COUCH_MM = (0.2, 0.75), 3.0  # scores that a couch's edge across the phantom may have spoilt; width of the lines looked along
 RINGS, SECTORS = 22, 240  # of the picture of a round phantom
 
 
@@ -163,9 +164,29 @@ def _square(image: Coarse, outline: Outline) -> list[Match]:
         fits = [(k, scale) for k, (quarter, _) in enumerate(turns) if (scale := _scale(outline, model, quarter)) is not None]
         for sign in (1, -1) if fits else ():
             k, scale = max(fits, key=lambda fit: sign * scores[fit[0]])
+            score = float(sign * scores[k])
+            if COUCH[0] < score < COUCH[1]:
+                score = max(score, _without_couch(outline, sign * picture, faces[k]))
             pose = Pose(outline.centre_mm, scale, 90.0 * turns[k][0] - outline.angle_deg, turns[k][1])
-            matches.append(Match(model, pose, outline, float(sign * scores[k]), sign < 0))
+            matches.append(Match(model, pose, outline, score, sign < 0))
     return matches
+
+
+def _without_couch(outline: Outline, picture: Array, face: Array) -> float:
+    """The likeness when what is the same along rows, or columns, is taken out of what the model leaves: edges of couches and rails."""
+    a, b, _, basis = _grid()
+    turn = np.radians(outline.angle_deg)
+    half = outline.size_mm[0] / 2, outline.size_mm[1] / 2
+    left = picture - (picture @ face) * face
+    best = -1.0
+    for cos, sin in ((np.cos(turn), -np.sin(turn)), (np.sin(turn), np.cos(turn))):  # across columns; across rows
+        at = a * half[0] * cos + b * half[1] * sin
+        line = np.floor((at - at.min()) / COUCH_MM).astype(np.intp)
+        order = np.argsort(line, kind="stable")
+        starts = np.searchsorted(line[order], np.arange(1, int(line.max()) + 1))
+        middle = np.array([np.median(part) if len(part) else 0.0 for part in np.split(left[order], starts)])
+        best = max(best, float(_unit(picture - middle[line], basis) @ face))
+    return best
 
 
 def _scale(outline: Outline, model: PlanarModel, quarter: int) -> tuple[float, float] | None:
