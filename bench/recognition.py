@@ -69,7 +69,8 @@ def _row(name: str, tally: Tally) -> Row:
     right, asked, missed, wrong = (tally.counts[verdict] for verdict in ("right", "asked", "missed", "wrong"))
     verdict = NONE if name != "all" else MET if right >= SHARE * n and not wrong else MISSED
     remarks = tuple(tally.shown) if name != "all" else ()
-    return Row(name, n, f"{SHARE:.0%}, 0 wrong", f"{right} right, {asked} asked, {missed} missed, {wrong} wrong", NONE, verdict, remarks=remarks)
+    said = f"{right} right, {asked} asked, {missed} missed, {wrong} wrong"
+    return Row(name, n, f"{SHARE:.0%}, 0 wrong", said, NONE, verdict, remarks=remarks)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
