@@ -15,7 +15,7 @@ from qa.planar_quality_look import Seen
 from qa.planar_quality_regions import MARGIN_MM, crop
 from qa.reading import AnalysisError
 
-HALF = 0.4  # of what cut periods and beats could add is left: the borders lie at whole periods, and rows are out of step
+HALF = 0.4  # of what cut periods could add is left: the borders lie at whole periods, to a part of a pixel
 RESOLVED = 0.75  # of the Nyquist frequency: nearer to it bars beat with the pixels
 FEWEST_GROUPS, FEWEST_PERIODS = 3, 2  # of bars for a curve; of a group
 
@@ -89,6 +89,6 @@ def whole_periods(seen: Seen, region: Region) -> Region:
 
 def _with_beats(group: mtf_bars.Bars, beats: float) -> Number:
     """The deviation of a wave, with what its beat against the pixels leaves unknown: few beats in a group are cut like few periods."""
-    part = HALF * group.sd.value / (8 * np.pi * max(beats, 0.5) * np.sqrt(2))
+    part = group.sd.value / (8 * np.pi * max(beats, 0.5) * np.sqrt(2))
     cut = {name: u * (HALF if name == "cut periods" else 1.0) for name, u in group.sd.budget.items()}
     return number(group.sd.value, {**cut, "beats with the pixels": float(part)})

@@ -24,7 +24,7 @@ GROUP = 3  # neighbouring profiles whose errors go together
 LEAST_STEP = 4.0  # times its noise: a profile with less is no edge
 STRAIGHT = 0.6  # of the profiles must lie on the line
 APART_MM = 0.5  # the two ways of reading an edge never differ by more on a clean edge of any panel in use
-SAMPLED = 0.007, 0.015  # of a pixel: what reading a straight side, a rim between pixels leaves open, measured on drawings without noise
+SAMPLED = 0.005, 0.015  # of a pixel: what reading a straight side, a rim between pixels leaves open, measured on drawings without noise
 SHAPE_PART = 0.5  # of their difference: what the choice between them leaves unknown
 
 
