@@ -22,9 +22,9 @@ def render(record: Record) -> bytes:
         ("Results", "results", quantities.table(short, common, flags)),
         ("Results per part", "parts", parts.table(short)),
         ("Results per image", "images", images.table(short)),
+        ("Evidence", "evidence", list(figures.flow(record))),
         ("Second engine", "engines", engines.section(short)),
         ("Uncertainty budgets", "budgets", budgets.table(short, common)),
-        ("Evidence", "evidence", list(figures.flow(record))),
     ]
     story = [*verdict.opening(short), *exceptions.section(short, flags)]
     for title, key, flowables in sections:

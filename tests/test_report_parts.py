@@ -451,7 +451,7 @@ def test_quantities_without_a_baseline_share_a_row() -> None:
 
 def test_budgets_of_many_parts_show_the_smallest_and_the_largest() -> None:
     text = words()
-    budgets = text[text.index("Uncertainty budgets") : text.index("Evidence")]
+    budgets = text[text.index("Uncertainty budgets") : text.index("Files and software")]
     assert "ct number at Air" in budgets
     assert "ct number at Teflon" in budgets
     assert "ct number at Water" not in budgets

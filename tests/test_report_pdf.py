@@ -267,8 +267,8 @@ def test_the_document_says_what_it_is() -> None:
         "Exceptions",
         "Results",
         "Results per image",
-        "Uncertainty budgets",
         "Evidence",
+        "Uncertainty budgets",
         "Files and software",
     ]
     assert {tuple(round(float(edge)) for edge in page.mediabox[2:]) for page in reader.pages} == {(595, 842)}  # A4
