@@ -349,8 +349,8 @@ def test_a_band_reaches_two_u_to_either_side_and_has_no_bars() -> None:
 def test_every_value_of_a_part_is_printed_once_in_its_table() -> None:
     pages = texts(rendered())
     start = next(n for n, text in enumerate(pages) if "Results per part" in text)
-    end = next(n for n, text in enumerate(pages) if "Second engine" in text)
-    found = Counter(pairs("\n".join(pages[start : end + 1]).split("Second engine")[0]))
+    end = next(n for n, text in enumerate(pages) if "Evidence" in text)
+    found = Counter(pairs("\n".join(pages[start : end + 1]).split("Evidence")[0]))
     assert all(found[f"{2 + n / 100:.2f}", "0.10"] == 1 for n in range(20))
     assert found["0.10", "0.10"] == 3  # x, y, z
     assert found["-999.0", "1.0"] == 1
