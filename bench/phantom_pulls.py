@@ -30,11 +30,12 @@ def rows(name: str, n: int, seed: int) -> list[Row]:
             truth = rehearsal.truth.get((key, where(reading.at)), rehearsal.truth.get((key, "")))
             if isinstance(reading, Measured) and not reading.missing and truth is not None:
                 pulls[key].add(reading.value - truth, reading.u)
-    return [
-        Row(f"{name}: {key}", len(found.pull), "sd 0.8 to 1.2", f"{found.cell()}, largest {np.abs(found.pull).max():.1f}", NONE, found.verdict())
-        for key, found in sorted(pulls.items())
-        if len(found.pull) > 2
-    ]
+    return [_row(f"{name}: {key}", found) for key, found in sorted(pulls.items()) if len(found.pull) > 2]
+
+
+def _row(what: str, found: Pulls) -> Row:
+    said = f"{found.cell()}, largest {np.abs(found.pull).max():.1f}"
+    return Row(what, len(found.pull), "sd 0.8 to 1.2", said, NONE, found.verdict())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
