@@ -8,9 +8,9 @@ from phantoms.ctphantom import Imaging, Placement, grid_over, scan_phantom
 from phantoms.ctphantom_patient import patient
 from phantoms.models import CtModel, ct_models
 from phantoms.volume import Cylinder, Grid, Scan, Scanned, scan
-from qa import cbct_quality_found, rehearsal
+from qa import ct_found, rehearsal
 from qa.acquisition import Acquisition
-from qa.cbct_quality_found import Found
+from qa.ct_found import Found
 
 CT_NONE = ("a patient", "a water cylinder", "noise in air")
 
@@ -29,7 +29,7 @@ def ct_answer(scanned: Scanned) -> str:
 
 def answer_of(acquisition: Acquisition) -> str:
     """The model's key, "none" where it says that it is none that is known, else its reason."""
-    found = cbct_quality_found.find(acquisition)
+    found = ct_found.find(acquisition)
     if isinstance(found, Found):
         return found.model.key
     sure_of_none = found.recognition is None or found.recognition.best is None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from phantoms.models import Disc, Module
-from qa.cbct_quality_found import Found
+from qa.ct_found import Found
 from qa.features import detectability
 from qa.features.ct_scan import View
 from qa.features.mtf import Mtf

@@ -10,7 +10,7 @@ import numpy as np
 
 from phantoms.models import materials
 from qa.acquisition import Acquisition, Calibration
-from qa.cbct_quality_hu import Insert
+from qa.ct_inserts import Insert
 from qa.features.number import Number, number
 from qa.reading import AnalysisError, Measured
 

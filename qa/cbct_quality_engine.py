@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from qa import cbct_quality_found, cbct_quality_uniform
+from qa import cbct_quality_uniform, ct_found
 from qa.acquisition import Acquisition
-from qa.cbct_quality_found import Found
+from qa.ct_found import Found
 from qa.engines import Number, Theirs
 from qa.pylinac_engine import gave_up, silence
 from qa.reading import AnalysisError, QaError
@@ -32,7 +32,7 @@ RELATIVE = "its MTF is the contrast of the bars over that of its first group, wh
 
 def measure(acquisition: Acquisition, files: Mapping[str, Path], say: Callable[[str], None]) -> Theirs:
     """pylinac's numbers of the acquisition's volume. QaError where it has no class for the phantom, or there is none."""
-    found = cbct_quality_found.find(acquisition)
+    found = ct_found.find(acquisition)
     if not isinstance(found, Found):
         raise QaError(f"pylinac must be told the phantom, and none was recognised: {found.reason}")
     if found.model.key not in CLASSES:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.cbct_quality_found import Found, Unfound
-from qa.cbct_quality_hu import Insert
 from qa.cbct_quality_measured import Parts
 from qa.cbct_quality_tables import curves, recognition, tables
+from qa.ct_found import Found, Unfound
+from qa.ct_inserts import Insert
 from qa.evidence import Evidence, Mark, Overlay
 from qa.features.ct_ramps import HALF_MM
 from qa.features.ct_recognise import with_inserts

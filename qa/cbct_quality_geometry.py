@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.models import Plug, Rod
-from qa.cbct_quality_found import Found
+from qa.ct_found import Found
 from qa.features import ct_spots
 from qa.features.ct_ramps import Trace
 from qa.features.ct_recognise import with_inserts

@@ -10,18 +10,18 @@ from qa import (
     cbct_quality_contrast,
     cbct_quality_density,
     cbct_quality_geometry,
-    cbct_quality_hu,
     cbct_quality_resolution,
     cbct_quality_uniform,
+    ct_inserts,
 )
 from qa.acquisition import Acquisition
 from qa.cbct_quality_contrast import LowContrast
 from qa.cbct_quality_density import Curve
-from qa.cbct_quality_found import Found
 from qa.cbct_quality_geometry import Geometry
-from qa.cbct_quality_hu import Insert, Line
 from qa.cbct_quality_resolution import Barred, Edges
 from qa.cbct_quality_uniform import Uniform
+from qa.ct_found import Found
+from qa.ct_inserts import Insert, Line
 from qa.reading import AnalysisError, DicomError
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Parts:
 
 def measure(found: Found, acquisition: Acquisition) -> Parts:
     """All parts; one that fails stops no other."""
-    inserts = _tried(lambda: cbct_quality_hu.inserts(found))
+    inserts = _tried(lambda: ct_inserts.inserts(found))
     uniform = _tried(lambda: cbct_quality_uniform.measure(found))
     edges: Edges | AnalysisError
     line: Line | AnalysisError
@@ -52,7 +52,7 @@ def measure(found: Found, acquisition: Acquisition) -> Parts:
     else:
         known = inserts
         edges = _tried(lambda: cbct_quality_resolution.by_edges(found, known))
-        line = _tried(lambda: cbct_quality_hu.linearity(known))
+        line = _tried(lambda: ct_inserts.linearity(known))
     noise = uniform if isinstance(uniform, AnalysisError) else uniform.noise
     spectrum = uniform if isinstance(uniform, AnalysisError) else uniform.spectrum
     mtf = edges if isinstance(edges, AnalysisError) else edges.curve

@@ -8,13 +8,13 @@ import numpy as np
 
 from qa import cbct_quality_density
 from qa.cbct_quality_contrast import LowContrast
-from qa.cbct_quality_found import Found
 from qa.cbct_quality_geometry import ROD_U_MM, Geometry
-from qa.cbct_quality_hu import Insert, Line
 from qa.cbct_quality_measured import Parts
 from qa.cbct_quality_resolution import LEVELS
 from qa.cbct_quality_uniform import Uniform
-from qa.cbct_quality_values import Maker
+from qa.ct_found import Found
+from qa.ct_inserts import Insert, Line
+from qa.ct_values import Maker
 from qa.features.ct_ramps import Trace
 from qa.features.number import Number, number
 from qa.features.position import Array

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.models import Bars
-from qa.cbct_quality_found import Found
-from qa.cbct_quality_hu import Insert
+from qa.ct_found import Found
+from qa.ct_inserts import Insert
 from qa.features.ct_recognise import with_bars, with_inserts
 from qa.features.ct_scan import View
 from qa.features.mtf import Mtf, first_crossing

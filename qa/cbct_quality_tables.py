@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from qa.cbct_quality_found import Found
 from qa.cbct_quality_measured import Parts
+from qa.ct_found import Found
 from qa.evidence import Bar, Bars, Curve, Evidence, Line, Series, Table
 from qa.features.ct_recognise import Match, Recognition
 from qa.features.number import Number

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.models import Module
-from qa.cbct_quality_found import Found, disc_mask
+from qa.ct_found import Found, disc_mask
 from qa.features import roi, uniformity
 from qa.features.ct_scan import View
 from qa.features.nps import Nps, noise_power

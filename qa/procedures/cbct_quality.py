@@ -28,14 +28,14 @@ def accepts(acquisition: Acquisition) -> str:
 
 def analyse(acquisition: Acquisition) -> Analysis:
     """Recognises the phantom, or says why not, and measures every module that the scan shows."""
-    from qa import cbct_quality_evidence, cbct_quality_found, cbct_quality_measured, cbct_quality_readings
-    from qa.cbct_quality_values import Maker
+    from qa import cbct_quality_evidence, cbct_quality_measured, cbct_quality_readings, ct_found
+    from qa.ct_values import Maker
 
     quantities, volume = {q.key: q for q in QUANTITIES}, acquisition.volumes[0]
-    found = cbct_quality_found.find(acquisition)
-    if isinstance(found, cbct_quality_found.Unfound):
+    found = ct_found.find(acquisition)
+    if isinstance(found, ct_found.Unfound):
         return Analysis(cbct_quality_readings.nothing(quantities, volume.at, found.reason), cbct_quality_evidence.unfound(found))
-    make = Maker(quantities, {**volume.at, "setting": cbct_quality_found.setting(found, volume)}, found.flags)
+    make = Maker(quantities, {**volume.at, "setting": ct_found.setting(found, volume)}, found.flags)
     parts = cbct_quality_measured.measure(found, acquisition)
     return Analysis(cbct_quality_readings.readings(make, found, parts), cbct_quality_evidence.show(found, parts))
 

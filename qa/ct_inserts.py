@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from phantoms.models import Module, Plug
-from qa.cbct_quality_found import Found, disc_mask
+from qa.ct_found import Found, disc_mask
 from qa.features import roi
 from qa.features.ct_recognise import anything, with_inserts
 from qa.features.ct_scan import View
