@@ -31,6 +31,7 @@ PAGES = (
     "physics/winston_lutz_multi",
     "physics/ball_features",
     "physics/starshot",
+    "physics/hu_calibration",
     "physics/image_quality",
     "physics/cbct_quality",
     "physics/planar_quality",
