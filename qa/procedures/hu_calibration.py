@@ -26,7 +26,7 @@ QUANTITIES = (
     _quantity("hu_curve_density", "", "mass density relative to 1 g/cm^3 of that material, a knot of the curve", 3),
     _quantity("hu_curve_spr", "", "stopping power for protons relative to water of that material, a knot of the curve", 4),
     _quantity("hu_curve_residual", "", "electron density by the straight line between a material's neighbours minus its own", 5),
-    _quantity("hu_curve_residual_max", "", "largest distance of a material from the straight line between its neighbours, as electron density", 5),
+    _quantity("hu_curve_residual_max", "", "largest distance of a material from the line between its neighbours, as electron density", 5),
 )
 
 
