@@ -10,6 +10,7 @@ from phantoms.machine import BeamAxis
 from phantoms.rays import Point, Point3, project, to_gantry
 
 Array = NDArray[np.float64]
+STARTS = (0.0, 0.013, -0.029)  # from the least-squares point, in shares of its largest distance: not along any symmetry
 TIE_MM = 0.001  # nearly parallel lines leave the centre open along themselves; a micrometre more of radius is no worse
 
 
@@ -51,11 +52,11 @@ def _smallest(across: NDArray[np.float64], feet: Array) -> tuple[Array, float]:
         rest = across @ (start + scale * x[:size]) - feet
         return np.hstack([-2 * np.einsum("nij,ni->nj", across, rest) / scale, np.full((len(feet), 1), 2 * x[size])])
 
-    found = minimize(
-        lambda x: x[size], np.append(np.zeros(size), 1.0), jac=lambda x: np.append(np.zeros(size), 1.0), method="SLSQP",
-        constraints={"type": "ineq", "fun": room, "jac": slopes}, options={"ftol": 1e-14, "maxiter": 500},
-    )  # fmt: skip
-    smallest = float(np.linalg.norm(across @ (start + scale * found.x[:size]) - feet, axis=1).max())
+    def reached(x: Array) -> float:
+        return float(np.linalg.norm(across @ (start + scale * x[:size]) - feet, axis=1).max())
+
+    least = min((_minimised(minimize, size, room, slopes, first) for first in STARTS), key=reached)  # some starts throw the solver off
+    smallest = reached(least)
 
     def spare(x: Array) -> Array:
         rest = across @ (start + scale * x) - feet
@@ -67,12 +68,23 @@ def _smallest(across: NDArray[np.float64], feet: Array) -> tuple[Array, float]:
         return float((rest**2).sum()) / scale**2, 2 * np.einsum("nij,ni->j", across, rest) / scale
 
     settled = minimize(
-        total, found.x[:size], jac=True, method="SLSQP",
+        total, least[:size], jac=True, method="SLSQP",
         constraints={"type": "ineq", "fun": spare, "jac": lambda x: slopes(np.append(x, 0.0))[:, :size]},
         options={"ftol": 1e-15, "maxiter": 500},
     )  # fmt: skip
     centre: Array = start + scale * settled.x
     return centre, smallest
+
+
+def _minimised(minimize: Any, size: int, room: Any, slopes: Any, first: float) -> Array:
+    """(p, r) with the least r, from p = ``first`` along every axis; whatever the solver ended with."""
+    start, down = np.append(np.full(size, first), 1.0 + abs(first) * size), np.append(np.zeros(size), 1.0)
+    found = minimize(
+        lambda x: x[size], start, jac=lambda x: down, method="SLSQP",
+        constraints={"type": "ineq", "fun": room, "jac": slopes}, options={"ftol": 1e-14, "maxiter": 500},
+    )  # fmt: skip
+    result: Array = np.nan_to_num(found.x, nan=1e30)
+    return result
 
 
 def ball_from_projections(seen_mm: Sequence[Point], gantry_deg: Sequence[float], sad_mm: float) -> Point3:

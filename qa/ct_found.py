@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,6 +19,9 @@ from qa.reading import AnalysisError, DicomError
 
 AIR_HU, AIR_OFF_HU = -1000.0, 60.0  # air further from where it should be is a rescale that is wrong, not a calibration that drifted
 END_MM = 2.0  # kept from either end of a module: the next one shines in through the slice's own thickness
+CUT_MM = 3.0  # of a module that may lie outside the scan: its height is known to 1 mm, and its ends hold nothing that is measured
+ALIKE = 0.95  # correlation of CT numbers with those of the maker: whole phantoms show 0.998 and more, whatever the rescale slope
+WHOLE = "scan the whole phantom"
 TURNED_MM = 3.0  # the inserts' ends and the wire ramps may put the height this far apart: their places are known to 1 mm
 
 
@@ -97,9 +101,42 @@ def find(acquisition: Acquisition) -> Found | Unfound:
         match, flags = _settled(recognition, acquisition.phantom)
         pose = ct_pose.pose(scan, body, match)
         match = replace(match, towards=pose.towards) if pose.handed else match
-        return Found(scan, body, recognition, match, pose, (*flags, *_caveats(body, pose, match)))
+        found = Found(scan, body, recognition, match, pose, (*flags, *_caveats(body, pose, match)))
+        _whole(found)
+        return found
     except (AnalysisError, DicomError) as error:
         return Unfound(f"{volume.name}: {error}", recognition, scan, body)
+
+
+def _whole(found: Found) -> None:
+    """Nothing, when the module of the inserts is whole in the scan and its inserts are there. AnalysisError else.
+
+    Of a module that is cut off only the part that is left can be seen: its middle, and with it every other height, would be a guess. The
+    second way to the same: what stands at the places of the inserts must rise and fall as their materials do.
+    """
+    module = ct_recognise.with_inserts(found.model)
+    low, high = (found.height(module.y_mm) + side * (module.length_mm / 2 - CUT_MM) for side in (-1, 1))
+    first, last = max(found.body.low_mm, _end(found.scan, min)), min(found.body.high_mm, _end(found.scan, max))
+    if low < first or high > last:
+        raise AnalysisError(f"{module.name} ({found.model.name}), which holds the inserts, is cut off by the end of the scan: {WHOLE}")
+    plugs = [plug for plug in module.plugs if not plug.optional]
+    if len(plugs) < 3:
+        return  # holes that may hold anything: there is nothing to hold them against
+    slices = found.slices(module)
+    view = found.view(slices)
+    seen = [_median(view, found.at(plug.x_mm, module.y_mm + plug.y_mm, plug.z_mm, slices), plug.diameter_mm / 4) for plug in plugs]
+    like = float(np.corrcoef(seen, [plug.hu for plug in plugs])[0, 1]) if float(np.ptp(seen)) > 0 else 0.0
+    if not like > ALIKE:
+        raise AnalysisError(f"what stands where {found.model.name} has its inserts is unlike them (likeness {like:.2f} of 1): {WHOLE}")
+
+
+def _end(scan: Scan, which: Callable[..., float]) -> float:
+    return which(float(y) for y in scan.y_mm([0, scan.count - 1]))
+
+
+def _median(view: View, place: tuple[float, float], radius_mm: float) -> float:
+    near, inside = disc_mask(view, *place, radius_mm)
+    return float(np.median(near.values[inside]))
 
 
 def _settled(recognition: Recognition, said: str) -> tuple[Match, tuple[str, ...]]:

@@ -199,3 +199,28 @@ def test_densities_follow_the_curve_in_force_and_name_it():
     assert abs(delrin.value - (1.365 - materials()["delrin"].relative_electron_density)) < 0.002
     assert any("record-7" in flag for flag in delrin.flags)
     assert "no HU calibration in force" in missing(whole(), "cbct_red_error")
+
+
+@pytest.mark.parametrize(("seed", "part"), [(0, (0.75, 1.0)), (5, (0.75, 1.0)), (6, (0.0, 0.25)), (7, (0.0, 0.25)), (1, (0.0, 0.25))])
+def test_of_a_part_of_a_scan_there_are_right_numbers_or_reasons(seed, part):
+    """The quarter may end within the module of the inserts, whose middle would then be a guess; the last one holds it whole."""
+    drawn = TEST.rehearse(np.random.default_rng([5, seed]))
+    (scanned,) = drawn.acquisition.volumes
+    first, last = (round(share * scanned.shape[0]) for share in part)
+    kept = scanned.voxels[first:last]
+    origin = np.asarray(scanned.origin_mm) + first * np.asarray(scanned.steps_mm[0])
+    cut = replace(
+        scanned,
+        shape=kept.shape,
+        load=lambda: kept,
+        load_planes=None,
+        origin_mm=tuple(float(v) for v in origin),
+        slices=scanned.slices[first:last],
+    )
+    found = TEST.analyse(replace(drawn.acquisition, volumes=(cut,))).readings
+    truth = drawn.truth
+    numbers = [(r, truth.get((r.quantity.key, procedure.where(r.at)), truth.get((r.quantity.key, "")))) for r in found]
+    measured = [(r, true) for r, true in numbers if isinstance(r, Measured)]
+    assert bool(measured) == (seed == 1)
+    assert [r.quantity.key for r, true in measured if true is not None and abs(r.value - true) > 5 * r.u] == []
+    assert measured or all("phantom" in r.reason for r in found if isinstance(r, NotMeasured))

@@ -70,7 +70,7 @@ PROCEDURE = Procedure(
     analyse=analyse,
     rehearse=rehearse,
     demonstrate=demonstrate,
-    demonstration_protocol="tg142_monthly_cbct",
+    demonstration_protocol="example_clinic_acceptance",
     second_engine=second_engine,
     uses=("CT number to density",),
 )

@@ -98,5 +98,6 @@ PROCEDURE = Procedure(
     analyse=analyse,
     rehearse=rehearse,
     demonstrate=demonstrate,
+    demonstration_protocol="example_clinic_acceptance",
     second_engine=second_engine,
 )
