@@ -15,7 +15,7 @@ from qa.features.ct_scan import Scan, View
 from qa.features.position import Array, middle
 from qa.reading import AnalysisError
 
-LOOK_MM, EVERY_MM = 20.0, 4.0  # along the stack: of the first look; of the outlines (line pairs are 2 mm thin: one slice sees them)
+LOOK_MM, EVERY_MM, END_MM = 20.0, 8.0, 2.0  # along the stack: of the first look; of the outlines; of those at the ends
 COARSE_MM = 3.0  # pixels of a first look: a phantom is 50 of them wide
 SMALLEST_MM, LARGEST_MM = 60.0, 200.0  # radius of what can be a phantom
 RAYS, HALF_MM, STEP_MM = 180, 12.0, 0.4  # rays across the outline, how far and how finely they are sampled
@@ -82,13 +82,23 @@ def find(scan: Scan) -> Body:
     spread = max(np.hypot(d[0] - x, d[1] - z) + max(d[2] - radius, 0.0) for d in discs)
     window = scan.window(x, z, radius + MARGIN_MM + min(spread, 30.0))
     stride = max(int(EVERY_MM / scan.slice_mm), 1)
-    slices = list(range(0, scan.count, stride))
-    outlines: list[Outline] = []
-    for k, crop in zip(slices, scan.crops(slices, window), strict=True):
-        found = _outline(scan, k, scan.picture(crop, window), level)
-        if found is not None:
-            outlines.append(found)
-    return _body(scan, outlines, window, air, stride * scan.slice_mm)
+    return _body(scan, _outlines(scan, window, level, stride), window, air, stride * scan.slice_mm)
+
+
+def _outlines(scan: Scan, window: tuple[int, int, int, int], level: float, stride: int) -> list[Outline]:
+    """The circles of every so many slices, and of more of them where the cylinder begins and ends."""
+
+    def circles(slices: Sequence[int]) -> dict[int, Outline]:
+        crops = scan.crops(slices, window)
+        found = {k: _outline(scan, k, scan.picture(crop, window), level) for k, crop in zip(slices, crops, strict=True)}
+        return {k: outline for k, outline in found.items() if outline is not None}
+
+    seen = circles(range(0, scan.count, stride))
+    if not seen:
+        return []
+    fine, low, high = max(int(END_MM / scan.slice_mm), 1), min(seen), max(seen)
+    ends = *range(max(low - stride + 1, 0), low, fine), *range(min(high + stride - 1, scan.count - 1), high, -fine)
+    return list((seen | circles(ends)).values())
 
 
 def _thinned(scan: Scan, slices: Sequence[int], window: tuple[int, int, int, int]) -> list[NDArray[np.float32]]:

@@ -16,15 +16,18 @@ from qa.features import ct_ring
 from qa.features.ct_outline import Body
 from qa.features.ct_ring import TURNS, Pattern
 from qa.features.ct_scan import Scan
+from qa.features.position import Array
 
 DIAMETER = 0.06  # of the diameter: further off is another body (a scale error of 6 % is none that a scanner has)
 LEAST = 0.75  # agreement of the inserts' pattern below which nothing was recognised; phantoms show 0.97 to 0.99, others under 0.4
-LEAST_PRESENT = 0.6  # the same where only the places of plugs are known, not what they are made of
+LEAST_HOLES = 0.75  # the same where only the places of plugs are known, not what they are made of
+FEWEST_HOLES, HOLE_HU = 4, 40.0  # so many of them must differ from the body by so much
 REPEATS = 0.1  # of agreement: rolls that are as good as the best for holes whose pattern repeats
 NEAR_MM, NEAR_STEPS = 6.0, 3  # how far the line pairs may be from where they belong, along the axis and in steps of roll
 BARS = 0.5  # agreement at which line pairs are seen: theirs is 0.8 to 0.9 at the right roll, under 0.35 elsewhere
 UNKNOWN = 0.1  # cost of line pairs outside the scan: what they cost where they are in it, neither for nor against
 BARS_WEIGHT = 0.5
+EVERY_MM = 4.0  # along the stack: line pairs are 2 mm thin
 SURE = 0.8  # confidence: the runner-up explains at least 1.4 times less
 SHARPNESS = 4.0  # of the confidence 1/(1 + (cost/cost of the runner-up)^4)
 
@@ -87,7 +90,7 @@ def recognise(scan: Scan, body: Body) -> Recognition:
     if not fits:
         return Recognition(None, None, 0.5, (), (), f"no known phantom is {2 * body.radius_mm:.0f} mm wide")
     found = [match for model in fits for match in _placed(model, seen)]
-    strong = [m for m in found if m.inserts >= (LEAST_PRESENT if anything(m.model) else LEAST)]
+    strong = [m for m in found if m.inserts >= (LEAST_HOLES if anything(m.model) else LEAST)]
     if not strong:
         top = max(found, key=lambda m: m.inserts)
         why = f"a cylinder {2 * body.radius_mm:.0f} mm wide whose inserts are like none that is known: {top.model.name} is nearest"
@@ -116,49 +119,67 @@ def with_bars(model: CtModel) -> Module | None:
 
 @dataclass(frozen=True)
 class _Seen:
-    y_mm: float
-    contrast: Pattern
-    presence: Pattern
+    """Patterns at places along the stack, and that of what most of the stack shows at each place of a slice."""
+
+    y_mm: Array
+    patterns: Pattern
+    lasting: Pattern
 
 
-def _unrolled(scan: Scan, body: Body) -> list[_Seen]:
-    """Every outlined slice about the axis, its contrasts made true HU by the step from air to the body."""
-    maps = []
-    for outline in body.outlines:
-        (crop,) = scan.crops([outline.slice], body.window)
-        centre = body.centre(outline.y_mm)
-        maps.append((outline.y_mm, ct_ring.unrolled(scan.picture(crop, body.window), centre, body.radius_mm)))
-    plastic = float(np.median([np.median(ring_map) for _, ring_map in maps]))
+def _unrolled(scan: Scan, body: Body) -> _Seen:
+    """The stack about the axis, slices averaged up to EVERY_MM; its contrasts are made true HU by the step from air to the body."""
+    slices = scan.between(body.low_mm, body.high_mm)
+    some = max(int(EVERY_MM / scan.slice_mm), 1)
+    groups = [slices[n : n + some] for n in range(0, len(slices), some)]
+    places, maps = [], []
+    for group in groups:
+        y = float(np.mean(scan.y_mm(group)))
+        view = scan.picture(np.mean(scan.crops(group, body.window), axis=0, dtype=np.float32), body.window)
+        places.append(y)
+        maps.append(ct_ring.unrolled(view, body.centre(y), body.radius_mm))
+    plastic = float(np.median([np.median(ring_map) for ring_map in maps]))
     scale = 1000.0 / max(plastic - body.air_hu, 1.0)
-    return [
-        _Seen(y, ct_ring.pattern(ct_ring.contrast(ring_map, scale)), ct_ring.pattern(ct_ring.presence(ring_map, scale)))
-        for y, ring_map in maps
-    ]
+    patterns = ct_ring.noisy(ct_ring.pattern(np.array([ct_ring.contrast(ring_map, scale) for ring_map in maps])))
+    lasting = ct_ring.pattern(ct_ring.contrast(np.asarray(np.median(maps, axis=0)), scale))
+    lasting = replace(lasting, noise=patterns.noise * (np.pi / 2 / len(maps)))  # of a median
+    return _Seen(np.array(places), patterns, lasting)
 
 
-def _placed(model: CtModel, seen: Sequence[_Seen]) -> list[Match]:
-    """The model's inserts where they agree best, as they are and in a mirror; holes for any plug repeat, so those are taken upright."""
-    module, free = with_inserts(model), anything(model)
-    fillings = (True, False) if not free and any(plug.optional for plug in module.plugs) else (True,)
+def _placed(model: CtModel, seen: _Seen) -> list[Match]:
+    """The model's inserts where they agree best, as they are and in a mirror."""
+    if anything(model):
+        return [_by_holes(model, seen)]
+    module = with_inserts(model)
+    fillings = (True, False) if any(plug.optional for plug in module.plugs) else (True,)
     found = []
-    for mirrored in (False,) if free else (False, True):
+    for mirrored in (False, True):
         best: Match | None = None
         for filled in fillings:
-            expected = ct_ring.predicted(model, module.key, filled, free, mirrored)
-            rolls = np.array([ct_ring.agreement(s.presence if free else s.contrast, expected) for s in seen])
+            expected = ct_ring.predicted(model, module.key, filled, mirrored)
+            rolls = ct_ring.agreement(seen.patterns, expected)
             top, turn = (int(k) for k in np.unravel_index(int(np.argmax(rolls)), rolls.shape))
-            if free:
-                alike = np.nonzero(rolls[top] >= rolls[top, turn] - REPEATS)[0]
-                turn = int(min(alike, key=lambda k: min(k, TURNS - k) - float(rolls[top, k])))
             score = float(rolls[top, turn])
             if best is None or score > best.inserts:
-                near = _run([bool(v >= 0.85 * score) for v in rolls[:, turn]], int(top))
-                y = float(np.mean([seen[k].y_mm for k in near]))
-                roll = (360.0 * float(turn) / TURNS + 180) % 360 - 180
-                best = Match(model, roll, y, score, None, mirrored, 0, filled, 1 - score**2)
+                near = _run([bool(v >= 0.85 * score) for v in rolls[:, turn]], top)
+                y = float(np.mean([seen.y_mm[k] for k in near]))
+                best = Match(model, _degrees(turn), y, score, None, mirrored, 0, filled, 1 - score**2)
         if best is not None:
             found.append(best)
     return found
+
+
+def _by_holes(model: CtModel, seen: _Seen) -> Match:
+    """A model whose holes take any plug, by where they are; they repeat as it turns, so it is taken upright, and its middle the scan's."""
+    rolls, contrasts = ct_ring.filled(seen.lasting, ct_ring.holes(model, with_inserts(model).key))
+    tops = (rolls >= np.roll(rolls, 1)) & (rolls >= np.roll(rolls, -1)) & (rolls >= rolls.max() - REPEATS)
+    turn = int(min(np.nonzero(tops)[0], key=lambda k: min(k, TURNS - k)))
+    many = int((np.abs(contrasts[:, turn]) >= HOLE_HU).sum()) >= FEWEST_HOLES
+    score = float(rolls[turn]) if many else 0.0
+    return Match(model, _degrees(turn), float(np.mean(seen.y_mm)), score, None, False, 0, True, 1 - score**2)
+
+
+def _degrees(turn: int) -> float:
+    return (360.0 * turn / TURNS + 180) % 360 - 180
 
 
 def _run(good: Sequence[bool], top: int) -> range:
@@ -171,7 +192,7 @@ def _run(good: Sequence[bool], top: int) -> range:
     return range(low, high + 1)
 
 
-def _bars_somewhere(models: Sequence[CtModel], seen: Sequence[_Seen]) -> float | None:
+def _bars_somewhere(models: Sequence[CtModel], seen: _Seen) -> float | None:
     """Where along the stack any model's line pairs are, at whatever roll; None where none are seen."""
     best, place = BARS, None
     for model in models:
@@ -179,15 +200,14 @@ def _bars_somewhere(models: Sequence[CtModel], seen: Sequence[_Seen]) -> float |
         for mirrored in (False, True):
             if module is None:
                 continue
-            expected = ct_ring.predicted(model, module.key, True, False, mirrored)
-            for s in seen:
-                score = float(ct_ring.agreement(s.contrast, expected).max())
-                if score > best:
-                    best, place = score, s.y_mm
+            expected = ct_ring.predicted(model, module.key, True, mirrored)
+            scores = ct_ring.agreement(seen.patterns, expected).max(axis=1)
+            if scores.max() > best:
+                best, place = float(scores.max()), float(seen.y_mm[np.argmax(scores)])
     return place
 
 
-def _with_bars(match: Match, towards: int, seen: Sequence[_Seen], elsewhere: float | None, ends: tuple[float, float]) -> Match:
+def _with_bars(match: Match, towards: int, seen: _Seen, elsewhere: float | None, ends: tuple[float, float]) -> Match:
     """The match with the line pairs looked for where its model has them, in that direction along the axis."""
     module = with_bars(match.model)
     if module is None:
@@ -196,12 +216,12 @@ def _with_bars(match: Match, towards: int, seen: Sequence[_Seen], elsewhere: flo
         inserts = with_inserts(match.model)
         offset = module.y_mm - inserts.y_mm + module.bars[0].y_mm
         y = match.y_mm + towards * offset
-        near = [s for s in seen if abs(s.y_mm - y) <= NEAR_MM]
+        near = [k for k, place in enumerate(seen.y_mm) if abs(place - y) <= NEAR_MM]
         if near and ends[0] + NEAR_MM <= y <= ends[1] - NEAR_MM:
-            expected = ct_ring.predicted(match.model, module.key, True, False, match.mirrored)
+            expected = ct_ring.predicted(match.model, module.key, True, match.mirrored)
             turn = round(match.roll_deg * TURNS / 360)
             turns = [(turn + k) % TURNS for k in range(-NEAR_STEPS, NEAR_STEPS + 1)]
-            score = max(float(ct_ring.agreement(s.contrast, expected)[turns].max()) for s in near)
+            score = float(ct_ring.agreement(seen.patterns.at(near), expected)[:, turns].max())
         else:
             score = 0.0 if elsewhere is not None else None
     cost = 1 - match.inserts**2 + (UNKNOWN if score is None else BARS_WEIGHT * (1 - max(score, 0.0) ** 2))
