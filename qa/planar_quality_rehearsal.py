@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from phantoms.planar import Placement
     from phantoms.planar_detector import Frame
 
-MODELS = ("si_qc3", "si_qc3", "las_vegas", "leeds_tor18")  # a group of bars needs resolved bars: QC-3 twice as often
+MODELS = ("si_qc3", "si_qc3", "las_vegas", "leeds_tor18", "leeds_tor18")  # resolved bars and steep edges are not in Las Vegas
 SID_MM = 1150.0  # a panel this near sees a phantom and open field beside it in few pixels
 ROOM_MM = 62.0  # of panel beyond the phantom's own length: open field on two sides
 
