@@ -143,6 +143,8 @@ def _settled(recognition: Recognition, said: str) -> tuple[Match, tuple[str, ...
     """The match to measure by. AnalysisError where nothing, or not surely one thing, was recognised, or the performer says otherwise."""
     declared = named(said, "ct") if said else None
     best = recognition.best
+    if declared is None and (other := named(said, "planar")) is not None:
+        raise AnalysisError(f"the phantom is said to be a {other.name}, which is for planar images, and this is a CT scan")
     if best is None:
         contradiction = f"; it is said to be a {declared.name}" if declared else ""
         raise AnalysisError(f"no phantom was recognised: {recognition.reason}{contradiction}")

@@ -97,9 +97,18 @@ def test_the_wrong_phantom_stated_is_refused_with_what_was_seen():
     assert any("QC-3" in r.reason and "Las Vegas" in r.reason for r in found if isinstance(r, NotMeasured))
 
 
-def test_a_phantom_that_nobody_knows_is_a_reason():
-    one = replace(acquisition(qc3()), phantom="my own slab")
-    assert numbers(TEST.analyse(one).readings) == {}
+def test_words_that_name_no_phantom_do_not_stop_the_recognition():
+    found = TEST.analyse(replace(acquisition(qc3()), phantom="serial 12345")).readings
+    assert numbers(found)
+    scales = [r for r in found if isinstance(r, Measured) and r.quantity.key == "planar_scale"]
+    assert scales
+    assert all(any("serial 12345" in flag for flag in r.flags) for r in scales)
+
+
+def test_a_phantom_for_ct_is_none_of_a_planar_image():
+    found = TEST.analyse(replace(acquisition(qc3()), phantom="CatPhan 604")).readings
+    assert numbers(found) == {}
+    assert any("CatPhan 604" in r.reason for r in found if isinstance(r, NotMeasured))
 
 
 def test_a_mirrored_phantom_is_measured_and_says_so():

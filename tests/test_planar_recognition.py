@@ -81,6 +81,13 @@ def test_the_performers_word_against_the_image_is_refused_with_what_was_seen():
     assert "Las Vegas as stated" in found.reason
 
 
+def test_the_name_of_a_phantom_with_a_kv_and_an_mv_area_serves_for_both():
+    """The performer says DoseLab MC2; the model of the image's radiation is meant."""
+    found = seen(scene("doselab_mc2_mv", 44.0), said=named("DoseLab MC2", "planar")).found
+    assert found is not None
+    assert found.model.key == "doselab_mc2_mv"
+
+
 def test_half_a_phantom_is_none():
     one = scene("si_qc3", 44.0)
     half = np.ascontiguousarray(pixels(one)[:, : one.panel.columns // 2 + 10])

@@ -105,8 +105,8 @@ def _verdict(ranking: tuple[Match, ...], said: PlanarModel | None, seen: int) ->
     sure = top.score >= SURE and lead >= CLEAR
     words = f"{top.model.name} (score {top.score:.2f})" + (f", then {other.model.name} ({other.score:.2f})" if other else "")
     if said is not None:
-        mine = next((m for m in ranking if m.model.key == said.key), None)
-        if sure and top.model.key != said.key:
+        mine = next((m for m in ranking if m.model.key == said.key or _twin(m.model, said)), None)
+        if sure and top.model.key != said.key and not _twin(top.model, said):
             return None, f"the image shows {words}, not {said.name} as stated; state the right phantom or image the stated one"
         if mine is not None and mine.score >= LIKELY and top.score - mine.score <= CLOSE:
             return mine, ""
