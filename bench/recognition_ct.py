@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from phantoms.ctphantom import Imaging, Placement, grid_over, scan_phantom
 from phantoms.ctphantom_patient import patient
-from phantoms.models import CtModel, ct_models
+from phantoms.models import CtModel, Plug, ct_models
 from phantoms.volume import Cylinder, Grid, Scan, Scanned, scan
 from qa import ct_found, rehearsal
 from qa.acquisition import Acquisition
-from qa.ct_found import Found
+from qa.ct_found import Unfound
 
-CT_NONE = ("a patient", "a water cylinder", "noise in air")
+CT_NONE = ("a patient", "a water cylinder", "noise in air", "inserts elsewhere")
+HALF = "half phantoms: right, or asked"
 
 
 def ct_case(name: str, rng: np.random.Generator) -> tuple[str, str]:
     """(what it is, what the suite says): a model's key, "none", or why it is not sure."""
+    if name == HALF:
+        return _half(rng)
     drawn = _none(name, rng) if name in CT_NONE else _phantom(next(model for model in ct_models() if model.key == name), rng)
     return "none" if name in CT_NONE else name, ct_answer(drawn)
 
@@ -28,16 +33,30 @@ def ct_answer(scanned: Scanned) -> str:
 
 
 def answer_of(acquisition: Acquisition) -> str:
-    """The model's key, "none" where it says that it is none that is known, else its reason."""
+    """The model's key, measured or not; "none" where it says that it is none that is known; else why it is not sure."""
     found = ct_found.find(acquisition)
-    if isinstance(found, Found):
-        return found.model.key
-    sure_of_none = found.recognition is None or found.recognition.best is None
-    return "none" if sure_of_none else found.reason
+    recognition = found.recognition
+    if recognition is None or recognition.best is None:
+        return "none"
+    if recognition.alike:
+        return found.reason if isinstance(found, Unfound) else "not sure"
+    return recognition.best.model.key
 
 
-def _phantom(model: CtModel, rng: np.random.Generator) -> Scanned:
-    """Anywhere within 15 mm, tilted up to 1 degree, at any roll, one in five with its other end first, coarse or fine, clean or noisy."""
+def _half(rng: np.random.Generator) -> tuple[str, str]:
+    """A scan of some modules: what is left may not tell which it is, so asking is right; without the inserts so is "none"."""
+    model = ct_models()[int(rng.integers(len(ct_models())))]
+    keys = tuple(module.key for module in model.modules if rng.random() < 0.4) or (model.modules[0].key,)
+    answer = ct_answer(_phantom(model, rng, keys))
+    inserts = any(module.plugs for module in model.modules if module.key in keys)
+    return model.key, model.key if " " in answer or (answer == "none" and not inserts) else answer
+
+
+def _phantom(model: CtModel, rng: np.random.Generator, keys: tuple[str, ...] = ()) -> Scanned:
+    """Within 15 mm, tilted up to 1 degree, at any roll, one in five with its other end first, coarse or fine, clean or noisy.
+
+    ``keys`` are the modules that the scan holds (none: all).
+    """
     x, y, z = (float(v) for v in rng.uniform(-15, 15, 3))
     pitch, yaw = (float(v) for v in rng.uniform(-1, 1, 2))
     roll = float(rng.uniform(-180, 180)) if rng.random() < 0.2 else float(rng.normal(0, 4))
@@ -45,9 +64,8 @@ def _phantom(model: CtModel, rng: np.random.Generator) -> Scanned:
     across = float(rng.uniform(1.5, 3.0))
     row, column = (float(v) for v in rng.uniform(0.6, 1.1, 2))
     margins = float(rng.uniform(5, 40)), float(rng.uniform(5, 60))
-    grid = grid_over(
-        model, placement, spacing_mm=(across, row, column), ends_mm=float(rng.uniform(-6, 10)), around_mm=margins, off_mm=(2.0, -2.0)
-    )
+    spacing, ends = (across, row, column), float(rng.uniform(-6, 10))
+    grid = grid_over(model, placement, spacing_mm=spacing, keys=keys, ends_mm=ends, around_mm=margins, off_mm=(2.0, -2.0))
     how = Imaging(
         blur_mm=(float(rng.uniform(0.4, 0.9)), float(rng.uniform(0.4, 1.0))),
         noise_hu=float(rng.choice([5.0, 15.0, 30.0, 60.0])),
@@ -70,7 +88,27 @@ def _none(name: str, rng: np.random.Generator) -> Scanned:
     if name == "a patient":
         grid = Grid((50, 300, 360), spacing)
         return patient(grid, rng, Imaging(noise_hu=float(rng.uniform(10, 40))), width_mm=float(rng.uniform(260, 340)))
-    grid, noise = Grid((40, 220, 240), spacing), float(rng.uniform(10, 40))
-    diameter = float(rng.choice([160.0, 200.0, 202.0]))
+    if name == "inserts elsewhere":
+        return _phantom(_elsewhere(rng), rng)
+    grid, noise = Grid((40, 320, 340), spacing), float(rng.uniform(10, 40))
+    diameter = float(rng.choice([160.0, 200.0, 202.0, 300.0, 310.0]))
     solids = (Cylinder("water", (3.0, -4.0, 2.0), (0.0, 1.0, 0.0), diameter / 2, 160.0, float(rng.uniform(-20, 120))),)
     return scan(solids if name == "a water cylinder" else (), grid, rng, Scan(noise_hu=noise))
+
+
+def _elsewhere(rng: np.random.Generator) -> CtModel:
+    """A cylinder as wide as a known phantom, with as many inserts, each of any material at any place where none touches another."""
+    like = ct_models()[int(rng.integers(len(ct_models())))]
+    module = next(module for module in like.modules if module.plugs)
+    placed: list[Plug] = []
+    reach = 0.44 * like.diameter_mm
+    for plug in module.plugs:
+        for _ in range(200):
+            x, z = (float(v) for v in rng.uniform(-reach, reach, 2))
+            half = plug.diameter_mm / 2
+            apart = all(np.hypot(x - p.x_mm, z - p.z_mm) > half + p.diameter_mm / 2 + 1 for p in placed)
+            if np.hypot(x, z) + half < reach and apart:
+                hu = module.hu + float(rng.uniform(60, 900) * rng.choice([-1.0, 1.0]))
+                placed.append(replace(plug, x_mm=x, z_mm=z, hu=hu, optional=False))
+                break
+    return replace(like, modules=(replace(module, plugs=tuple(placed), rods=(), ramps=()),))

@@ -16,7 +16,7 @@ from qa.features.position import Array, middle
 from qa.reading import AnalysisError
 
 LOOK_MM, EVERY_MM, END_MM = 20.0, 8.0, 2.0  # along the stack: of the first look; of the outlines; of those at the ends
-COARSE_MM = 3.0  # pixels of a first look: a phantom is 50 of them wide
+COARSE_MM = 4.0  # pixels of a first look: a phantom is 40 of them wide
 SMALLEST_MM, LARGEST_MM = 60.0, 200.0  # radius of what can be a phantom
 RAYS, HALF_MM, STEP_MM = 180, 12.0, 0.4  # rays across the outline, how far and how finely they are sampled
 CUT = 0.97  # of the outline must lie in the image

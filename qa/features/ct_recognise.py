@@ -19,8 +19,7 @@ from qa.features.ct_scan import Scan
 from qa.features.position import Array
 
 DIAMETER = 0.06  # of the diameter: further off is another body (a scale error of 6 % is none that a scanner has)
-LEAST = 0.75  # agreement of the inserts' pattern below which nothing was recognised; phantoms show 0.97 to 0.99, others under 0.4
-LEAST_HOLES = 0.75  # the same where only the places of plugs are known, not what they are made of
+LEAST = 0.75  # agreement of the inserts' pattern below which nothing was recognised; phantoms show 0.93 to 1, inserts elsewhere up to 0.66
 FEWEST_HOLES, HOLE_HU = 4, 40.0  # so many of them must differ from the body by so much
 REPEATS = 0.1  # of agreement: rolls that are as good as the best for holes whose pattern repeats
 NEAR_MM, NEAR_STEPS = 6.0, 3  # how far the line pairs may be from where they belong, along the axis and in steps of roll
@@ -90,15 +89,24 @@ def recognise(scan: Scan, body: Body) -> Recognition:
     if not fits:
         return Recognition(None, None, 0.5, (), (), f"no known phantom is {2 * body.radius_mm:.0f} mm wide")
     found = [match for model in fits for match in _placed(model, seen)]
-    strong = [m for m in found if m.inserts >= (LEAST_HOLES if anything(m.model) else LEAST)]
-    if not strong:
-        top = max(found, key=lambda m: m.inserts)
-        why = f"a cylinder {2 * body.radius_mm:.0f} mm wide whose inserts are like none that is known: {top.model.name} is nearest"
-        return Recognition(None, top, 0.5, (), tuple(found), f"{why} ({top.inserts:.2f} of 1, {LEAST} needed)")
+    nearest = max(found, key=lambda m: m.inserts)
+    if nearest.inserts < LEAST:
+        return _none(body, nearest, found)
     bars = _bars_somewhere(fits, seen)
     ends = float(np.min(scan.y_mm([0, scan.count - 1]))), float(np.max(scan.y_mm([0, scan.count - 1])))
-    judged = [_with_bars(m, towards, seen, bars, ends) for m in strong for towards in (1, -1)]
-    return _ranked(judged)
+    ranked = _ranked([_with_bars(m, towards, seen, bars, ends) for m in found for towards in (1, -1)])
+    best = ranked.best
+    if best is None or best.inserts < LEAST or (ranked.confidence < SURE and not ranked.alike):
+        return _none(body, best or nearest, ranked.matches)
+    return ranked
+
+
+def _none(body: Body, nearest: Match, matches: Sequence[Match]) -> Recognition:
+    """No phantom that is known; the nearest in words."""
+    why = f"a cylinder {2 * body.radius_mm:.0f} mm wide whose inserts and line pairs are like none that is known"
+    bars = "" if nearest.bars is None else f", line pairs {nearest.bars:.2f}"
+    said = f"{why}: {nearest.model.name} is nearest (inserts {nearest.inserts:.2f} of 1, {LEAST} needed{bars})"
+    return Recognition(None, nearest, 0.5, (), tuple(matches), said)
 
 
 def anything(model: CtModel) -> bool:
