@@ -142,3 +142,46 @@ def test_phantoms_for_any_plugs_are_named_by_where_their_holes_are(key):
     found = recognised(rehearsal.volume(drawn, "LINAC"))
     assert found.best is not None, found.reason
     assert found.best.model.key == key
+
+
+def test_a_noisy_503_is_told_from_a_504_by_its_line_pairs():
+    found = recognised(volume(MODELS["catphan503"], 13, placement=Placement((4.0, -3.0, 5.0), 0.9, 1.0, -0.9), noise_hu=60.0))
+    assert found.best is not None, found.reason
+    assert found.best.model.key == "catphan503"
+    assert found.confidence >= ct_recognise.SURE
+
+
+@pytest.mark.parametrize("y_mm", [-0.34, -0.44])
+def test_line_pairs_with_a_rim_of_the_inserts_are_never_surely_another_phantom(y_mm):
+    model = MODELS["catphan504"]
+    around, placement = (Placement((3.0, y, -2.0), 0.3, 2.0, reversed=True) for y in (0.0, y_mm))
+    grid = grid_over(model, around, spacing_mm=(2.6, 0.9, 1.0), keys=("bars",), ends_mm=-1.0)
+    drawn = scan_phantom(model, grid, np.random.default_rng(14), placement, Imaging(noise_hu=30.0))
+    found = recognised(rehearsal.volume(drawn, "LINAC"))
+    assert found.best is not None, found.reason
+    assert "catphan504" in {found.best.model.key, *(match.model.key for match in found.alike)}
+
+
+def test_inserts_elsewhere_are_no_known_phantom():
+    rng = np.random.default_rng(15)
+    turns, radii = np.radians([10.0, 50.0, 115.0, 170.0, 200.0, 290.0]), [30.0, 62.0, 45.0, 58.0, 25.0, 70.0]
+    body = Cylinder("body", (2.0, 0.0, -3.0), (0.0, 1.0, 0.0), 100.0, 120.0, 90.0)
+    inserts = [
+        Cylinder(f"{k}", (2.0 + r * np.cos(t), 0.0, r * np.sin(t) - 3.0), (0.0, 1.0, 0.0), 7.0, 110.0, hu)
+        for k, (r, t, hu) in enumerate(zip(radii, turns, [-1000.0, 900.0, -200.0, 400.0, -1000.0, 250.0], strict=True))
+    ]
+    found = recognised(rehearsal.volume(scan([body, *inserts], Grid((24, 170, 185), SPACING), rng, Scan(noise_hu=15.0)), "LINAC"))
+    assert found.best is None
+    assert "none that is known" in found.reason
+
+
+def test_holes_tell_two_phantoms_for_any_plugs_apart_though_one_in_four_is_filled_like_the_body():
+    model, rng, placement = MODELS["tomo_cheese"], np.random.default_rng(16), Placement((2.0, 0.0, -3.0), 0.3, 8.0, 0.2)
+    plugs = {plug.name: (-700.0, 60.0, 300.0, 0.0)[k % 4] for k, plug in enumerate(model.modules[0].plugs)}
+    grid = grid_over(model, placement, spacing_mm=SPACING, keys=("hu",), ends_mm=-65.0)
+    drawn = scan_phantom(model, grid, rng, placement, Imaging(noise_hu=60.0), plugs)
+    found = recognised(rehearsal.volume(drawn, "LINAC"))
+    assert found.best is not None, found.reason
+    assert found.best.model.key == "tomo_cheese"
+    assert abs(found.best.roll_deg + placement.roll_deg) < 3
+    assert found.confidence >= ct_recognise.SURE

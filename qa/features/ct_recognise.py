@@ -27,6 +27,7 @@ BARS = 0.5  # agreement at which line pairs are seen: theirs is 0.8 to 0.9 at th
 UNKNOWN = 0.1  # cost of line pairs outside the scan: what they cost where they are in it, neither for nor against
 BARS_WEIGHT = 0.5
 EVERY_MM = 4.0  # along the stack: line pairs are 2 mm thin
+MOST = 0.45  # cost of what is sure: phantoms leave 0.05 to 0.33, wrong names for a rim of the inserts beside line pairs 0.59 to 0.93
 SURE = 0.8  # confidence: the runner-up explains at least 1.4 times less
 SHARPNESS = 4.0  # of the confidence 1/(1 + (cost/cost of the runner-up)^4)
 
@@ -92,11 +93,11 @@ def recognise(scan: Scan, body: Body) -> Recognition:
     nearest = max(found, key=lambda m: m.inserts)
     if nearest.inserts < LEAST:
         return _none(body, nearest, found)
-    bars = _bars_somewhere(fits, seen)
+    bars = _bars_somewhere(fits, seen, nearest)
     ends = float(np.min(scan.y_mm([0, scan.count - 1]))), float(np.max(scan.y_mm([0, scan.count - 1])))
     ranked = _ranked([_with_bars(m, towards, seen, bars, ends) for m in found for towards in (1, -1)])
     best = ranked.best
-    if best is None or best.inserts < LEAST or (ranked.confidence < SURE and not ranked.alike):
+    if best is None or best.inserts < LEAST or (not ranked.alike and (ranked.confidence < SURE or best.cost > MOST)):
         return _none(body, best or nearest, ranked.matches)
     return ranked
 
@@ -200,38 +201,40 @@ def _run(good: Sequence[bool], top: int) -> range:
     return range(low, high + 1)
 
 
-def _bars_somewhere(models: Sequence[CtModel], seen: _Seen) -> float | None:
-    """Where along the stack any model's line pairs are, at whatever roll; None where none are seen."""
+def _bars_somewhere(models: Sequence[CtModel], seen: _Seen, inserts: Match) -> float | None:
+    """Where along the stack any model's line pairs are, at whatever roll; None where none are seen outside the module of the inserts."""
     best, place = BARS, None
+    outside = np.nonzero(np.abs(seen.y_mm - inserts.y_mm) > with_inserts(inserts.model).length_mm / 2 + EVERY_MM)[0]
+    if not len(outside):
+        return None
+    elsewhere = seen.patterns.at(outside.tolist())
     for model in models:
         module = with_bars(model)
         for mirrored in (False, True):
             if module is None:
                 continue
             expected = ct_ring.predicted(model, module.key, True, mirrored)
-            scores = ct_ring.agreement(seen.patterns, expected).max(axis=1)
+            scores = ct_ring.agreement(elsewhere, expected).max(axis=1)
             if scores.max() > best:
-                best, place = float(scores.max()), float(seen.y_mm[np.argmax(scores)])
+                best, place = float(scores.max()), float(seen.y_mm[outside[np.argmax(scores)]])
     return place
 
 
 def _with_bars(match: Match, towards: int, seen: _Seen, elsewhere: float | None, ends: tuple[float, float]) -> Match:
     """The match with the line pairs looked for where its model has them, in that direction along the axis."""
     module = with_bars(match.model)
-    if module is None:
-        score = 0.0 if elsewhere is not None else None
-    else:
-        inserts = with_inserts(match.model)
-        offset = module.y_mm - inserts.y_mm + module.bars[0].y_mm
-        y = match.y_mm + towards * offset
-        near = [k for k, place in enumerate(seen.y_mm) if abs(place - y) <= NEAR_MM]
-        if near and ends[0] + NEAR_MM <= y <= ends[1] - NEAR_MM:
+    score = 0.0 if elsewhere is not None else None
+    if module is not None:
+        bars = module.bars[0]
+        y = match.y_mm + towards * (module.y_mm - with_inserts(match.model).y_mm + bars.y_mm)
+        near = np.nonzero(np.abs(seen.y_mm - y) <= max(NEAR_MM, (bars.thickness_mm or module.length_mm) / 2))[0]
+        if len(near):
             expected = ct_ring.predicted(match.model, module.key, True, match.mirrored)
             turn = round(match.roll_deg * TURNS / 360)
             turns = [(turn + k) % TURNS for k in range(-NEAR_STEPS, NEAR_STEPS + 1)]
-            score = float(ct_ring.agreement(seen.patterns.at(near), expected)[:, turns].max())
-        else:
-            score = 0.0 if elsewhere is not None else None
+            there = float(ct_ring.agreement(seen.patterns.at(near.tolist()), expected)[:, turns].max())
+            if there >= BARS or ends[0] + NEAR_MM <= y <= ends[1] - NEAR_MM:  # at a rim only what is seen counts
+                score = there
     cost = 1 - match.inserts**2 + (UNKNOWN if score is None else BARS_WEIGHT * (1 - max(score, 0.0) ** 2))
     return replace(match, bars=score, towards=towards, cost=cost)
 
