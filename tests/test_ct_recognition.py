@@ -185,3 +185,12 @@ def test_holes_tell_two_phantoms_for_any_plugs_apart_though_one_in_four_is_fille
     assert found.best.model.key == "tomo_cheese"
     assert abs(found.best.roll_deg + placement.roll_deg) < 3
     assert found.confidence >= ct_recognise.SURE
+
+
+def test_slices_that_a_tilted_end_cuts_do_not_hide_a_short_phantom():
+    model, placement = MODELS["cirs062m"], Placement((-9.0, 0.0, -3.0), 1.1, 4.0, 1.1)
+    grid = grid_over(model, placement, spacing_mm=(1.5, 1.9, 2.1), keys=("hu",), ends_mm=6.0)
+    stack = ct_scan.of(rehearsal.volume(scan_phantom(model, grid, np.random.default_rng(17), placement, Imaging()), "LINAC"))
+    body = ct_outline.find(stack)
+    assert abs(body.radius_mm - 155.0) < 0.15
+    assert 50.0 - 310 * np.tan(np.radians(1.1 * np.sqrt(2))) - 6.0 < body.high_mm - body.low_mm < 50.0

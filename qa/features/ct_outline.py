@@ -86,7 +86,7 @@ def find(scan: Scan) -> Body:
 
 
 def _outlines(scan: Scan, window: tuple[int, int, int, int], level: float, stride: int) -> list[Outline]:
-    """The circles of every so many slices, and of more of them where the cylinder begins and ends."""
+    """The circles of every so many slices, and of more where the cylinder begins and ends: a slice that a tilted end cuts is none."""
 
     def circles(slices: Sequence[int]) -> dict[int, Outline]:
         crops = scan.crops(slices, window)
@@ -96,9 +96,12 @@ def _outlines(scan: Scan, window: tuple[int, int, int, int], level: float, strid
     seen = circles(range(0, scan.count, stride))
     if not seen:
         return []
-    fine, low, high = max(int(END_MM / scan.slice_mm), 1), min(seen), max(seen)
+    radius = middle(np.array([outline.radius_mm for outline in seen.values()]))
+    good = [k for k, outline in seen.items() if abs(outline.radius_mm - radius) <= STRAIGHT * radius] or list(seen)
+    fine, low, high = max(int(END_MM / scan.slice_mm), 1), min(good), max(good)
     ends = *range(max(low - stride + 1, 0), low, fine), *range(min(high + stride - 1, scan.count - 1), high, -fine)
-    return list((seen | circles(ends)).values())
+    more = {k: outline for k, outline in circles(ends).items() if abs(outline.radius_mm - radius) <= STRAIGHT * radius}
+    return list((seen | more).values())
 
 
 def _thinned(scan: Scan, slices: Sequence[int], window: tuple[int, int, int, int]) -> list[NDArray[np.float32]]:
