@@ -3,11 +3,7 @@
 import pytest
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """A group for each file; the contract's tests one for each procedure. pytest-xdist reads it with --dist loadgroup."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        procedure = item.callspec.params.get("tested", "") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {procedure}".strip()))
+    procedure = item.callspec.params.get("tested", "") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
+    item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {procedure}".strip()))
