@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qa import frames
 from qa.acquisition import Acquisition, Image
+from qa.planar_quality_lines import mended
 from qa.reading import AnalysisError, DicomError
 
 LOOKED_AT = 3  # images of a set: first, middle, last; sets of balls and targets are seen through at the first
@@ -33,7 +34,7 @@ def missing(acquisition: Acquisition) -> str:
     reasons = []
     for image in few(acquisition.images):
         try:
-            reason = seen(image.pixels, frames.pixel_mm(image), image.radiation)
+            reason = seen(mended(image.pixels)[0], frames.pixel_mm(image), image.radiation)
         except (AnalysisError, DicomError) as error:
             reason = str(error)
         if not reason:

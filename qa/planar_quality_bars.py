@@ -11,12 +11,14 @@ from qa.features import mtf_bars, roi
 from qa.features.mtf import Mtf
 from qa.features.number import Number, number
 from qa.features.planar_map import corners, inside
+from qa.planar_quality_geometry import times
 from qa.planar_quality_look import Seen
-from qa.planar_quality_regions import MARGIN_MM, crop
+from qa.planar_quality_regions import CLIPPED, MARGIN_MM, at_the_end, crop
 from qa.reading import AnalysisError
 
 HALF = 0.4  # of what cut periods could add is left: the borders lie at whole periods, to a part of a pixel
 RESOLVED = 0.75  # of the Nyquist frequency: nearer to it bars beat with the pixels
+ODD = 1.0  # of what bars and gaps are apart: a pixel further from their middle reads wrong
 FEWEST_GROUPS, FEWEST_PERIODS = 3, 2  # of bars for a curve; of a group
 
 
@@ -69,10 +71,15 @@ def _group(seen: Seen, region: Region, noise: roi.Roi) -> mtf_bars.Bars:
     pixels, x, y = crop(seen, corners(part))
     direction = float(np.degrees(np.arctan2(across[1], across[0])))
     use, f_image = inside(part, x, y), region.lp_per_mm / seen.pose.mean_scale
+    if at_the_end(seen, pixels[use]) > CLIPPED:
+        raise AnalysisError(f"{region.name} is clipped at the end of the value range; repeat with another exposure")
+    low, high = np.percentile(pixels[use], (2, 98))
+    use &= np.abs(pixels - (low + high) / 2) < ODD * (high - low)  # a dead pixel among bars, which no neighbour tells
     found = mtf_bars.bar_group(pixels.astype(np.float64), use, seen.pitch_mm, f_image, direction, noise)
     off = np.abs(2 * per_pixel - np.round(2 * per_pixel)) / np.array([seen.pitch_mm[1], seen.pitch_mm[0]])
     sd = _with_beats(found, float(np.hypot(*off)) * part.width_mm * seen.pose.mean_scale)
-    return mtf_bars.Bars(region.lp_per_mm, sd, found.fundamental, found.periods, found.flags)
+    light = float(pixels[use].mean()) if seen.zero else 1.0  # groups stand in different light, and their waves grow with it
+    return mtf_bars.Bars(region.lp_per_mm, times(sd, 1 / light), times(found.fundamental, 1 / light), found.periods, found.flags)
 
 
 def whole_periods(seen: Seen, region: Region) -> Region:

@@ -43,7 +43,7 @@ def recognition(looked: Sequence[Seen | Unseen]) -> Table:
         ranking = item.recognition.ranking if item.recognition else ()
         said = [f"{match.model.name} {match.score:.2f}" for match in ranking[:3]]
         if isinstance(item, Seen):
-            pose = item.pose
+            pose = item.frame
             turned = f"{(pose.angle_deg + 180) % 360 - 180:.1f}" + (", mirrored" if pose.mirrored else "")
             rows.append((item.image.name, item.model.name, ", ".join(said), turned, f"{pose.mean_scale:.4f}", "; ".join(item.flags)))
         else:
@@ -59,7 +59,7 @@ def overlay(found: Found) -> Overlay:
     corners = [((-1, -1), (1, -1), (1, 1), (-1, 1))] if seen.model.shape == "rectangle" else []
     turn = np.linspace(0, 2 * np.pi, 73)[:-1]
     xy = np.array(corners[0]) if corners else np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    x, y = seen.pose.place(xy[:, 0] * seen.model.width_mm / 2, xy[:, 1] * seen.model.height_mm / 2)
+    x, y = seen.frame.place(xy[:, 0] * seen.model.width_mm / 2, xy[:, 1] * seen.model.height_mm / 2)
     marks.append(Mark("outline", "outline", _plane(seen, x, y), seen.model.name))
     kinds = {"contrast": "contrast", "disc": "disc", "background": "background", "bars": "bars"}
     for region in seen.model.regions:
@@ -127,7 +127,7 @@ def curves(found: Found) -> list[Curve]:
     nyquist = 0.5 / max(seen.pitch_mm)
     series = []
     if isinstance(found.edge, Sharpness):
-        series.append(_series(f"edge: {found.edge.border.name}", found.edge.mtf, found.edge.factor, "band"))
+        series.append(_series(f"edge: {found.edge.border.name}", found.edge.mtf, found.edge.scale.value, "band"))
     if isinstance(found.bars, BarGroups) and isinstance(found.bars.mtf, Mtf):
         series.append(_series("bars, over the coarsest group", found.bars.mtf, 1.0, "both"))
     if series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,25 +10,30 @@ from numpy.typing import NDArray
 from phantoms.models import PlanarModel, named, planar_models
 from qa import frames
 from qa.acquisition import Image
-from qa.features import planar_sides
 from qa.features.planar_map import Pose
 from qa.features.planar_recognise import Match, Recognition, recognise
 from qa.features.planar_sides import Outlined
+from qa.planar_quality_inside import Inside
+from qa.planar_quality_lines import mended
+from qa.planar_quality_place import placed
 from qa.reading import AnalysisError, DicomError
 from qa.visible import visible
 
 TOPS = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # the largest values that 8, 10, 12, 14 and 16 bits hold
 SATURATED = 0.002  # share of the pixels in the phantom at the very top of the image's values
-SQUARE_DEG = 1.0  # sides further from right angles: the phantom is tilted against the panel
-STRETCH = 0.02  # widths and heights scaled differently by more: tilted as well, or not the phantom that it seems
-UNMEASURED = "the outline could not be measured"
+TOLD_STEP, MOST_STEP = 0.004, 0.015  # of the range: values in larger steps hide the noise of most images; edges and bars
+
+
+ALL_BITS = "export the image with all the bits of the detector"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A recognised phantom. ``pixels`` grow with radiation; ``zero`` says whether their zero is that of radiation.
+    """A recognised phantom. ``pixels`` grow with radiation, dead lines filled; ``zero`` says whether their zero is that of radiation.
 
-    ``pitch_mm`` (row, column) on the isocentre plane; ``angle_u_deg`` of the pose; ``flags`` are caveats for all its readings.
+    ``raw``: the same with the dead lines in it. ``pitch_mm`` (row, column) on the isocentre plane; ``frame`` is the outline's pose,
+    ``pose`` that of the parts inside; ``outlined`` and ``inside`` are reasons where one of both ways to the place could not be gone;
+    ``step`` of the pixel values; ``flags`` are caveats for all readings.
     """
 
     image: Image
@@ -36,11 +41,15 @@ class Seen:
     pitch_mm: tuple[float, float]
     recognition: Recognition
     match: Match
-    outlined: Outlined
+    outlined: Outlined | str
+    inside: Inside | str
+    frame: Pose
     pose: Pose
     zero: bool
     flags: tuple[str, ...]
     ends: tuple[float, float]  # lowest and highest value of the image
+    step: float
+    raw: NDArray[np.float32]
 
     @property
     def model(self) -> PlanarModel:
@@ -71,69 +80,73 @@ class Unseen:
     recognition: Recognition | None = None
 
 
-def stated(words: str) -> PlanarModel | None:
-    """The planar phantom that the performer's words name, None when they name none ("serial 12"). AnalysisError for one that is none."""
+def stated(words: str) -> tuple[PlanarModel | None, tuple[str, ...]]:
+    """The planar phantom that the performer's words name, and what is to be said about them. AnalysisError when they name one for CT."""
+    if not words.strip():
+        return None, ()
     model = named(words, "planar")
     if isinstance(model, PlanarModel):
-        return model
-    if (other := named(words, "ct")) is not None:
-        known = ", ".join(m.name for m in planar_models())
-        raise AnalysisError(f"the stated phantom is a {other.name}, which is for CT; planar phantoms are {known}")
-    return None
+        return model, ()
+    known = ", ".join(m.name for m in planar_models())
+    other = named(words, "ct")
+    if other is not None:
+        raise AnalysisError(f"what was stated is a {other.name}, for CT scans, and the image is planar; known planar ones: {known}")
+    return None, (f"what was stated, {visible(words)!r}, names no phantom that is known ({known})",)
 
 
 def look(image: Image, words: str = "") -> Seen | Unseen:
     """The phantom in one image, measured in place."""
     recognition: Recognition | None = None
     try:
-        said = stated(words)
-        pixels, pitch = image.pixels, frames.pixel_mm(image)
+        said, flags = stated(words)
+        raw, pitch = image.pixels, frames.pixel_mm(image)
+        pixels, lines = mended(raw)
         recognition = recognise(pixels, pitch, image.radiation, said)
         if recognition.found is None:
             return Unseen(image, recognition.reason, recognition)
-        seen = _placed(image, pixels, pitch, recognition, recognition.found)
-        unknown = f"what was stated, {visible(words.strip())!r}, names no phantom that is known: it was recognised from the image alone"
-        return seen if said or not words.strip() else replace(seen, flags=(*seen.flags, unknown))
+        return _seen(image, raw, pixels, recognition, recognition.found, (*flags, *lines))
     except (AnalysisError, DicomError) as error:
         return Unseen(image, str(error), recognition)
 
 
-def _placed(image: Image, pixels: NDArray[np.float32], pitch: tuple[float, float], recognition: Recognition, match: Match) -> Seen:
-    """The recognised phantom with its outline to a fraction of a pixel. AnalysisError when that cannot be."""
-    flags: list[str] = []
-    zero = True
+def _seen(
+    image: Image, raw: NDArray[np.float32], pixels: NDArray[np.float32], recognition: Recognition, match: Match, flags: tuple[str, ...]
+) -> Seen:
+    """The recognised phantom in its place. AnalysisError when that cannot be."""
+    pitch, zero = frames.pixel_mm(image), True
     if recognition.reversed:
         top = float(pixels.max())
         full = next((t for t in TOPS if top <= t), top)
         zero = top == full
-        pixels = np.asarray(full - pixels, dtype=np.float32)
-        flags.append("values fall with radiation, as the picture shows; they were turned round")
-    outlined = planar_sides.measure(pixels, pitch, match.outline)
-    pose = measured_pose(match, outlined)
-    stretch = abs(pose.scale[0] / pose.scale[1] - 1)
-    if outlined.corners_deg > SQUARE_DEG or stretch > STRETCH:
-        raise AnalysisError(
-            f"the outline of {match.model.name} is no true {match.model.shape} (corners off by {outlined.corners_deg:.1f} degrees, "
-            f"sides by {100 * stretch:.1f} %): lay the phantom flat and at right angles to the beam"
-        )
-    if pose.mirrored:
-        flags.append("the phantom is seen mirrored: it lies face down, or the image was turned over")
-    x, y = pose.place(*np.array([[-1, 1, 1, -1], [-1, -1, 1, 1]]) * np.array([[match.model.width_mm], [match.model.height_mm]]) / 2)
+        pixels, raw = (np.asarray(full - values, dtype=np.float32) for values in (pixels, raw))
+        flags = (*flags, "values fall with radiation, as the picture shows; they were turned round")
+    step, spread = value_step(pixels), float(np.ptp(pixels))
+    if step > MOST_STEP * spread:
+        raise AnalysisError(f"values come in steps of {100 * step / spread:.1f} % of their range: {ALL_BITS}")
+    row, column = frames.to_pixel(image, *(-float(mm) for mm in frames.receptor_mm(image)))
+    place = placed(pixels, pitch, match, step, (column * pitch[1], row * pitch[0]))
+    flags = (*flags, *place.flags)
+    if place.frame.mirrored:
+        flags = (*flags, "the phantom is seen mirrored: it lies face down, or the image was turned over")
+    low, top = float(pixels.min()), float(pixels.max())
+    if float(np.mean(_over(pixels, pitch, match.model, place.frame) >= top)) > SATURATED:
+        flags = (*flags, "part of the phantom's image is saturated")
+    if step > TOLD_STEP * (top - low):
+        flags = (*flags, f"values come in steps of {100 * step / (top - low):.1f} % of their range: {ALL_BITS}")
+    return Seen(
+        image, pixels, pitch, recognition, match, place.outlined, place.inside, place.frame, place.pose, zero, flags, (low, top), step, raw
+    )
+
+
+def _over(pixels: NDArray[np.float32], pitch: tuple[float, float], model: PlanarModel, frame: Pose) -> NDArray[np.float32]:
+    """The pixels of a box round the phantom."""
+    x, y = frame.place(*np.array([[-1, 1, 1, -1], [-1, -1, 1, 1]]) * np.array([[model.width_mm], [model.height_mm]]) / 2)
     first = max(int(y.min() / pitch[0]), 0), max(int(x.min() / pitch[1]), 0)
-    box = pixels[first[0] : int(y.max() / pitch[0]) + 2, first[1] : int(x.max() / pitch[1]) + 2]
-    top = float(pixels.max())
-    if float(np.mean(box >= top)) > SATURATED:
-        flags.append("part of the phantom's image is saturated")
-    return Seen(image, pixels, pitch, recognition, match, outlined, pose, zero, tuple(flags), (float(pixels.min()), top))
+    return pixels[first[0] : int(y.max() / pitch[0]) + 2, first[1] : int(x.max() / pitch[1]) + 2]
 
 
-def measured_pose(match: Match, outlined: Outlined) -> Pose:
-    """The coarse pose with the measured outline put in its place."""
-    rough, centre = match.pose, (outlined.centre_mm[0].value, outlined.centre_mm[1].value)
-    if outlined.shape == "circle":
-        mean = (outlined.size_mm[0].value + outlined.size_mm[1].value) / 2
-        return Pose(centre, (mean / match.model.width_mm,) * 2, rough.angle_deg, rough.mirrored)
-    turned = outlined.angle_deg.value - match.outline.angle_deg
-    quarter = round((rough.angle_deg + match.outline.angle_deg) / 90)
-    width, height = (size.value for size in (outlined.size_mm if quarter % 2 == 0 else outlined.size_mm[::-1]))
-    return Pose(centre, (width / match.model.width_mm, height / match.model.height_mm), (rough.angle_deg - turned) % 360, rough.mirrored)
+def value_step(pixels: NDArray[np.float32]) -> float:
+    """The smallest difference between pixel values, from a sample of them."""
+    apart = np.diff(np.unique(pixels[::7, ::5]).astype(np.float64))
+    real = apart[apart > 3e-6 * float(apart.sum())] if len(apart) else apart  # rounding of rescaled values is no step
+    return float(real.min()) if len(real) else 0.0

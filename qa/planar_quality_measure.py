@@ -21,8 +21,8 @@ from qa.features.planar_outline import Coarse
 from qa.features.roi import Roi
 from qa.planar_quality_bars import BarGroups, bars
 from qa.planar_quality_look import Seen
-from qa.planar_quality_noise import Even, defects, even, largest_square, open_mask, plate_masks, whole
-from qa.planar_quality_regions import Contrast, Part, about, backgrounds, contrast, signal_to_noise
+from qa.planar_quality_noise import Even, bend, defects, even, largest_square, open_mask, plate_masks, whole
+from qa.planar_quality_regions import Contrast, Part, about, against, backgrounds, believed, contrast, signal_to_noise
 from qa.planar_quality_sharpness import Sharpness, edge
 from qa.reading import AnalysisError
 
@@ -64,9 +64,9 @@ def measure(seen: Seen) -> Found:
     evens: dict[str, Even | str] = {}
     for name, mask in (_in_phantom(search, seen), ("open field", open_)):
         box = largest_square(mask, search, seen.pixels.shape, seen.pitch_mm)
-        evens[name] = tried(partial(even, seen.pixels, seen.pitch_mm, box, name))
+        evens[name] = tried(partial(even, seen, box, name))
     round_discs = {r.name: tried(partial(about, seen, r)) for r in seen.model.regions if r.kind == "disc"}
-    contrasts = _contrasts(seen, grounds, why, round_discs)
+    contrasts = _contrasts(seen, grounds, why, round_discs, bend(search, seen) if round_discs else 0.0)
     sharp = tried(partial(edge, seen))
     noise = max((part.roi for part in grounds.values()), key=lambda r: r.pixels, default=None)
     plate = next(iter(evens.values()))
@@ -81,7 +81,7 @@ def measure(seen: Seen) -> Found:
         sharp,
         groups,
         evens,
-        tried(partial(defects, seen.pixels, open_, search, seen.pitch_mm)),
+        tried(partial(defects, seen.raw, open_, search, seen.pitch_mm)),
         tried(partial(_discs, seen, round_discs)),
         _d_primes(seen, contrasts, sharp, evens),
     )
@@ -101,7 +101,7 @@ def _believed(sharp: Sharpness | str, groups: BarGroups | str) -> Sharpness | st
     if isinstance(sharp, str) or isinstance(groups, str) or isinstance(groups.mtf, str) or not sharp.border.name.startswith("outline"):
         return sharp
     f, seen, u = groups.mtf.frequency_per_mm, groups.mtf.mtf, groups.mtf.u
-    there = np.interp(f, sharp.mtf.frequency_per_mm * sharp.factor, sharp.mtf.mtf)
+    there = np.interp(f, sharp.mtf.frequency_per_mm * sharp.scale.value, sharp.mtf.mtf)
     apart = np.abs(there / there[0] - seen)
     if float(apart.max()) > FLANK and bool((apart > CERTAIN * u).any()):
         at = int(np.argmax(apart))
@@ -120,17 +120,20 @@ def tried(work: Callable[[], T]) -> T | str:
         return str(error)
 
 
-def _contrasts(seen: Seen, grounds: dict[str, Part], why: dict[str, str], round_discs: dict[str, Roi | str]) -> dict[str, Contrast | str]:
+def _contrasts(
+    seen: Seen, grounds: dict[str, Part], why: dict[str, str], round_discs: dict[str, Roi | str], bent: float
+) -> dict[str, Contrast | str]:
     """Every contrast region against the backgrounds of its group, every disc against the plate round it."""
     found: dict[str, Contrast | str] = {}
     for region in seen.model.regions:
         if region.kind == "disc":
             local = round_discs[region.name]
-            found[region.name] = local if isinstance(local, str) else tried(partial(contrast, seen, region, [], local))
+            found[region.name] = local if isinstance(local, str) else tried(partial(contrast, seen, region, [], local, bent))
         elif region.kind == "contrast":
-            group = [part for part in grounds.values() if part.region.group == region.group] or list(grounds.values())
-            if not group and why:
-                found[region.name] = "its background could not be measured: " + "; ".join(why.values())
+            named = against(seen.model, region)
+            group = [grounds[name] for name in named if name in grounds]
+            if lost := [why[name] for name in named if name in why]:  # against fewer backgrounds it would be another quantity
+                found[region.name] = "its background could not be measured: " + "; ".join(lost)
             else:
                 found[region.name] = tried(partial(contrast, seen, region, group))
     return found
@@ -146,6 +149,7 @@ def _discs(seen: Seen, round_discs: dict[str, Roi | str]) -> Discs:
         local = round_discs[region.name]
         if isinstance(local, str):
             raise AnalysisError(local)
+        believed(seen, local)
         ratio, step = signal_to_noise(seen, region, local)
         right_way = (step > 0) == (region.transmission > 1)
         ratios[region.name] = abs(ratio) if right_way else 0.0

@@ -15,7 +15,7 @@ from qa.features.planar_map import Pose, drawn, inside, outline
 from qa.features.planar_outline import Coarse
 from qa.features.position import Array, middle
 from qa.features.uniformity import planar_uniformity
-from qa.planar_quality_look import Seen
+from qa.planar_quality_look import ALL_BITS, Seen
 from qa.reading import AnalysisError
 
 Mask = NDArray[np.bool_]
@@ -40,7 +40,7 @@ class Even:
     name: str
     box: tuple[int, int, int, int]
     roi: roi.Roi
-    noise: Number  # % of the mean, of single pixels about a plane
+    noise: Number  # % of the mean, of single pixels about second-order surfaces
     power: Number  # % of the mean, root of the integral of the spectrum
     nps: Nps
     tilt: tuple[Number, Number]  # % over 100 mm along columns' and rows' directions
@@ -59,6 +59,18 @@ def plate_masks(image: Coarse, seen: Seen) -> dict[str, Mask]:
     areas = {"plate": within & (np.abs(signal - 1.0) < SAME)}
     areas |= {region.name: inside(region, x, y) for region in model.regions if region.kind in ("background", "uniform")}
     return {name: _constant(np.where(area, signal, np.nan), reach) for name, area in areas.items()}
+
+
+def bend(image: Coarse, seen: Seen) -> float:
+    """How fast the light over the bare plate falls with the square of the distance, 1/mm^2 of the phantom, the mean of both directions."""
+    use = plate_masks(image, seen)["plate"]
+    if int(use.sum()) < 50:
+        return 0.0
+    x, y = (values[use] for values in seen.pose.back(*_grid(image)))
+    low, high = image.levels
+    design = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=1)
+    level, *_, along, down = np.linalg.lstsq(design, (low + image.signal * (high - low))[use], rcond=None)[0]
+    return float(-(along + down) / 2 / level)
 
 
 def open_mask(image: Coarse, shade: tuple[Pose, Region] | None) -> Mask:
@@ -123,20 +135,23 @@ def largest_square(
     return box if fits and 2 * half >= SMALLEST_PX else None
 
 
-def even(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], box: tuple[int, int, int, int] | None, name: str) -> Even:
+def even(seen: Seen, box: tuple[int, int, int, int] | None, name: str) -> Even:
     """The noise of a square. AnalysisError where there is none, or two ways of taking the noise contradict each other."""
     if box is None:
         raise AnalysisError(f"no even square of {SMALLEST_PX} pixels was found in the {name}")
     r0, r1, c0, c1 = box
-    area = pixels[r0:r1, c0:c1].astype(np.float64)
+    area, pitch_mm = seen.pixels[r0:r1, c0:c1].astype(np.float64), seen.pitch_mm
     found = roi.region(area, np.ones(area.shape, dtype=bool), step=1.0)
     if found.clipped > 0.02:
         raise AnalysisError(f"the {name} is saturated; repeat with less exposure")
     if not found.mean.value > 0:
         raise AnalysisError(f"the {name} has no signal")
+    if seen.step > found.noise.value:
+        raise AnalysisError(f"values of the {name} come in steps coarser than the noise, which is rounded away: {ALL_BITS}")
     spectrum = _spectrum(area, pitch_mm)
     level, sd = found.mean.value, spectrum.noise.value
-    apart = abs(_rough_noise(area) - sd)
+    pixel_sd, rough = _tile_noise(area)
+    apart = abs(rough - sd)
     if apart > WILD * sd + 2 * spectrum.noise.u:
         raise AnalysisError(
             f"two ways of taking the noise of the {name} differ by {100 * apart / sd:.0f} %: it is not even, or lines and specks of "
@@ -144,12 +159,14 @@ def even(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], box: tuple[
         )
     beyond = max(apart - AGREE * sd - 2 * spectrum.noise.u, 0.0) / 2
     parts = {n: 100 * u / level for n, u in spectrum.noise.budget.items()} | {"lines and specks": 100 * beyond / level}
-    pixel = {n: 100 * u / level for n, u in found.noise.budget.items()} | {"lines and specks": 100 * beyond / level}
+    pixel = {n: 100 * u / level * pixel_sd / found.noise.value for n, u in found.noise.budget.items()} | {
+        "lines and specks": 100 * beyond / level
+    }
     return Even(
         name,
         box,
         found,
-        number(100 * found.noise.value / level, pixel),
+        number(100 * pixel_sd / level, pixel),
         number(100 * sd / level, parts),
         spectrum,
         _tilt(area, pitch_mm, found),
@@ -165,12 +182,16 @@ def _spectrum(area: Array, pitch_mm: tuple[float, float]) -> Nps:
     return noise_power(tiles, pitch_mm, independent=(area.shape[0] / side) ** 2)
 
 
-def _rough_noise(area: Array) -> float:
-    """The noise a second way: the median distance from a tile's smooth surface, which lines and specks hardly move."""
+def _tile_noise(area: Array) -> tuple[float, float]:
+    """The noise from the distances of pixels from their tile's second-order surface: their root mean square, and a second way.
+
+    A plane over the whole square would leave the shape of a beam without flattening filter in it. The second way is the median distance,
+    which lines and specks hardly move.
+    """
     side = min(TILE_PX[0], area.shape[0])
     starts = range(0, area.shape[0] - side + 1, side)
     left = np.stack([detrended(area[r : r + side, c : c + side], 2) for r in starts for c in starts])
-    return 1.4826 * middle(np.abs(left))
+    return float(np.sqrt((left**2).sum() / (left.size - 6 * len(left)))), 1.4826 * middle(np.abs(left))
 
 
 def _tilt(area: Array, pitch_mm: tuple[float, float], found: roi.Roi) -> tuple[Number, Number]:
@@ -204,4 +225,4 @@ def defects(pixels: NDArray[np.float32], mask: Mask, image: Coarse, pitch_mm: tu
 def whole(seen: Seen) -> tuple[Pose, Region]:
     """What shades the field: the phantom's outline, or what carries it where that is larger."""
     bodies = [r for r in seen.model.regions if r.kind == "body"]
-    return seen.pose, max([outline(seen.model), *bodies], key=lambda r: r.width_mm * r.height_mm)
+    return seen.frame, max([outline(seen.model), *bodies], key=lambda r: r.width_mm * r.height_mm)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from qa import frames
 from qa.features.mtf import Mtf
 from qa.features.number import Number, number
 from qa.planar_quality_bars import BarGroups
+from qa.planar_quality_geometry import HUNDRED, Pairs, geometry, product, times
 from qa.planar_quality_look import Seen
 from qa.planar_quality_measure import ROSE, ZERO, Found
 from qa.planar_quality_noise import Even
@@ -16,8 +16,6 @@ from qa.planar_quality_sharpness import Sharpness
 from qa.reading import AnalysisError, Measured, NotMeasured, Quantity, Reading
 
 LEVELS = ("50", "30", "10")
-Pairs = Iterable[tuple[str, str, Number | str]]  # key, part, value or reason
-HUNDRED = 100.0
 
 
 def of_image(quantities: Mapping[str, Quantity], found: Found) -> list[Reading]:
@@ -35,58 +33,13 @@ def _reading(quantity: Quantity, seen: Seen, part: str, value: Number | str) -> 
     return Measured(quantity, value.value, value.u, seen.at(part), value.budget, (*seen.flags, *value.flags))
 
 
-def geometry(seen: Seen) -> Pairs:
-    """Size, place and turn of the outline."""
-    image, outlined, model = seen.image, seen.outlined, seen.model
-    sides = sizes(seen)
-    for name, (size, nominal) in sides.items():
-        yield "planar_scale", name, _times(size, 1 / nominal)
-        yield "planar_size_error", name, number(size.value - nominal, size.budget)
-    if model.shape == "circle":
-        one, other = outlined.size_mm
-        parts = {"edges": HUNDRED * float((one.u**2 + other.u**2) ** 0.5) / one.value}
-        yield "planar_anisotropy", "", number(HUNDRED * (one.value / other.value - 1), parts)
-        yield "planar_angle", "", _round_angle(seen)
-    else:
-        (width, w), (height, h) = sides["width"], sides["height"]
-        ratio = (width.value / w) / (height.value / h)
-        parts = {"width": HUNDRED * ratio * width.u / width.value, "height": HUNDRED * ratio * height.u / height.value}
-        yield "planar_anisotropy", "", number(HUNDRED * (ratio - 1), parts)
-        yield "planar_angle", "", number((seen.pose.angle_deg + 180) % 360 - 180, outlined.angle_deg.budget, least_u=1e-4)
-    x, y = outlined.centre_mm
-    u, v = frames.to_plane(image, y.value / seen.pitch_mm[0], x.value / seen.pitch_mm[1]) + frames.receptor_mm(image)
-    yield "planar_center_u", "", number(float(u), x.budget, least_u=1e-4)
-    yield "planar_center_v", "", number(float(v), y.budget, least_u=1e-4)
-
-
-def sizes(seen: Seen) -> dict[str, tuple[Number, float]]:
-    """The outline's measured sizes on the isocentre plane along the model's axes, and the nominal ones."""
-    model, (one, other) = seen.model, seen.outlined.size_mm
-    if model.shape == "circle":
-        parts = {name: float((one.budget[name] ** 2 + other.budget[name] ** 2) ** 0.5 / 2) for name in one.budget}
-        return {"diameter": (number((one.value + other.value) / 2, parts), model.width_mm)}
-    turned = abs(one.value / model.width_mm - seen.pose.scale[0]) > 1e-9
-    width, height = (other, one) if turned else (one, other)
-    return {"width": (width, model.width_mm), "height": (height, model.height_mm)}
-
-
-def _round_angle(seen: Seen) -> Number | str:
-    """The turn of a round phantom by what it holds."""
-    from qa.planar_quality_turn import turn
-
-    try:
-        return turn(seen)
-    except AnalysisError as error:
-        return str(error)
-
-
 def sharpness(found: Found) -> Pairs:
     """MTF from an edge and from bars, and the bars' own modulation."""
     edge, bars = found.edge, found.bars
     for level in LEVELS:
         if isinstance(edge, Sharpness):
             value = _at(edge.mtf, level)
-            flagged = value if isinstance(value, str) else _flagged(_times(value, edge.factor), edge.border.name)
+            flagged = value if isinstance(value, str) else _flagged(product(value, edge.scale), edge.border.name)
             yield f"planar_mtf{level}", edge.part, flagged
         else:
             yield f"planar_mtf{level}", "edge", edge
@@ -148,7 +101,7 @@ def _contrast(seen: Seen, one: Contrast) -> Number | str:
         return ZERO
     if not one.full:
         return f"{one.region.name} is too small against the blur to reach its full contrast; its visibility is what can be compared"
-    return _times(one.contrast, HUNDRED)
+    return times(one.contrast, HUNDRED)
 
 
 def noise(found: Found) -> Pairs:
@@ -171,7 +124,7 @@ def of_area(seen: Seen, area: Even) -> Pairs:
     yield "planar_uniformity", area.name, ratio or area.uniformity
     signs = seen.image.column_u, seen.image.row_v
     for axis, sign, tilt in zip("uv", signs, area.tilt, strict=True):
-        yield "planar_tilt", f"{area.name}, along {axis}", ratio or _times(tilt, float(sign))
+        yield "planar_tilt", f"{area.name}, along {axis}", ratio or times(tilt, float(sign))
 
 
 def panel(found: Found) -> Pairs:
@@ -194,8 +147,3 @@ def panel(found: Found) -> Pairs:
 def _where(rows: tuple[int, ...], columns: tuple[int, ...]) -> str:
     said = [f"{word} {', '.join(map(str, lines[:12]))}" for word, lines in (("rows", rows), ("columns", columns)) if lines]
     return "; ".join(said) or "no rows or columns"
-
-
-def _times(value: Number, factor: float) -> Number:
-    """A number in another unit."""
-    return Number(value.value * factor, value.u * abs(factor), {k: u * abs(factor) for k, u in value.budget.items()}, value.flags)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from phantoms.models import Region
+from phantoms.models import PlanarModel, Region
 from qa.features import roi
 from qa.features.number import Number, number
 from qa.features.planar_map import Pose, corners, inside
 from qa.features.position import Array
 from qa.features.roi import Roi
-from qa.planar_quality_look import Seen
+from qa.planar_quality_look import ALL_BITS, Seen
 from qa.reading import AnalysisError
 
 MARGIN_MM = {"kV": 1.2, "MV": 2.2}  # on the phantom: beyond it a panel's blur leaves less than a hundredth of a step
@@ -25,6 +25,7 @@ SMALLEST_PX = 24  # of a region
 RING_MM = (1.6, 4.2)  # round a disc, from its rim: where its background is taken
 APART = 0.03  # of the mean, by which mean and median may differ beyond noise: scatter makes regions slope by less
 ODD = 0.02  # share of pixels far off the rest that a region may hold: dead pixels
+WILD, CERTAIN = 1.25, 4.0  # noise over what a sturdy estimate says; times what few pixels leave open
 CLIPPED = 0.02  # share of pixels at the end of the range that says clipped
 
 
@@ -46,8 +47,8 @@ class Contrast:
     part: Part
     background: Roi
     contrast: Number
-    cnr: Number
-    visibility: Number
+    cnr: Number | str
+    visibility: Number | str
     full: bool
 
 
@@ -73,7 +74,7 @@ def measure(seen: Seen, region: Region, like: Roi | None = None) -> Part:
     if int(use.sum()) < SMALLEST_PX:
         raise AnalysisError(f"{region.name} covers {int(use.sum())} pixels, too few for a mean; take a smaller pixel or more magnification")
     found = roi.region(pixels.astype(np.float64), use, like, 1.0)
-    if max(found.clipped, _at_the_end(seen, pixels[use])) > CLIPPED:
+    if max(found.clipped, at_the_end(seen, pixels[use])) > CLIPPED:
         raise AnalysisError(f"{region.name} is clipped at the end of the value range; repeat with another exposure")
     apart = abs(found.mean.value - found.median) / max(abs(found.mean.value), 1e-12)
     if (not roi.agree(found) and apart > APART) or found.odd > ODD:
@@ -81,10 +82,10 @@ def measure(seen: Seen, region: Region, like: Roi | None = None) -> Part:
             f"mean and median of {region.name} differ by {100 * apart:.2f} %: something else lies in it, or pixels are defective; "
             "look at the image"
         )
-    return Part(region, shrink, _with_shading(found), full)
+    return Part(region, shrink, _with_steps(seen, _with_shading(found)), full)
 
 
-def _at_the_end(seen: Seen, values: NDArray[np.float32]) -> float:
+def at_the_end(seen: Seen, values: NDArray[np.float32]) -> float:
     """The share of values at the very end of what the image holds."""
     low, top = seen.ends
     return float(max(np.mean(values >= top), np.mean(values <= low)))
@@ -100,6 +101,13 @@ def _with_shading(found: Roi) -> Roi:
     """The region with what its mean and median differ beyond noise in the budget of its mean: scatter and slopes are not even."""
     beyond = max(abs(found.mean.value - found.median) - 3 * found.mean.u, 0.0) / 2
     return replace(found, mean=number(found.mean.value, {**found.mean.budget, "mean and median": beyond})) if beyond else found
+
+
+def _with_steps(seen: Seen, found: Roi) -> Roi:
+    """The region with what rounding may have moved its mean by, where no noise spreads the values over several steps."""
+    if seen.step <= found.noise.value:
+        return found
+    return replace(found, mean=number(found.mean.value, {**found.mean.budget, "value steps": seen.step / 12**0.5}))
 
 
 def kept(seen: Seen, region: Region) -> tuple[float, bool]:
@@ -127,7 +135,9 @@ def about(seen: Seen, region: Region, like: Roi | None = None) -> Roi:
                 use &= ~inside(other, x, y, grown)
     if int(use.sum()) < 2 * SMALLEST_PX:
         raise AnalysisError(f"too little of the plate is free round {region.name}")
-    return roi.region(pixels.astype(np.float64), use, like, 1.0)
+    if at_the_end(seen, pixels[use]) > CLIPPED:
+        raise AnalysisError(f"the plate round {region.name} is clipped at the end of the value range; repeat with another exposure")
+    return _with_steps(seen, roi.region(pixels.astype(np.float64), use, like, 1.0))
 
 
 def backgrounds(seen: Seen) -> tuple[dict[str, Part], dict[str, str]]:
@@ -142,27 +152,58 @@ def backgrounds(seen: Seen) -> tuple[dict[str, Part], dict[str, str]]:
     return found, why
 
 
-def contrast(seen: Seen, region: Region, against: list[Part], local: Roi | None = None) -> Contrast:
-    """A region against the given backgrounds, or against the plate round it, ``local``. AnalysisError says what is wrong."""
-    if local is None and not against:
+def against(model: PlanarModel, region: Region) -> list[str]:
+    """The backgrounds that a region's contrast is against: those of its group, all where it has none."""
+    grounds = [other for other in model.regions if other.kind == "background"]
+    return [other.name for other in grounds if other.group == region.group] or [other.name for other in grounds]
+
+
+def contrast(seen: Seen, region: Region, grounds: list[Part], local: Roi | None = None, bend: float = 0.0) -> Contrast:
+    """A region against the given backgrounds, or against the plate round it, ``local``. AnalysisError says what is wrong.
+
+    ``bend``: what the light loses with the square of the distance, 1/mm^2: a disc stands in other light than the ring round it.
+    """
+    if local is None and not grounds:
         local = about(seen, region)
-    like = local or max((p.roi for p in against), key=lambda r: r.pixels)
+    like = local or max((p.roi for p in grounds), key=lambda r: r.pixels)
     part = measure(seen, region, like)
-    ground = local or against[0].roi
-    mean = local.mean if local else _mean([p.roi.mean for p in against])
+    ground = local or grounds[0].roi
+    mean = local.mean if local else _mean([p.roi.mean for p in grounds])
     if not mean.value > 0:
         raise AnalysisError("the background has no signal; check the exposure")
     ratio = part.roi.mean.value / mean.value
     parts = {"region": part.roi.mean.u / mean.value, "background": ratio * mean.u / mean.value}
-    if len(against) > 1:
-        parts["shading between backgrounds"] = ratio * _spread([p.roi.mean.value for p in against]) / mean.value
+    if local is not None and bend:
+        half = region.width_mm / 2
+        parts["shape of the beam"] = (
+            ratio * abs(bend) * ((half + RING_MM[0]) ** 2 + (half + RING_MM[1]) ** 2 - (part.shrink * half) ** 2) / 2
+        )
+    if len(grounds) > 1:
+        parts["shading between backgrounds"] = ratio * _spread([p.roi.mean.value for p in grounds]) / mean.value
     noise = float(np.sqrt((part.roi.noise.value**2 + ground.noise.value**2) / 2))
     difference = part.roi.mean.value - mean.value
-    cnr = _to_noise(difference, noise, part.roi, ground, mean)
     area = np.pi / 4 * region.width_mm**2 if region.shape == "circle" else region.width_mm * region.height_mm
     side = float(np.sqrt(area))
-    seen_by = number(cnr.value * side, {name: u * side for name, u in cnr.budget.items()})
-    return Contrast(region, part, ground, number(ratio - 1, parts, least_u=1e-9), cnr, seen_by, part.full)
+    cnr: Number | str
+    visible: Number | str
+    try:
+        believed(seen, part.roi, ground)
+        cnr = _to_noise(difference, noise, part.roi, ground, mean)
+        visible = number(cnr.value * side, {name: u * side for name, u in cnr.budget.items()})
+    except AnalysisError as error:
+        cnr = visible = str(error)
+    return Contrast(region, part, ground, number(ratio - 1, parts, least_u=1e-9), cnr, visible, part.full)
+
+
+def believed(seen: Seen, *regions: Roi) -> None:
+    """AnalysisError where the scatter of the pixels is not the detector's noise: rounded away, or made of pixels that read wrong."""
+    for one in regions:
+        if seen.step > one.noise.value:
+            raise AnalysisError(f"values come in steps coarser than the noise, which is rounded away: {ALL_BITS}")
+        if one.noise.value > one.robust_sd * (WILD + CERTAIN / np.sqrt(one.pixels)):
+            raise AnalysisError(
+                "single pixels read far off their neighbours, so the scatter is not the detector's noise; have it recalibrated"
+            )
 
 
 def _to_noise(difference: float, noise: float, part: Roi, ground: Roi, mean: Number) -> Number:

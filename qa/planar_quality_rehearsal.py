@@ -12,13 +12,15 @@ from qa.procedure import Rehearsal
 
 if TYPE_CHECKING:
     from phantoms.linac import Linac
-    from phantoms.models import PlanarModel
+    from phantoms.models import PlanarModel, Region
     from phantoms.panel import Panel
     from phantoms.planar import Placement
     from phantoms.planar_detector import Frame
 
 MODELS = ("si_qc3", "si_qc3", "las_vegas", "leeds_tor18", "leeds_tor18")  # resolved bars and steep edges are not in Las Vegas
 SID_MM = 1150.0  # a panel this near sees a phantom and open field beside it in few pixels
+PLACES_MM = 0.2  # of every part of a specimen
+SQUARE = 0.015  # a specimen whose sides are further from the maker's ratio is taken for tilted
 ROOM_MM = 62.0  # of panel beyond the phantom's own length: open field on two sides
 
 
@@ -45,6 +47,7 @@ def frames(rng: np.random.Generator) -> tuple[Frame, Frame]:
 
     model = named(MODELS[int(rng.integers(len(MODELS)))], "planar")
     assert isinstance(model, PlanarModel)
+    model = specimen(rng, model)
     pitch = (float(rng.uniform(0.54, 0.57)), float(rng.uniform(0.58, 0.61)))
     placement = Placement((0.0, 0.0), _angle(rng, model), bool(rng.random() < 0.2), float(rng.uniform(985, 1015)))
     panel, half = _panel(model, placement, pitch)
@@ -63,6 +66,29 @@ def frames(rng: np.random.Generator) -> tuple[Frame, Frame]:
     first, empty = drawn(scene), replace(scene, model=None)
     later = drawn(empty) + ghost.ghost_fraction * first
     return develop(scene, first, detector, rng), develop(empty, later, ghost, rng)
+
+
+def specimen(rng: np.random.Generator, model: PlanarModel) -> PlanarModel:
+    """One of those that are sold: its outline as far off nominal as the facts say it may be, its parts nearer together or apart.
+
+    The parts' places are known to 0.2 mm each, which leaves this much of their common scale open.
+    """
+    width = height = 0.0
+    while not abs(width * model.height_mm / (height or 1.0) / model.width_mm - 1) < SQUARE:
+        sizes = zip((model.width_mm, model.height_mm), model.size_u_mm, strict=True)
+        width, height = (size + 3**0.5 * float(rng.uniform(-u, u)) for size, u in sizes)  # within a maker's tolerance, of that deviation
+        if model.shape == "circle":
+            height = width
+    parts = [region for region in model.regions if region.kind != "body"]
+    arm = float(np.sqrt(np.mean([r.x_mm**2 + r.y_mm**2 + (r.width_mm**2 + r.height_mm**2) / 12 for r in parts]) / 2))
+    wider, higher = (1 + float(rng.normal(0, PLACES_MM / len(parts) ** 0.5 / arm)) for _ in "xy")
+
+    def moved(region: Region) -> Region:
+        if region.width_mm == model.width_mm and region.height_mm == model.height_mm:
+            return replace(region, width_mm=width, height_mm=height)  # a rim goes with the outline
+        return replace(region, x_mm=region.x_mm * wider, y_mm=region.y_mm * higher)
+
+    return replace(model, width_mm=width, height_mm=height, regions=tuple(moved(region) for region in model.regions))
 
 
 def machine(frame: Frame) -> Linac:

@@ -13,7 +13,9 @@ from qa.features.edge_samples import Edge, line_samples
 from qa.features.edge_spread import Spread, settled
 from qa.features.mtf import Mtf
 from qa.features.mtf_edge import mtf_of_circle, mtf_of_samples
+from qa.features.number import Number
 from qa.features.planar_borders import Border, usable
+from qa.planar_quality_geometry import mean_scale
 from qa.planar_quality_look import Seen
 from qa.reading import AnalysisError
 
@@ -23,7 +25,7 @@ TRIED = 4  # edges, the best first
 
 @dataclass(frozen=True)
 class Sharpness:
-    """An MTF in the phantom's plane (``factor``: cycles per mm there over those on the isocentre plane), and the edge it is from.
+    """An MTF in the phantom's plane (``scale``: cycles per mm there over those on the isocentre plane), and the edge it is from.
 
     ``part`` is "edge" for the edge that serves best, "edge 2" for the second choice: numbers across other edges are others.
     """
@@ -32,7 +34,7 @@ class Sharpness:
     border: Border
     mtf: Mtf
     spread: Spread
-    factor: float
+    scale: Number
 
 
 def edge(seen: Seen) -> Sharpness:
@@ -41,7 +43,7 @@ def edge(seen: Seen) -> Sharpness:
     for rank, border in enumerate(usable(seen.model, seen.image.radiation)[:TRIED], 1):
         try:
             mtf, spread = _round(seen, border) if border.radius_mm else mtf_of_samples(_line_samples(seen, border))
-            return Sharpness("edge" if rank == 1 else f"edge {rank}", border, mtf, spread, seen.pose.mean_scale)
+            return Sharpness("edge" if rank == 1 else f"edge {rank}", border, mtf, spread, mean_scale(seen))
         except AnalysisError as error:
             why.append(f"{border.name}: {error}")
     raise AnalysisError("; ".join(why) if why else "this phantom has no free edge that an MTF could be measured across")

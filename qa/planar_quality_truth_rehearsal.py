@@ -27,14 +27,21 @@ def of_image(frame: Frame, uid: str) -> Truth:
 
 
 def geometry(scene: Scene) -> Truth:
-    """Scale, place and turn."""
-    model, placement = scene.model, scene.placement
-    assert model is not None
+    """Scale, place and turn. The scale by the outline holds how far the specimen is from nominal; the size error has that in its u."""
+    from phantoms.models import PlanarModel, named
+
+    own, placement = scene.model, scene.placement
+    assert own is not None
+    model = named(own.key, "planar")
+    assert isinstance(model, PlanarModel)
     scale, to_iso = scene.sad_mm / placement.source_mm, scene.sad_mm / scene.sid_mm
-    sides = {"diameter": model.width_mm} if model.shape == "circle" else {"width": model.width_mm, "height": model.height_mm}
+    sides = {"width": (own.width_mm, model.width_mm), "height": (own.height_mm, model.height_mm)}
+    if own.shape == "circle":
+        sides = {"diameter": sides["width"]}
     return {
-        **{("planar_scale", name): scale for name in sides},
-        **{("planar_size_error", name): (scale - 1) * size for name, size in sides.items()},
+        **{("planar_scale", name): scale * real / nominal for name, (real, nominal) in sides.items()},
+        **{("planar_scale", f"inside, {name}"): scale for name in ("width", "height")},
+        **{("planar_size_error", name): (scale - 1) * nominal for name, (_, nominal) in sides.items()},
         ("planar_anisotropy", ""): 0.0,
         ("planar_angle", ""): (placement.angle_deg + 180) % 360 - 180,
         ("planar_center_u", ""): placement.centre_uv_mm[0] * to_iso,

@@ -227,6 +227,17 @@ class PlanarModel:
     notes: tuple[str, ...] = ()
     corner_mm: float = 0.0
 
+    @property
+    def size_u_mm(self) -> tuple[float, float]:
+        """How well width and height of the outline are known (standard uncertainty, all specimens): of the distances those that are it."""
+        found = [UNKNOWN_MM, UNKNOWN_MM]
+        for one in self.distances:
+            run = abs(one.to_mm[0] - one.from_mm[0]), abs(one.to_mm[1] - one.from_mm[1])
+            for k, size in enumerate((self.width_mm, self.height_mm)):
+                if abs(run[k] - size) < AT_THE_END_MM and run[1 - k] == 0:
+                    found[k] = one.u_mm
+        return (found[0], found[0]) if self.shape == "circle" else (found[0], found[1])
+
 
 @dataclass(frozen=True)
 class Material:
@@ -245,6 +256,8 @@ class Material:
 
 
 Model = CtModel | PlanarModel
+UNKNOWN_MM = 1.0  # u of an outline's size of which the facts do not say how well it is known
+AT_THE_END_MM = 0.3  # a known distance that ends this near to the outline is the outline's size
 FOLDERS = {"ct": CtModel, "planar": PlanarModel}
 
 
@@ -289,12 +302,17 @@ def _made(kind: type[T], table: Any, where: str) -> T:
     """The table as that dataclass, every key known and every value of its type."""
     if not isinstance(table, dict):
         raise ValueError(f"{where}: expected a table, found {table!r}")
-    hints, known = get_type_hints(kind), {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    hints, known = _hints(kind), {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
     if unknown := set(table) - set(known):
         raise ValueError(f"{where}: unknown {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     if absent := [name for name, f in known.items() if name not in table and f.default is MISSING]:
         raise ValueError(f"{where}: {', '.join(absent)} missing")
     return kind(**{name: _value(hints[name], value, f"{where}, {name}") for name, value in table.items()})
+
+
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

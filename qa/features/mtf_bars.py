@@ -129,6 +129,8 @@ def mtf_of_bars(groups: Sequence[Bars], plateau: Number | None) -> Mtf:
     flags = tuple(dict.fromkeys(flag for group in groups for flag in group.flags))
     if plateau is None:
         low, low_second = mtf[0], second[0]
+        if not min(low, low_second) > 0:
+            raise AnalysisError(f"the bars of {f[0]:.3g} per mm, the coarsest, are not seen")
         u, u_second, mtf, second = np.hypot(u / low, mtf / low * u[0] / low), u_second / low_second, mtf / low, second / low_second
         u[0] = u[0] / np.sqrt(2)
     else:

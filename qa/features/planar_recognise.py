@@ -47,8 +47,13 @@ def recognise(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], radiat
     verdicts = []
     for falls in (False, True):
         signal = logarithm(image, falls)
-        ranking = _ranking([match for outline in seen for match in _matches(signal, outline)], radiation)
+        matches = [match for outline in seen for match in _matches(signal, outline)]
+        ranking = _ranking(matches, radiation)
         found, reason = _verdict(ranking, said, len(seen))
+        other = _beside(found, matches) if found is not None else None
+        if found is not None and other is not None:
+            reason = f"two phantoms are in the image, a {found.model.name} and a {other.model.name}: image one at a time"
+            found = None
         verdicts.append(Recognition(found, ranking, reason, falls, len(seen)))
         if found is not None:
             return verdicts[-1]
@@ -60,6 +65,13 @@ def _matches(signal: Coarse, outline: Outline) -> list[Match]:
     if shut(signal, outline):
         return []
     return planar_rings.circular(signal, outline) if outline.shape == "circle" else planar_faces.square(signal, outline)
+
+
+def _beside(found: Match, matches: list[Match]) -> Match | None:
+    """A sure match whose middle lies outside the one found."""
+    half = max(found.outline.size_mm) / 2
+    far = (m for m in matches if m.score >= SURE and np.hypot(*np.subtract(m.outline.centre_mm, found.outline.centre_mm)) > half)
+    return max(far, key=lambda m: m.score, default=None)
 
 
 def _ratios() -> tuple[float, ...]:

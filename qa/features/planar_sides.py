@@ -6,7 +6,7 @@ refuses the outline.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,12 @@ STRAIGHT = 0.6  # of the profiles must lie on the line
 APART_MM = 0.5  # the two ways of reading an edge never differ by more on a clean edge of any panel in use
 SAMPLED = 0.005, 0.015  # of a pixel: what reading a straight side, a rim between pixels leaves open, measured on drawings without noise
 SHAPE_PART = 0.5  # of their difference: what the choice between them leaves unknown
+SHADED = 0.5  # of the signal inside: what is darker beside a side is no field but a blade
+RISE_MM = 1.2  # in which an edge rises, about: what steps of the values may move it by
+BLADE = (
+    "a blade, or something else that lets little through, lies along a side of the phantom, so the edge that is seen may not be the "
+    "phantom's; open the field round all of it and repeat"
+)
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,12 @@ class Outlined:
     covered: float
 
 
-def measure(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], outline: Outline) -> Outlined:
-    """The outline found coarsely, measured. AnalysisError when a side does not show, or the two ways of reading it differ."""
-    return _rim(pixels, pitch_mm, outline) if outline.shape == "circle" else _sides(pixels, pitch_mm, outline)
+def measure(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], outline: Outline, step: float = 0.0) -> Outlined:
+    """The outline found coarsely, measured. AnalysisError when a side does not show, or the two ways of reading it differ.
+
+    ``step``: of the pixel values; where noise does not blur it, it moves the edges.
+    """
+    return _rim(pixels, pitch_mm, outline, step) if outline.shape == "circle" else _sides(pixels, pitch_mm, outline, step)
 
 
 @dataclass(frozen=True)
@@ -62,9 +71,10 @@ class _Side:
     second: float
     residual: float
     used: float
+    coarse: float = 0.0
 
 
-def _sides(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], outline: Outline) -> Outlined:
+def _sides(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], outline: Outline, step: float) -> Outlined:
     """Four straight sides joined into one rectangle."""
     base = np.radians(outline.angle_deg)
     half = outline.size_mm[0] / 2, outline.size_mm[1] / 2
@@ -76,7 +86,7 @@ def _sides(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], outline: 
         t = np.linspace(-CENTRAL, CENTRAL, PROFILES) * half[1 - k % 2]
         start = np.array(outline.centre_mm)[:, None] + outward[:, None] * half[k % 2] + tangent[:, None] * t
         s, z = _profiles(pixels, pitch_mm, start, np.repeat(outward[:, None], PROFILES, axis=1))
-        sides.append(_line(t, *_places(s, z)))
+        sides.append(replace(_line(t, *_places(s, z)), coarse=_coarse(s, z, step)))
     return _rectangle(outline, sides, SAMPLED[0] * max(pitch_mm))
 
 
@@ -97,8 +107,11 @@ def _rectangle(outline: Outline, sides: list[_Side], between: float) -> Outlined
     apart = [abs(one.second + other.second - one.offset - other.offset) for one, other in ((right, left), (low, up))]
     tilt = [abs(float(slopes[k] - slopes[k + 2])) / 2 * outline.size_mm[1 - k] / 12**0.5 for k in (0, 1)]
     sizes = tuple(
-        number(size, {"edges": u, "between pixels": between, "shape of the edge": SHAPE_PART * max(d - 2 * u, 0.0)})
-        for size, u, d in zip((width, height), u_pair, apart, strict=True)
+        number(
+            size,
+            {"edges": u, "between pixels": between, "shape of the edge": SHAPE_PART * max(d - 2 * u, 0.0), "value steps": one + other},
+        )
+        for size, u, d, one, other in zip((width, height), u_pair, apart, (right.coarse, low.coarse), (left.coarse, up.coarse), strict=True)
     )
     middle_u = {"between pixels": between / 2}
     centre_u = np.hypot(u_pair[0] / 2 * np.array([cos, sin]), u_pair[1] / 2 * np.array([sin, cos]))
@@ -129,10 +142,18 @@ def _profiles(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], start:
     return np.asarray(s), np.asarray(z)
 
 
+def _coarse(s: Array, z: Array, step: float) -> float:
+    """How far steps of the values may move an edge, mm: half a step of either level, over the slope."""
+    height = abs(middle(z[:, s > s[-1] - LEVEL_MM].ravel()) - middle(z[:, s < s[0] + LEVEL_MM].ravel()))
+    return RISE_MM * step / 12**0.5 / height if height > step else 0.0
+
+
 def _places(s: Array, z: Array) -> tuple[Array, Array]:
-    """(half height, steepest place) of every profile in mm outward of its start; NaN where there is no edge."""
+    """(half height, steepest place) of every profile in mm outward of its start; NaN where there is no edge. AnalysisError for a blade."""
     inside, outside = z[:, s < s[0] + LEVEL_MM], z[:, s > s[-1] - LEVEL_MM]
     low, high = np.median(inside, axis=1), np.median(outside, axis=1)
+    if np.isfinite(high).any() and float(np.mean(high[np.isfinite(high)] < SHADED * low[np.isfinite(high)])) > 1 - STRAIGHT:
+        raise AnalysisError(BLADE)
     noise = np.maximum(np.std(inside, axis=1), np.std(outside, axis=1)) + 1e-12
     step = high - low  # either sign: before a couch a frame may be brighter than what is outside
     ramp = (z - low[:, None]) / np.where(step == 0, 1.0, step)[:, None]
@@ -186,7 +207,7 @@ def _sturdy(t: Array, values: Array) -> Array:
     return np.array([middle(values - slope * t), slope])
 
 
-def _rim(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], outline: Outline) -> Outlined:
+def _rim(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], outline: Outline, step: float) -> Outlined:
     """A circle, with an elongation along two axes, through the rim's half-height places."""
     turn = np.arange(RIM_PROFILES) / RIM_PROFILES * 2 * np.pi
     outward = np.stack([np.cos(turn), np.sin(turn)])
@@ -214,6 +235,7 @@ def _rim(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], outline: Ou
     u_size = 2 * float(np.hypot(u[0], u[3]))
     between = SAMPLED[1] * max(pitch_mm)
     budget = {"edges": u_size, "between pixels": between, "shape of the edge": SHAPE_PART * max(2 * abs(apart) - 2 * u_size, 0.0)}
+    budget["value steps"] = 2 * _coarse(s, z, step)
     return Outlined(
         "circle",
         (

@@ -42,7 +42,7 @@ QUANTITIES = (
     _quantity("visibility", "mm", "contrast to noise times the square root of the region's area", 5),
     _quantity("detectability", "", "d' of the non-prewhitening observer for a disc", 5),
     _quantity("discs_seen", "", "how many low-contrast discs stand out of the noise", 5),
-    _quantity("noise", "%", "standard deviation of a pixel about a plane, over the mean signal", 6),
+    _quantity("noise", "%", "standard deviation of a pixel about a smooth surface, over the mean signal", 6),
     _quantity("nps_integral", "%", "root of the integral of the normalised noise power spectrum", 6),
     _quantity("nps_frequency", "1/mm", "mean frequency of the noise power spectrum, on the isocentre plane", 6),
     _quantity("uniformity", "%", "100 % minus the range of nine blocks' means over twice their middle", 6),
