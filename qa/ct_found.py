@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -157,12 +157,16 @@ def _settled(recognition: Recognition, said: str) -> tuple[Match, tuple[str, ...
             f"{_evidence(recognition, declared.key)}): nothing is measured until that is cleared up"
         )
     if alike and declared is None:
-        known = " or ".join(sorted({best.model.name, *(match.model.name for match in alike.values())}))
+        known = _named((best, *alike.values()))
         raise AnalysisError(f"the images may show a {known}, and what tells them apart is not in the scan: state the phantom (--phantom)")
-    flags = (f"a {best.model.name} as stated: the scan alone cannot tell it from {', '.join(sorted(alike))}",) if alike else ()
+    flags = (f"a {best.model.name} as stated: the scan alone cannot tell it from {_named(alike.values())}",) if alike else ()
     if said and declared is None:
         flags = (*flags, f"what was stated, {said!r}, names no phantom that is known ({', '.join(m.name for m in ct_models())})")
     return best, flags
+
+
+def _named(matches: Iterable[Match]) -> str:
+    return " or ".join(sorted({match.model.name for match in matches}))
 
 
 def _evidence(recognition: Recognition, key: str) -> str:
