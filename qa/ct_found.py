@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phantoms.models import CtModel, Module, ct_models, named
+from qa import ct_scale
 from qa.acquisition import Acquisition, Volume
 from qa.features import ct_outline, ct_pose, ct_recognise, ct_scan
 from qa.features.ct_outline import Body
@@ -17,7 +18,7 @@ from qa.features.ct_recognise import Match, Recognition
 from qa.features.ct_scan import Scan, View
 from qa.reading import AnalysisError, DicomError
 
-AIR_HU, AIR_OFF_HU = -1000.0, 60.0  # air further from where it should be is a rescale that is wrong, not a calibration that drifted
+AIR_MM = 6.0, 12.0  # beyond the rim: the air beside the phantom
 END_MM = 2.0  # kept from either end of a module: the next one shines in through the slice's own thickness
 CUT_MM = 3.0  # of a module that may lie outside the scan: its height is known to 1 mm, and its ends hold nothing that is measured
 ALIKE = 0.95  # correlation of CT numbers with those of the maker: whole phantoms show 0.998 and more, whatever the rescale slope
@@ -57,6 +58,16 @@ class Found:
             moved = float(np.mean(self.scan.y_mm(slices))) - t
             a, b = a + self.pose.slope[0] * moved, b + self.pose.slope[1] * moved
         return a, b
+
+    @property
+    def air_hu(self) -> float:
+        """The air beside the phantom at the inserts' module; what fills the corners of the slices need not be air."""
+        module = ct_recognise.with_inserts(self.model)
+        slices = self.slices(module)
+        view = self.view(slices)
+        a, b = self.at(0.0, module.y_mm, 0.0, slices)
+        away = np.hypot(view.x_mm[None, :] - a, view.z_mm[:, None] - b) - self.body.radius_mm
+        return float(np.median(view.values[(away > AIR_MM[0]) & (away < AIR_MM[1])]))
 
     def module(self, key: str) -> Module | None:
         """The module of that key, or None."""
@@ -101,11 +112,28 @@ def find(acquisition: Acquisition) -> Found | Unfound:
         match, flags = _settled(recognition, acquisition.phantom)
         pose = ct_pose.pose(scan, body, match)
         match = replace(match, towards=pose.towards) if pose.handed else match
-        found = Found(scan, body, recognition, match, pose, (*flags, *_caveats(body, pose, match)))
+        found = Found(scan, body, recognition, match, pose, (*flags, *_caveats(pose, match)))
         _whole(found)
-        return found
+        return replace(found, flags=(*found.flags, *_scale(found)))
     except (AnalysisError, DicomError) as error:
-        return Unfound(f"{volume.name}: {error}", recognition, scan, body)
+        return Unfound(f"{volume.name}: {_said(scan, recognition, error)}", recognition, scan, body)
+
+
+def _said(scan: Scan | None, recognition: Recognition | None, error: AnalysisError | DicomError) -> str:
+    """The error, or what is wrong with the values of the whole scan: that makes a phantom look like another, or like none."""
+    if scan is None or isinstance(error, DicomError):
+        return str(error)
+    try:
+        values = ct_scale.stored(scan)
+    except DicomError as gone:
+        return str(gone)
+    named_wrong = recognition is not None and recognition.best is not None
+    return f"{values} (as they are: {error})" if values and named_wrong else values or str(error)
+
+
+def _scale(found: Found) -> tuple[str, ...]:
+    said = ct_scale.wrong(found.air_hu)
+    return (said,) if said else ()
 
 
 def _whole(found: Found) -> None:
@@ -178,10 +206,8 @@ def _evidence(recognition: Recognition, key: str) -> str:
     return f"it leaves {stated.cost:.2f} unexplained where that leaves {best.cost:.2f}"
 
 
-def _caveats(body: Body, pose: Pose, match: Match) -> tuple[str, ...]:
+def _caveats(pose: Pose, match: Match) -> tuple[str, ...]:
     flags: tuple[str, ...] = ()
-    if abs(body.air_hu - AIR_HU) > AIR_OFF_HU:
-        flags += (f"air around the phantom reads {body.air_hu:.0f} HU: check the rescale slope and intercept of the files",)
     if ct_recognise.anything(match.model):
         flags += ("the holes repeat as the phantom is turned: it is taken to stand upright, less than 45 degrees turned and not mirrored",)
     if not pose.handed:

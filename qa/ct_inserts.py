@@ -21,6 +21,7 @@ LIKE_MM = 8.0  # radius of the plastic in the module's middle whose noise is lik
 CLIPPED = 0.2  # of the voxels at the lowest or highest value: with more, even the median is what the storage lets through
 SOME = 0.02  # from here on the median is taken, which does not notice
 FLOORS = (-1000.0, -1024.0, 3071.0, 3072.0)  # where CT numbers are usually cut off
+PILED = 2.0  # times as many voxels at the end of a scale as at the value before it: the tail of noise thins out towards its end
 STEP_HU = 1.0
 EMPTY_HU = -500.0  # an optional place that reads less holds air
 
@@ -137,8 +138,16 @@ def _values(found: Found, k: int, place: tuple[float, float], radius: float) -> 
 
 
 def _clipped(values: Array, ends: tuple[float, ...]) -> tuple[float, float]:
-    """The largest share of values at an end of the scale, and that end; ``ends`` are usual ones and the extremes of the whole slices."""
-    return max(((float((values == end).mean()), end) for end in ends), key=lambda found: found[0])
+    """The largest share of values at an end of the scale, and that end; ``ends`` are usual ones and the extremes of the whole slices.
+
+    Some value is always the highest: it is an end only where far more voxels have it than have the one before it.
+    """
+    found, counts = np.unique(values, return_counts=True)
+    if not len(found):
+        return 0.0, ends[0]
+    sides = [(found[0], counts[0], counts[1:2].sum()), (found[-1], counts[-1], counts[-2:-1].sum())]
+    piled = [(float(count / len(values)), float(end)) for end, count, next_to in sides if end in ends and count > PILED * next_to]
+    return max(piled, default=(0.0, ends[0]))
 
 
 @dataclass(frozen=True)
