@@ -23,6 +23,7 @@ END_MM = 2.0  # kept from either end of a module: the next one shines in through
 CUT_MM = 3.0  # of a module that may lie outside the scan: its height is known to 1 mm, and its ends hold nothing that is measured
 ALIKE = 0.95  # correlation of CT numbers with those of the maker: whole phantoms show 0.998 and more, whatever the rescale slope
 WHOLE = "scan the whole phantom"
+LEAN_DEG = 2.0  # from 2.5 on the MTF of drawings is too low by more than its u, from 3 on the line pairs are not found
 TURNED_MM = 3.0  # the inserts' ends and the wire ramps may put the height this far apart: their places are known to 1 mm
 
 
@@ -108,6 +109,7 @@ def find(acquisition: Acquisition) -> Found | Unfound:
     try:
         scan = ct_scan.of(volume)
         body = ct_outline.find(scan)
+        _level(body)
         recognition = ct_recognise.recognise(scan, body)
         match, flags = _settled(recognition, acquisition.phantom)
         pose = ct_pose.pose(scan, body, match)
@@ -117,6 +119,17 @@ def find(acquisition: Acquisition) -> Found | Unfound:
         return replace(found, flags=(*found.flags, *_scale(found)))
     except (AnalysisError, DicomError) as error:
         return Unfound(f"{volume.name}: {_said(scan, recognition, error)}", recognition, scan, body)
+
+
+def _level(body: Body) -> None:
+    """AnalysisError for a phantom that leans so far that slices cut its modules aslant: inserts smear, line pairs look like others."""
+    lean = float(np.degrees(np.arctan(np.hypot(*body.slope))))
+    if lean > LEAN_DEG:
+        pitch, yaw = (float(np.degrees(np.arctan(slope))) for slope in (body.slope[1], -body.slope[0]))
+        raise AnalysisError(
+            f"the phantom leans {lean:.1f} degrees against the slices (pitch {pitch:+.1f}, yaw {yaw:+.1f}): "
+            f"set it level and along the couch, to {LEAN_DEG:.0f} degrees, and scan it again"
+        )
 
 
 def _said(scan: Scan | None, recognition: Recognition | None, error: AnalysisError | DicomError) -> str:

@@ -22,6 +22,8 @@ CLIPPED = 0.2  # of the voxels at the lowest or highest value: with more, even t
 SOME = 0.02  # from here on the median is taken, which does not notice
 FLOORS = (-1000.0, -1024.0, 3071.0, 3072.0)  # where CT numbers are usually cut off
 PILED = 2.0  # times as many voxels at the end of a scale as at the value before it: the tail of noise thins out towards its end
+NOISE_LEFT = 3.0  # times the variance that independent slices leave in their mean: neighbours share noise
+RING_PART = 0.5  # of it in the mean of an insert: a ring or streak 1.5 mm wide is a quarter of a region of 6 mm
 STEP_HU = 1.0
 EMPTY_HU = -500.0  # an optional place that reads less holds air
 
@@ -119,6 +121,8 @@ def _one(
         return error
     budget = dict(small.mean.budget)
     apart = abs(large.mean.value - small.mean.value)
+    near, inside = disc_mask(picture, *place, INNER * radius)
+    budget["rings or streaks"] = RING_PART * _structure(near.values[inside], raw.reshape(len(slices), -1))
     budget["size of the region"] = max(apart - 2 * small.mean.u, 0.0) / np.sqrt(3)
     flags: tuple[str, ...] = ()
     value = small.mean.value
@@ -130,6 +134,14 @@ def _one(
         flags = ("mean and median differ: something else lies in the insert",)
         budget["odd voxels"] = abs(small.mean.value - small.median) / np.sqrt(3)
     return number(value, budget, flags, 1e-3)
+
+
+def _structure(mean: Array, each: Array) -> float:
+    """The standard deviation over a region that all slices share: that of their mean, less what noise of single slices leaves in it."""
+    if len(each) < 3:
+        return 0.0
+    left = NOISE_LEFT * float(each.var(axis=0, ddof=1).mean()) / len(each)
+    return float(np.sqrt(max(float(mean.var(ddof=1)) - left, 0.0)))
 
 
 def _values(found: Found, k: int, place: tuple[float, float], radius: float) -> Array:
