@@ -25,7 +25,7 @@ STRAIGHT = 0.03  # scatter of the radius along the axis over the radius
 FEWEST = 3  # outlines that make an axis
 SHARED_RAYS = 3.0  # neighbouring rays whose noise is one
 MARGIN_MM = 14.0  # around the outline, kept of every slice
-BEYOND_MM = 80.0  # of the left, right or upper edge of a slice that are no air: something round goes on beyond it; couches are thinner
+BEYOND_MM, BEYOND = 80.0, 0.8  # of the left, right or upper edge of a slice that are no air: a body goes on beyond it; couches are thinner
 OUTSIDE = "the phantom is cut by the edge of the image; take a larger field of view or centre it"
 
 
@@ -124,7 +124,9 @@ def _beyond(view: View, level: float) -> bool:
     """Whether a body goes on beyond the left, the right or the upper edge of a slice."""
     top = view.pixels[-1] if view.row[1] > 0 else view.pixels[0]
     edges = ((view.pixels[:, 0], view.pitch_mm[0]), (view.pixels[:, -1], view.pitch_mm[0]), (top, view.pitch_mm[1]))
-    return any(float((edge > level).sum()) * pitch > BEYOND_MM for edge, pitch in edges)
+    lengths = [max(round(BEYOND_MM / pitch), 1) for _, pitch in edges]
+    shares = [np.convolve(edge > level, np.full(n, 1 / n), "valid") for (edge, _), n in zip(edges, lengths, strict=True) if len(edge) >= n]
+    return any(float(share.max()) > BEYOND for share in shares)
 
 
 def _level(planes: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
