@@ -79,9 +79,21 @@ def _with_scatter(found: Found, inserts: list[Insert]) -> list[Insert]:
         if isinstance(insert.hu, AnalysisError):
             return insert
         own = insert.hu.budget
-        return replace(insert, hu=number(insert.hu.value, {**own, "noise": max(u, 0.5 * own["noise"])}, insert.hu.flags, 1e-3))
+        budget = {**own, "noise": max(u, 0.5 * own["noise"]), "drift along the stack": drift[insert.plug.name]}
+        return replace(insert, hu=number(insert.hu.value, budget, insert.hu.flags, 1e-3))
 
+    drift = {insert.plug.name: _drift(values, u) for insert, values in zip(good, each, strict=True)}
     return [told(insert) for insert in inserts]
+
+
+def _drift(values: Array, u_mean: float) -> float:
+    """The standard deviation of a straight rise over the slices, by their two halves less the noise of their difference.
+
+    Halves of a line that rises by 2 D from end to end differ by D; anywhere on it, alike, is D/sqrt(3) from its middle.
+    """
+    half = len(values) // 2
+    apart = float(values[:half].mean() - values[-half:].mean())
+    return float(np.sqrt(max(apart**2 - (2 * u_mean) ** 2, 0.0) / 3))
 
 
 def _plastic(found: Found, view: View, module: Module, slices: list[int]) -> roi.Roi | None:
