@@ -83,6 +83,15 @@ def measure(found: Found) -> Geometry:
     return Geometry(scale, shears, _turns(found), _offsets(found), distances, missing, second)
 
 
+def _across(found: Found) -> Array:
+    """Takes steps within a slice to steps across the phantom's axis: a slice that leans against it shows everything longer by 1/cos."""
+    slope = np.array(found.pose.slope)
+    length = float(np.hypot(*slope))
+    if length < 1e-9:
+        return np.eye(2)
+    return np.asarray(np.eye(2) + (float(np.cos(np.arctan(length))) - 1) * np.outer(slope, slope) / length**2)
+
+
 def _rods(found: Found) -> tuple[Rod, ...]:
     return with_inserts(found.model).rods
 
@@ -90,14 +99,14 @@ def _rods(found: Found) -> tuple[Rod, ...]:
 def _distances(found: Found) -> tuple[tuple[Distance, ...], str]:
     """The distances of neighbouring rods, and which rods are not seen."""
     rods, spots = {rod.name: rod for rod in _rods(found)}, found.pose.rods
-    absent = [name for name in rods if name not in spots]
+    absent, across = [name for name in rods if name not in spots], _across(found)
     result = []
     for name, first, last in (*SIDES, *DIAGONALS):
         if first not in spots or last not in spots:
             continue
         p, q = spots[first], spots[last]
-        mm = float(np.hypot(p.x_mm - q.x_mm, p.z_mm - q.z_mm))
-        other = float(np.hypot(p.centroid_mm[0] - q.centroid_mm[0], p.centroid_mm[1] - q.centroid_mm[1]))
+        mm = float(np.hypot(*(across @ (p.x_mm - q.x_mm, p.z_mm - q.z_mm))))
+        other = float(np.hypot(*(across @ np.subtract(p.centroid_mm, q.centroid_mm))))
         nominal = float(np.hypot(rods[first].x_mm - rods[last].x_mm, rods[first].z_mm - rods[last].z_mm))
         noise = float(np.hypot(p.u_mm, q.u_mm))
         budget = {"noise": noise, "fit against centroid": max(abs(mm - other) - 2 * noise, 0.0) / np.sqrt(3), "voxels": 0.005}
@@ -127,7 +136,7 @@ def _within(found: Found) -> tuple[dict[str, Answer], Answer, dict[str, float]]:
         _, matrix, _ = ct_spots.affine([(p.x_mm, p.z_mm) for p in use], seen, [1.0] * len(use))
         arm = float(np.sqrt(np.mean([p.x_mm**2 for p in use]) * len(use)))
         noise = float(np.sqrt(np.mean([spots[p.name].u_mm ** 2 for p in use])))
-        ways[name] = _stretch(matrix), float(np.hypot(noise, 0.005)) / arm, place_u / arm
+        ways[name] = _stretch(_across(found) @ matrix), float(np.hypot(noise, 0.005)) / arm, place_u / arm
     if not ways:
         none = AnalysisError("too few rods or inserts are seen to measure the scale within the slice")
         return {"x": none, "z": none}, none, {}

@@ -40,6 +40,11 @@ class Parts:
     contrast: LowContrast | AnalysisError
     geometry: Geometry | AnalysisError
 
+    @property
+    def steepness(self) -> float | None:
+        """The slope of measured against stated CT numbers, where there is one."""
+        return None if isinstance(self.line, AnalysisError) else self.line.slope.value
+
 
 def measure(found: Found, acquisition: Acquisition) -> Parts:
     """All parts; one that fails stops no other."""

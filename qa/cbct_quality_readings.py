@@ -21,7 +21,6 @@ from qa.features.position import Array
 from qa.reading import AnalysisError, NotMeasured, Quantity, Reading
 
 WIDER_U, WIDER_PART = 2.0, 0.02  # times u and share: two ways to one frequency that differ by more widen it
-WAYS = 4.0  # times u and a tenth of the value: beyond, two ways contradict each other and neither is given
 STEP_U = 1e-4  # relative, of the slice distance: how evenly the positions of the files are kept
 
 
@@ -90,30 +89,31 @@ def _density(make: Maker, parts: Parts) -> Iterator[Reading]:
 
 
 def _resolution(make: Maker, parts: Parts) -> Iterator[Reading]:
-    """Both ways; where they differ by more than their u, both are widened, and far beyond it neither is given."""
+    """Both ways; where they differ by more than their u, both are widened and say so."""
     for level in LEVELS:
         both: dict[str, Number | AnalysisError] = {}
         for way, part in (("edge", parts.edges), ("bars", parts.bars)):
             both[way] = part if isinstance(part, AnalysisError) else part.at[level]
-        apart = _apart(both)
+        apart, widened = _apart(both)
         for way, value in both.items():
             key = f"cbct_mtf{level}_{way}"
             if isinstance(value, AnalysisError) or not apart:
                 yield _answer(make, key, value)
             else:
-                yield make.measured(key, value, flags=(apart,))
+                both_ways = number(value.value, {**value.budget, "edges against bars": widened}, value.flags, value.u)
+                yield make.measured(key, both_ways, flags=(apart,))
 
 
-def _apart(both: Mapping[str, Number | AnalysisError]) -> str:
-    """A caveat where edges and bars differ by more than both u: they see the system at other contrasts and in other places."""
+def _apart(both: Mapping[str, Number | AnalysisError]) -> tuple[str, float]:
+    """A caveat, and what it adds to u, where edges and bars differ: they see the system at other contrasts and in other places."""
     edge, bars = both["edge"], both["bars"]
     if isinstance(edge, AnalysisError) or isinstance(bars, AnalysisError):
-        return ""
+        return "", 0.0
     apart, u = abs(edge.value - bars.value), float(np.hypot(edge.u, bars.u))
     if apart <= max(WIDER_U * u, WIDER_PART * edge.value):
-        return ""
+        return "", 0.0
     both_said = f"edges give {edge.value:.3f} and bars {bars.value:.3f} per mm"
-    return f"{both_said}: the resolution depends on where and at what contrast it is measured"
+    return f"{both_said}: the resolution depends on where and at what contrast it is measured", (apart - WIDER_U * u) / float(np.sqrt(3))
 
 
 def _uniform(make: Maker, found: Uniform | AnalysisError) -> Iterator[Reading]:

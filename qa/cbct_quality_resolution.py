@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.models import Bars
-from qa.ct_found import Found
+from qa.ct_found import WHOLE, Found
 from qa.ct_inserts import Insert
 from qa.features.ct_recognise import with_bars, with_inserts
 from qa.features.ct_scan import View
@@ -121,6 +121,8 @@ def by_bars(found: Found) -> Barred:
         raise AnalysisError(f"{module.name}, which holds the bars, would be at y = {found.height(centre):.0f} mm and is not in the scan")
     strength = np.array([_transform(found, found.single(k), module.bars[0], module.y_mm, 0.0)[0].real for k in slices])
     shown = [k for k, s in zip(slices, strength, strict=True) if s >= SEEN * strength.max()]
+    if not shown:
+        raise AnalysisError(f"no bars stand where {module.name} has them: {WHOLE}")
     view = found.view(shown)
     nyquist = 0.5 / max(view.pitch_mm)
     use = [bars for bars in module.bars if bars.lp_per_mm <= NYQUIST * nyquist]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from phantoms.ctphantom import Imaging, PhantomTruth
 from phantoms.models import CtModel, Module
+from phantoms.volume_grid import Point
 
 Array = NDArray[np.float64]
 Truth = dict[tuple[str, str], float]
@@ -154,8 +155,10 @@ def _pose(known: PhantomTruth) -> Truth:
     matrix = known.placement.matrix
     across = matrix[np.ix_([0, 2], [0, 2])]
     side = float(np.sign(np.linalg.det(across)))
-    left, sizes, right = np.linalg.svd(across @ np.diag([side, 1.0]))
-    turn, stretch = left @ right, left @ np.diag(sizes) @ left.T
+    left, _, right = np.linalg.svd(across @ np.diag([side, 1.0]))
+    turn = left @ right
+    distorted, sizes, _ = np.linalg.svd(known.placement.distortion[np.ix_([0, 2], [0, 2])])
+    stretch = distorted @ np.diag(sizes) @ distorted.T
     axis = matrix[:, 1] * float(np.sign(matrix[1, 1]))
     x, y, z = known.origin_mm
     shears = {
@@ -177,16 +180,21 @@ def _pose(known: PhantomTruth) -> Truth:
 
 
 def _distances(known: PhantomTruth, module: Module) -> Truth:
-    """Of the rods as they were drawn; the largest error is that of rods where they are stated to be."""
+    """Across the axis, of the rods as they were drawn; the largest error is that of rods where they are stated to be."""
     if not module.rods:
         return {}
     rods = known.rods
+    axis = known.placement.matrix[:, 1] / np.linalg.norm(known.placement.matrix[:, 1])
+
+    def apart(one: Point, other: Point) -> float:
+        step = np.subtract(one, other)
+        return float(np.linalg.norm(step - (step @ axis) * axis))
+
     truth: Truth = {}
     errors = []
     stated = {rod.name: (rod.x_mm, 0.0, rod.z_mm) for rod in module.rods}
     for name, (a, b) in SIDES.items():
-        truth["cbct_rod_distance", name] = float(np.hypot(*(np.subtract(rods[a], rods[b])[[0, 2]])))
-        shown = np.subtract(known.place(stated[a]), known.place(stated[b]))[[0, 2]]
-        errors.append(abs(float(np.hypot(*shown)) - float(np.linalg.norm(np.subtract(stated[a], stated[b])))))
+        truth["cbct_rod_distance", name] = apart(rods[a], rods[b])
+        errors.append(abs(apart(known.place(stated[a]), known.place(stated[b])) - float(np.linalg.norm(np.subtract(stated[a], stated[b])))))
     truth["cbct_rod_distance_error", ""] = max(errors)
     return truth

@@ -59,7 +59,7 @@ def measure(found: Found) -> Uniform:
     squares = _squares(found, module, slices, size)
     regions = [[_square(found.single(k), a, b, SIDE_MM * size) for a, b, _ in squares] for k in slices]
     independent = _independent(regions)
-    shape = tuple(int(v) for v in np.min([r.shape for row in regions for r in row], axis=0))
+    shape = tuple(int(v) // 2 * 2 for v in np.min([r.shape for row in regions for r in row], axis=0))  # even: up to the Nyquist frequency
     cut = [r[: shape[0], : shape[1]] for row in regions for r in row]
     try:
         spectrum: Nps | AnalysisError = noise_power(cut, view.pitch_mm, independent=max(independent * len(squares), 1.0))

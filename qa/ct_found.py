@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phantoms.models import CtModel, Module, ct_models, named
+from qa import ct_scale
 from qa.acquisition import Acquisition, Volume
 from qa.features import ct_outline, ct_pose, ct_recognise, ct_scan
 from qa.features.ct_outline import Body
@@ -17,11 +18,12 @@ from qa.features.ct_recognise import Match, Recognition
 from qa.features.ct_scan import Scan, View
 from qa.reading import AnalysisError, DicomError
 
-AIR_HU, AIR_OFF_HU = -1000.0, 60.0  # air further from where it should be is a rescale that is wrong, not a calibration that drifted
+AIR_MM = 6.0, 12.0  # beyond the rim: the air beside the phantom
 END_MM = 2.0  # kept from either end of a module: the next one shines in through the slice's own thickness
 CUT_MM = 3.0  # of a module that may lie outside the scan: its height is known to 1 mm, and its ends hold nothing that is measured
 ALIKE = 0.95  # correlation of CT numbers with those of the maker: whole phantoms show 0.998 and more, whatever the rescale slope
 WHOLE = "scan the whole phantom"
+LEAN_DEG = 2.0  # from 2.5 on the MTF of drawings is too low by more than its u, from 3 on the line pairs are not found
 TURNED_MM = 3.0  # the inserts' ends and the wire ramps may put the height this far apart: their places are known to 1 mm
 
 
@@ -57,6 +59,16 @@ class Found:
             moved = float(np.mean(self.scan.y_mm(slices))) - t
             a, b = a + self.pose.slope[0] * moved, b + self.pose.slope[1] * moved
         return a, b
+
+    @property
+    def air_hu(self) -> float:
+        """The air beside the phantom at the inserts' module; what fills the corners of the slices need not be air."""
+        module = ct_recognise.with_inserts(self.model)
+        slices = self.slices(module)
+        view = self.view(slices)
+        a, b = self.at(0.0, module.y_mm, 0.0, slices)
+        away = np.hypot(view.x_mm[None, :] - a, view.z_mm[:, None] - b) - self.body.radius_mm
+        return float(np.median(view.values[(away > AIR_MM[0]) & (away < AIR_MM[1])]))
 
     def module(self, key: str) -> Module | None:
         """The module of that key, or None."""
@@ -97,15 +109,44 @@ def find(acquisition: Acquisition) -> Found | Unfound:
     try:
         scan = ct_scan.of(volume)
         body = ct_outline.find(scan)
+        _level(body)
         recognition = ct_recognise.recognise(scan, body)
         match, flags = _settled(recognition, acquisition.phantom)
         pose = ct_pose.pose(scan, body, match)
         match = replace(match, towards=pose.towards) if pose.handed else match
-        found = Found(scan, body, recognition, match, pose, (*flags, *_caveats(body, pose, match)))
+        found = Found(scan, body, recognition, match, pose, (*flags, *_caveats(pose, match)))
         _whole(found)
-        return found
+        return replace(found, flags=(*found.flags, *_scale(found)))
     except (AnalysisError, DicomError) as error:
-        return Unfound(f"{volume.name}: {error}", recognition, scan, body)
+        return Unfound(f"{volume.name}: {_said(scan, recognition, error)}", recognition, scan, body)
+
+
+def _level(body: Body) -> None:
+    """AnalysisError for a phantom that leans so far that slices cut its modules aslant: inserts smear, line pairs look like others."""
+    lean = float(np.degrees(np.arctan(np.hypot(*body.slope))))
+    if lean > LEAN_DEG:
+        pitch, yaw = (float(np.degrees(np.arctan(slope))) for slope in (body.slope[1], -body.slope[0]))
+        raise AnalysisError(
+            f"the phantom leans {lean:.1f} degrees against the slices (pitch {pitch:+.1f}, yaw {yaw:+.1f}): "
+            f"set it level and along the couch, to {LEAN_DEG:.0f} degrees, and scan it again"
+        )
+
+
+def _said(scan: Scan | None, recognition: Recognition | None, error: AnalysisError | DicomError) -> str:
+    """The error, or what is wrong with the values of the whole scan: that makes a phantom look like another, or like none."""
+    if scan is None or isinstance(error, DicomError):
+        return str(error)
+    try:
+        values = ct_scale.stored(scan)
+    except DicomError as gone:
+        return str(gone)
+    named_wrong = recognition is not None and recognition.best is not None
+    return f"{values} (as they are: {error})" if values and named_wrong else values or str(error)
+
+
+def _scale(found: Found) -> tuple[str, ...]:
+    said = ct_scale.wrong(found.air_hu)
+    return (said,) if said else ()
 
 
 def _whole(found: Found) -> None:
@@ -157,12 +198,16 @@ def _settled(recognition: Recognition, said: str) -> tuple[Match, tuple[str, ...
             f"{_evidence(recognition, declared.key)}): nothing is measured until that is cleared up"
         )
     if alike and declared is None:
-        known = " or ".join(sorted({best.model.name, *(match.model.name for match in alike.values())}))
+        known = _named((best, *alike.values()))
         raise AnalysisError(f"the images may show a {known}, and what tells them apart is not in the scan: state the phantom (--phantom)")
-    flags = (f"a {best.model.name} as stated: the scan alone cannot tell it from {', '.join(sorted(alike))}",) if alike else ()
+    flags = (f"a {best.model.name} as stated: the scan alone cannot tell it from {_named(alike.values())}",) if alike else ()
     if said and declared is None:
         flags = (*flags, f"what was stated, {said!r}, names no phantom that is known ({', '.join(m.name for m in ct_models())})")
     return best, flags
+
+
+def _named(matches: Iterable[Match]) -> str:
+    return " or ".join(sorted({match.model.name for match in matches}))
 
 
 def _evidence(recognition: Recognition, key: str) -> str:
@@ -174,10 +219,8 @@ def _evidence(recognition: Recognition, key: str) -> str:
     return f"it leaves {stated.cost:.2f} unexplained where that leaves {best.cost:.2f}"
 
 
-def _caveats(body: Body, pose: Pose, match: Match) -> tuple[str, ...]:
+def _caveats(pose: Pose, match: Match) -> tuple[str, ...]:
     flags: tuple[str, ...] = ()
-    if abs(body.air_hu - AIR_HU) > AIR_OFF_HU:
-        flags += (f"air around the phantom reads {body.air_hu:.0f} HU: check the rescale slope and intercept of the files",)
     if ct_recognise.anything(match.model):
         flags += ("the holes repeat as the phantom is turned: it is taken to stand upright, less than 45 degrees turned and not mirrored",)
     if not pose.handed:

@@ -21,6 +21,9 @@ LIKE_MM = 8.0  # radius of the plastic in the module's middle whose noise is lik
 CLIPPED = 0.2  # of the voxels at the lowest or highest value: with more, even the median is what the storage lets through
 SOME = 0.02  # from here on the median is taken, which does not notice
 FLOORS = (-1000.0, -1024.0, 3071.0, 3072.0)  # where CT numbers are usually cut off
+PILED = 2.0  # times as many voxels at the end of a scale as at the value before it: the tail of noise thins out towards its end
+NOISE_LEFT = 3.0  # times the variance that independent slices leave in their mean: neighbours share noise
+RING_PART = 0.5  # of it in the mean of an insert: a ring or streak 1.5 mm wide is a quarter of a region of 6 mm
 STEP_HU = 1.0
 EMPTY_HU = -500.0  # an optional place that reads less holds air
 
@@ -76,9 +79,21 @@ def _with_scatter(found: Found, inserts: list[Insert]) -> list[Insert]:
         if isinstance(insert.hu, AnalysisError):
             return insert
         own = insert.hu.budget
-        return replace(insert, hu=number(insert.hu.value, {**own, "noise": max(u, 0.5 * own["noise"])}, insert.hu.flags, 1e-3))
+        budget = {**own, "noise": max(u, 0.5 * own["noise"]), "drift along the stack": drift[insert.plug.name]}
+        return replace(insert, hu=number(insert.hu.value, budget, insert.hu.flags, 1e-3))
 
+    drift = {insert.plug.name: _drift(values, u) for insert, values in zip(good, each, strict=True)}
     return [told(insert) for insert in inserts]
+
+
+def _drift(values: Array, u_mean: float) -> float:
+    """The standard deviation of a straight rise over the slices, by their two halves less the noise of their difference.
+
+    Halves of a line that rises by 2 D from end to end differ by D; anywhere on it, alike, is D/sqrt(3) from its middle.
+    """
+    half = len(values) // 2
+    apart = float(values[:half].mean() - values[-half:].mean())
+    return float(np.sqrt(max(apart**2 - (2 * u_mean) ** 2, 0.0) / 3))
 
 
 def _plastic(found: Found, view: View, module: Module, slices: list[int]) -> roi.Roi | None:
@@ -118,6 +133,8 @@ def _one(
         return error
     budget = dict(small.mean.budget)
     apart = abs(large.mean.value - small.mean.value)
+    near, inside = disc_mask(picture, *place, INNER * radius)
+    budget["rings or streaks"] = RING_PART * _structure(near.values[inside], raw.reshape(len(slices), -1))
     budget["size of the region"] = max(apart - 2 * small.mean.u, 0.0) / np.sqrt(3)
     flags: tuple[str, ...] = ()
     value = small.mean.value
@@ -131,14 +148,30 @@ def _one(
     return number(value, budget, flags, 1e-3)
 
 
+def _structure(mean: Array, each: Array) -> float:
+    """The standard deviation over a region that all slices share: that of their mean, less what noise of single slices leaves in it."""
+    if len(each) < 3:
+        return 0.0
+    left = NOISE_LEFT * float(each.var(axis=0, ddof=1).mean()) / len(each)
+    return float(np.sqrt(max(float(mean.var(ddof=1)) - left, 0.0)))
+
+
 def _values(found: Found, k: int, place: tuple[float, float], radius: float) -> Array:
     near, inside = disc_mask(found.single(k), *place, radius)
     return np.asarray(near.pixels[inside], dtype=np.float64)
 
 
 def _clipped(values: Array, ends: tuple[float, ...]) -> tuple[float, float]:
-    """The largest share of values at an end of the scale, and that end; ``ends`` are usual ones and the extremes of the whole slices."""
-    return max(((float((values == end).mean()), end) for end in ends), key=lambda found: found[0])
+    """The largest share of values at an end of the scale, and that end; ``ends`` are usual ones and the extremes of the whole slices.
+
+    Some value is always the highest: it is an end only where far more voxels have it than have the one before it.
+    """
+    found, counts = np.unique(values, return_counts=True)
+    if not len(found):
+        return 0.0, ends[0]
+    sides = [(found[0], counts[0], counts[1:2].sum()), (found[-1], counts[-1], counts[-2:-1].sum())]
+    piled = [(float(count / len(values)), float(end)) for end, count, next_to in sides if end in ends and count > PILED * next_to]
+    return max(piled, default=(0.0, ends[0]))
 
 
 @dataclass(frozen=True)

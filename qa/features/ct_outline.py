@@ -25,6 +25,8 @@ STRAIGHT = 0.03  # scatter of the radius along the axis over the radius
 FEWEST = 3  # outlines that make an axis
 SHARED_RAYS = 3.0  # neighbouring rays whose noise is one
 MARGIN_MM = 14.0  # around the outline, kept of every slice
+BEYOND_MM, BEYOND = 80.0, 0.8  # of the left, right or upper edge of a slice that are no air: a body goes on beyond it; couches are thinner
+OUTSIDE = "the phantom is cut by the edge of the image; take a larger field of view or centre it"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def find(scan: Scan) -> Body:
     if sum(len(discs) > 1 for discs in seen.values()) > 1:
         raise AnalysisError("there are two bodies in this scan; scan one phantom at a time")
     discs = [discs[0] for discs in seen.values() if discs]
+    if sum(_beyond(view, level) for view in views.values()) > len(views) / 2:
+        raise AnalysisError(OUTSIDE)
     if not discs:
         raise AnalysisError("no phantom was found: nothing round of 12 to 40 cm stands in the scan; check what was scanned")
     x, z, radius = (middle(np.array([disc[i] for disc in discs])) for i in range(3))
@@ -114,6 +118,15 @@ def _coarse(view: View) -> View:
     """Every n-th pixel."""
     down, across = (max(int(COARSE_MM / pitch), 1) for pitch in view.pitch_mm)
     return View(view.pixels[::down, ::across], (view.column[0], view.column[1] * across), (view.row[0], view.row[1] * down))
+
+
+def _beyond(view: View, level: float) -> bool:
+    """Whether a body goes on beyond the left, the right or the upper edge of a slice."""
+    top = view.pixels[-1] if view.row[1] > 0 else view.pixels[0]
+    edges = ((view.pixels[:, 0], view.pitch_mm[0]), (view.pixels[:, -1], view.pitch_mm[0]), (top, view.pitch_mm[1]))
+    lengths = [max(round(BEYOND_MM / pitch), 1) for _, pitch in edges]
+    shares = [np.convolve(edge > level, np.full(n, 1 / n), "valid") for (edge, _), n in zip(edges, lengths, strict=True) if len(edge) >= n]
+    return any(float(share.max()) > BEYOND for share in shares)
 
 
 def _level(planes: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
@@ -216,7 +229,7 @@ def _body(scan: Scan, outlines: Sequence[Outline], window: tuple[int, int, int, 
     if len(same) < FEWEST or len(same) < 0.6 * len(outlines):
         raise AnalysisError("what stands in the scan changes its width along the couch: it is no cylinder, so no phantom that is known")
     if middle(np.array([o.seen for o in same])) < CUT:
-        raise AnalysisError("the phantom is cut by the edge of the image; take a larger field of view or centre it")
+        raise AnalysisError(OUTSIDE)
     if middle(np.array([o.rms_mm for o in same])) > ROUND_MM:
         raise AnalysisError("what stands in the scan is not round: it is not a phantom that is known (a patient?)")
     y, x, z, r = (np.array([getattr(o, name) for o in same]) for name in ("y_mm", "x_mm", "z_mm", "radius_mm"))

@@ -28,15 +28,16 @@ def accepts(acquisition: Acquisition) -> str:
 
 def analyse(acquisition: Acquisition) -> Analysis:
     """Recognises the phantom, or says why not, and measures every module that the scan shows."""
-    from qa import cbct_quality_evidence, cbct_quality_measured, cbct_quality_readings, ct_found
+    from qa import cbct_quality_evidence, cbct_quality_measured, cbct_quality_readings, ct_found, ct_scale
     from qa.ct_values import Maker
 
     quantities, volume = {q.key: q for q in QUANTITIES}, acquisition.volumes[0]
     found = ct_found.find(acquisition)
     if isinstance(found, ct_found.Unfound):
         return Analysis(cbct_quality_readings.nothing(quantities, volume.at, found.reason), cbct_quality_evidence.unfound(found))
-    make = Maker(quantities, {**volume.at, "setting": ct_found.setting(found, volume)}, found.flags)
     parts = cbct_quality_measured.measure(found, acquisition)
+    doubts = ct_scale.doubts(ct_scale.wrong(found.air_hu, parts.steepness))
+    make = Maker(quantities, {**volume.at, "setting": ct_found.setting(found, volume)}, found.flags, doubts)
     return Analysis(cbct_quality_readings.readings(make, found, parts), cbct_quality_evidence.show(found, parts))
 
 

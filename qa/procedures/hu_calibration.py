@@ -39,7 +39,7 @@ def accepts(acquisition: Acquisition) -> str:
 
 def analyse(acquisition: Acquisition) -> Analysis:
     """Recognises the phantom, reads its inserts, and draws the curves through them."""
-    from qa import ct_found, ct_inserts, hu_calibration_evidence, hu_calibration_materials, hu_calibration_readings
+    from qa import ct_found, ct_inserts, ct_scale, hu_calibration_evidence, hu_calibration_materials, hu_calibration_readings
     from qa.ct_values import Maker
 
     if not acquisition.volumes:
@@ -48,6 +48,8 @@ def analyse(acquisition: Acquisition) -> Analysis:
     found = ct_found.find(acquisition)
     if isinstance(found, ct_found.Unfound):
         return Analysis(tuple(NotMeasured(q, found.reason, volume.at) for q in QUANTITIES))
+    if wrong := ct_scale.wrong(found.air_hu):
+        return Analysis(tuple(NotMeasured(q, f"{volume.name}: {wrong}", volume.at) for q in QUANTITIES))
     make = Maker({q.key: q for q in QUANTITIES}, {**volume.at, "setting": ct_found.setting(found, volume)}, found.flags)
     try:
         inserts = ct_inserts.inserts(found)
