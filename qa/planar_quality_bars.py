@@ -78,7 +78,7 @@ def _group(seen: Seen, region: Region, noise: roi.Roi) -> mtf_bars.Bars:
     found = mtf_bars.bar_group(pixels.astype(np.float64), use, seen.pitch_mm, f_image, direction, noise)
     off = np.abs(2 * per_pixel - np.round(2 * per_pixel)) / np.array([seen.pitch_mm[1], seen.pitch_mm[0]])
     sd = _with_beats(found, float(np.hypot(*off)) * part.width_mm * seen.pose.mean_scale)
-    light = float(pixels[use].mean()) if seen.zero else 1.0  # groups stand in different light, and their waves grow with it
+    light = found.mean if seen.zero else 1.0  # groups stand in different light, and their waves grow with it
     return mtf_bars.Bars(region.lp_per_mm, times(sd, 1 / light), times(found.fundamental, 1 / light), found.periods, found.flags)
 
 

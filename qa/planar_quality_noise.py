@@ -188,8 +188,9 @@ def _tile_noise(area: Array) -> tuple[float, float]:
     A plane over the whole square would leave the shape of a beam without flattening filter in it. The second way is the median distance,
     which lines and specks hardly move.
     """
-    side = min(TILE_PX[0], area.shape[0])
-    starts = range(0, area.shape[0] - side + 1, side)
+    count = max(1, round(area.shape[0] / TILE_PX[1]))
+    side = area.shape[0] // count
+    starts = range(0, count * side, side)
     left = np.stack([detrended(area[r : r + side, c : c + side], 2) for r in starts for c in starts])
     return float(np.sqrt((left**2).sum() / (left.size - 6 * len(left)))), 1.4826 * middle(np.abs(left))
 

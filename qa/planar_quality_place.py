@@ -23,7 +23,6 @@ SQUARE_DEG = 1.0  # sides further from right angles: the phantom is tilted again
 STRETCH = 0.02  # widths and heights scaled differently by more: tilted as well, or not the phantom that it seems
 BESIDE_MM = (2.8, 4.0)  # from a side: where its levels are taken
 CUT_OFF = 0.02  # share of the pixels beside an outline at an end of the image's values: there are hardly any where nothing is cut off
-MOVED_MM = 0.5  # parts that lie this far from where the outline says are measured where they are
 CERTAIN = 4.0  # times u
 CUT = "pixel values beside the phantom's outline are cut off at the end of their range, which moves its edges; repeat with another exposure"
 APART, APART_MM = 0.025, 4.0  # scale and place: no housing holds its insert so badly, and thick plates magnify by less
@@ -126,7 +125,6 @@ def _both(model: PlanarModel, outlined: Outlined, inside: Inside, frame: Pose, a
     u = np.array([own.u / own.value for own in inside.scale])
     centre, other = np.array(frame.centre_mm), np.array(inside.pose.centre_mm)
     shift = float(np.hypot(*(other - centre - (ratio.mean() - 1) * (centre - np.array(axis_mm)))))
-    size = np.array([model.width_mm, model.height_mm]) / 2
     scaled = f"{100 * (ratio[0] - 1):+.1f} % along its width and {100 * (ratio[1] - 1):+.1f} % along its height"
     words = f"the parts inside the phantom lie {shift:.1f} mm from where its outline says, and are larger by {scaled}"
     if np.abs(ratio - 1).max() > APART or shift > APART_MM:
@@ -134,6 +132,4 @@ def _both(model: PlanarModel, outlined: Outlined, inside: Inside, frame: Pose, a
             f"{words}: a blade or a clamp covers a side, the phantom is tilted, or it is not quite a {model.name}; look at it"
         )
     told = bool((np.abs(ratio - 1) > np.maximum(CERTAIN * u, TOLD)).any()) or shift > max(CERTAIN * inside.centre_u_mm, TOLD_MM)
-    moved = float((np.abs(ratio - 1) * size).max() / 2 + np.hypot(*(other - centre)))
-    pose = inside.pose if moved > MOVED_MM else frame
-    return Placed(outlined, inside, frame, pose, (words,) if told else ())
+    return Placed(outlined, inside, frame, inside.pose, (words,) if told else ())

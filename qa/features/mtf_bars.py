@@ -30,7 +30,7 @@ class Bars:
     """What one group of bars shows, in pixel values.
 
     ``sd`` is the standard deviation of its wave without noise, ``fundamental`` the amplitude of the wave of its own frequency over sqrt(2);
-    ``periods`` how many are in the region.
+    ``mean`` what the wave goes about, ``periods`` how many are in the region.
     """
 
     frequency_per_mm: float
@@ -38,6 +38,7 @@ class Bars:
     fundamental: Number
     periods: float
     flags: tuple[str, ...] = ()
+    mean: float = 0.0
 
 
 def bar_group(
@@ -66,12 +67,12 @@ def bar_group(
         "cut periods": max(square, 0) / (4 * np.pi * periods) / np.sqrt(2),
     }
     sd = _root(square, parts, total)
-    wave = _wave(x - x.mean(), y - y.mean(), values, frequency_per_mm, angle)
+    wave, mean = _wave(x - x.mean(), y - y.mean(), values, frequency_per_mm, angle)
     wave_square = wave**2 / 2 - 2 * sigma**2 * shared / n
     u_wave = np.sqrt(4 * max(wave_square, 0) * sigma**2 * shared / n + (2 * sigma**2 * shared / n) ** 2)
     fundamental = _root(wave_square, {"noise": float(u_wave), "other waves": 0.02 * max(wave_square, 0)}, total)
     flags = _nyquist(frequency_per_mm, angle, pitch_mm, float(np.ptp(across)))
-    return Bars(frequency_per_mm, sd, fundamental, periods, flags)
+    return Bars(frequency_per_mm, sd, fundamental, periods, flags, mean)
 
 
 def _root(square: float, parts: dict[str, float], total: float) -> Number:
@@ -82,8 +83,8 @@ def _root(square: float, parts: dict[str, float], total: float) -> Number:
     return number(value, {key: part * slope for key, part in parts.items()}, least_u=1e-6 * np.sqrt(max(total, 1e-300)))
 
 
-def _wave(x: Array, y: Array, values: Array, frequency: float, angle: float) -> float:
-    """Amplitude of the wave of about that frequency and direction, its wave vector fitted."""
+def _wave(x: Array, y: Array, values: Array, frequency: float, angle: float) -> tuple[float, float]:
+    """Amplitude of the wave of about that frequency and direction, its wave vector fitted, and what it goes about, cut periods or not."""
     vector = frequency * np.array([np.cos(angle), np.sin(angle)])
     most = 0.12 * frequency
     start = vector.copy()
@@ -91,14 +92,14 @@ def _wave(x: Array, y: Array, values: Array, frequency: float, angle: float) -> 
         phase = 2 * np.pi * (vector[0] * x + vector[1] * y)
         cos, sin = np.cos(phase), np.sin(phase)
         design = np.stack([np.ones_like(x), cos, sin], axis=1)
-        _, a, b = np.linalg.lstsq(design, values, rcond=None)[0]
+        mean, a, b = np.linalg.lstsq(design, values, rcond=None)[0]
         turn = 2 * np.pi * (b * cos - a * sin)
         more = np.concatenate([design, np.stack([turn * x, turn * y], axis=1)], axis=1)
         step = np.linalg.lstsq(more, values, rcond=1e-6)[0][3:]
         if np.hypot(*(vector + step - start)) > most or np.hypot(*step) < 1e-5 * frequency:
             break
         vector = vector + step
-    return float(np.hypot(a, b))
+    return float(np.hypot(a, b)), float(mean)
 
 
 def _nyquist(frequency: float, angle: float, pitch_mm: tuple[float, float], length_mm: float) -> tuple[str, ...]:
