@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.couch_travel import Travel, budget
+from qa.couch_values import Found
 from qa.grouping import SAME_PLACE_MM
 from qa.rotation import length
 
@@ -26,14 +27,6 @@ class Pair:
     below: int
     above: int
     axis: int
-
-
-@dataclass(frozen=True)
-class Found:
-    """A value in mm with its budget."""
-
-    value: float
-    budget: dict[str, float]
 
 
 def pairs(travel: Travel) -> list[Pair]:

@@ -3,61 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qa import couch_translation_backlash as backlash
-from qa.couch_affine import AXES, WORDS, Affine, fit, reliable, untested
-from qa.couch_translation_backlash import Found
+from qa.couch_affine import AXES, WORDS, Affine, fit, untested
 from qa.couch_travel import Travel, budget
+from qa.couch_values import Found, Maker, residual
 from qa.reading import Measured, NotMeasured, Quantity, Reading
 
 Array = NDArray[np.float64]
-FREE = "as many stops as the straight lines need, so they fit whatever the couch did: take images at more couch places"
 STEP = 1e-6  # of a derivative
-
-
-@dataclass(frozen=True)
-class Maker:
-    """Makes the readings of one imaging system."""
-
-    quantities: Mapping[str, Quantity]
-    travel: Travel
-    affine: Affine
-
-    @property
-    def at(self) -> dict[str, float | str]:
-        """The state of what is said of the whole."""
-        return {"radiation": self.travel.stops.kind, "set": self.travel.stops.kind}
-
-    def of_stop(self, stop: int) -> dict[str, float | str]:
-        """The state of one stop."""
-        readout = {f"readout_{axis}_mm": float(self.travel.readout_mm[stop, k]) for k, axis in enumerate(AXES)}
-        return {**self.at, "part": f"stop {stop + 1}", **readout}
-
-    @property
-    def missing(self) -> str:
-        """What keeps everything here from passing."""
-        lost = [f"stop {k + 1}" for k, known in enumerate(self.travel.known) if not known]
-        unknown = f"not measured: {', '.join(lost)}" if lost and any(self.travel.known) else ""
-        return "; ".join(filter(None, (self.travel.stops.missing, unknown, reliable(self.affine))))
-
-    def number(self, key: str, found: Found | str, at: Mapping[str, float | str], more: str = "") -> Reading:
-        """A value, or its reason."""
-        if isinstance(found, str):
-            return NotMeasured(self.quantities[key], found, at)
-        u = float(np.sqrt(sum(part**2 for part in found.budget.values())))
-        missing = "; ".join(filter(None, (self.missing, more)))
-        return Measured(self.quantities[key], found.value, u, at, found.budget, self.flags, missing=missing)
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """Caveats of the images."""
-        seen = [ball for stop in self.travel.stops.stops for ball in stop.images]
-        return tuple(dict.fromkeys(flag for ball in seen for flag in ball.flags if flag.startswith(("the file", "no ball"))))
 
 
 def readings(quantities: Mapping[str, Quantity], travels: Sequence[Travel]) -> list[Reading]:
@@ -141,17 +99,6 @@ def _lines(make: Maker) -> list[Reading]:
         found.append(make.number(f"couch_scale_{axis}", scale, make.at))
         found.append(make.number(f"couch_linearity_{axis}", affine.reasons[k] or residual(affine, k), make.at))
     return found
-
-
-def residual(affine: Affine, axis: int) -> Found | str:
-    """The largest distance of a stop from the line, along one axis; or why there is none."""
-    if affine.freedom < 1:
-        return FREE
-    variance = np.sum(list(affine.residual_components.values()), axis=0)[:, axis]
-    loose = variance > 1e-4 * variance.max()  # the line goes through a stop that it alone is drawn from
-    stop = int((np.abs(affine.residual_mm[:, axis]) * loose).argmax())
-    budget = {name: float(np.sqrt(max(part[stop, axis], 0.0))) for name, part in affine.residual_components.items()}
-    return Found(abs(float(affine.residual_mm[stop, axis])), budget)
 
 
 def _square(make: Maker) -> list[Reading]:

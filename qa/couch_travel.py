@@ -107,7 +107,7 @@ def _nothing(stops: Stops, reason: str, doubt: str = "", images: tuple[Seen, ...
 
 def _readouts(stops: Stops, reference: int) -> Array:
     places = np.array([stop.readout_mm for stop in stops.stops])
-    return places - places[reference]
+    return np.asarray(places - places[reference])
 
 
 def _of_volumes(stops: Stops) -> Travel:

@@ -36,6 +36,7 @@ PAGES = (
     "physics/cbct_quality",
     "physics/planar_quality",
     "physics/couch_translation",
+    "physics/couch_readout",
 )
 
 
