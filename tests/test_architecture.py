@@ -37,6 +37,7 @@ PAGES = (
     "physics/planar_quality",
     "physics/couch_translation",
     "physics/couch_readout",
+    "physics/couch_rotation",
 )
 
 
