@@ -54,7 +54,8 @@ class Move:
 
 def rows(quick: bool, seed: int) -> list[Row]:
     """Simulated couches, then a real one."""
-    return [*simulated_rows(8 if quick else 80, (seed, 60)), *real_rows()]
+    simulated = simulated_rows(8 if quick else 80, (seed, 60))
+    return [*simulated, *turned_rows(8 if quick else 80, (seed, 61)), *real_rows()]
 
 
 def simulated_rows(n: int, seed: Sequence[int]) -> list[Row]:
@@ -71,6 +72,30 @@ def simulated_rows(n: int, seed: Sequence[int]) -> list[Row]:
                 errors[axis].append(miss)
                 pulls[axis].append(miss / reading.u)
     return [row for axis in "xyz" for row in _axis(axis, np.array(errors[axis]), np.array(pulls[axis]), n)]
+
+
+def turned_rows(n: int, seed: Sequence[int]) -> list[Row]:
+    """Seven couch angles, a ball some 9 mm off the axis: bias and pulls of the turns, and of where the axis is."""
+    plan = load("couch_rotation")
+    keys = {"couch_turn_error": "turn (deg)", "couch_turn_axis_x": "axis, x (mm)", "couch_turn_axis_y": "axis, y (mm)"}
+    errors: dict[str, list[float]] = {key: [] for key in keys}
+    pulls: dict[str, list[float]] = {key: [] for key in keys}
+    for k in progress(range(n), "turning couches"):
+        drawn = plan.rehearse(np.random.default_rng([*seed, k]))
+        for reading in plan.analyse(drawn.acquisition).readings:
+            key = reading.quantity.key
+            if key in keys and isinstance(reading, Measured) and not reading.missing:
+                miss = reading.value - drawn.truth[key, where(reading.at)]
+                errors[key].append(miss)
+                pulls[key].append(miss / reading.u)
+    return [_turned(name, np.array(errors[key]), np.array(pulls[key]), n) for key, name in keys.items()]
+
+
+def _turned(name: str, errors: Array, pulls: Array, n: int) -> Row:
+    sd = float(pulls.std(ddof=1))
+    ours = f"mean {errors.mean():+.4f} +- {errors.std(ddof=1) / np.sqrt(n):.4f}, sd of pulls {sd:.2f}"
+    verdict = between(sd, *PULL, sd / np.sqrt(2 * n))
+    return Row(f"6 simulated couch, {name}", len(errors), f"pulls {PULL[0]:g} to {PULL[1]:g}", ours, NONE, verdict)
 
 
 def _axis(axis: str, errors: Array, pulls: Array, n: int) -> Iterator[Row]:
