@@ -28,7 +28,7 @@ PARTS = {
     "single": ("Rows 1-3: one clean image (mm)", single.rows),
     "uncertainty": ("Row 4: what the stated uncertainty is worth", uncertainty.rows),
     "shift": ("Row 5: ball to treatment isocentre (mm)", shift.rows),
-    "couch": ("Row 6: couch moves, found minus read out (mm)", couch.rows),
+    "couch": ("Row 6: real couch moves, found minus read out (mm)", couch.rows),
     "size": ("Row 7: isocentre size (mm)", size.rows),
     "campaign": ("Row 8: images with something wrong, rms / max error (mm)", campaign.rows),
     "kv_ball": ("Row 9: the ball in open kV images, rms / max error (mm)", kv_ball.rows),

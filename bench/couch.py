@@ -1,11 +1,11 @@
-"""Row 6: couch moves. The ball against the panel must move as the couch readout says, and simulated couches must be found as drawn."""
+"""Row 6: real couch moves. The ball against the panel must move as the couch readout says."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,17 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import peer
-from bench.table import MISSED, NONE, Row, between, progress, within
+from bench.table import MISSED, NONE, Row, between, within
 from qa import dicom
 from qa.acquisition import Image
-from qa.procedure import load, where
+from qa.procedure import load
 from qa.reading import Measured
 
 Array = NDArray[np.float64]
 VARIABLE = "IGRTQA_REAL_DATA"
 GOAL_MM = 0.02
-BIAS_MM = 0.005
-PULL = 0.8, 1.2
 DIAMETER_MM = 7.0  # the ball's, told to pylinac
 SETS = ("lateral_3mm", "longitudinal_3mm")
 
@@ -53,37 +51,6 @@ class Move:
 
 
 def rows(quick: bool, seed: int) -> list[Row]:
-    """Simulated couches, then a real one."""
-    return [*simulated_rows(8 if quick else 80, (seed, 60)), *real_rows()]
-
-
-def simulated_rows(n: int, seed: Sequence[int]) -> list[Row]:
-    """Five stops from two directions, panels put up anew for every image: bias and pulls of measured minus readout along every axis."""
-    plan = load("couch_translation")
-    errors: dict[str, list[float]] = {axis: [] for axis in "xyz"}
-    pulls: dict[str, list[float]] = {axis: [] for axis in "xyz"}
-    for k in progress(range(n), "couches"):
-        drawn = plan.rehearse(np.random.default_rng([*seed, k]))
-        for reading in plan.analyse(drawn.acquisition).readings:
-            axis = reading.quantity.key.removeprefix("couch_error_")
-            if axis in errors and isinstance(reading, Measured) and not reading.missing:
-                miss = reading.value - drawn.truth[reading.quantity.key, where(reading.at)]
-                errors[axis].append(miss)
-                pulls[axis].append(miss / reading.u)
-    return [row for axis in "xyz" for row in _axis(axis, np.array(errors[axis]), np.array(pulls[axis]), n)]
-
-
-def _axis(axis: str, errors: Array, pulls: Array, n: int) -> Iterator[Row]:
-    """The stops of one couch share the first stop's noise: n couches count, not their stops."""
-    bias, spread = float(errors.mean()), float(errors.std(ddof=1) / np.sqrt(n))
-    verdict = between(bias, -BIAS_MM, BIAS_MM, spread)
-    yield Row(f"6 simulated couch, {axis}, mean error", len(errors), f"+-{BIAS_MM:g} mm", f"{bias:+.4f} +- {spread:.4f}", NONE, verdict)
-    sd = float(pulls.std(ddof=1))
-    verdict = between(sd, *PULL, sd / np.sqrt(2 * n))
-    yield Row(f"6 simulated couch, {axis}, sd of pulls", len(pulls), f"{PULL[0]:g} to {PULL[1]:g}", f"{sd:.2f}", NONE, verdict)
-
-
-def real_rows() -> list[Row]:
     """Displacements against the readout, then the gain per axis; skipped with the reason when there are no real images."""
     folder = os.environ.get(VARIABLE)
     if folder is None:
@@ -139,7 +106,7 @@ def _all(path: Path) -> Iterator[tuple[str, Seen]]:
     with dicom.opened([path]) as batch, tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(path) as archive:
             archive.extractall(folder)
-        for acquisition in (given for given in batch.acquisitions if not given.day):
+        for acquisition in batch.acquisitions:
             readings = {(r.quantity.key, str(r.at.get("sop_instance_uid", ""))): r for r in plan.analyse(acquisition).readings}
             for image in acquisition.images:
                 name = image.name.split("/", 1)[1]

@@ -162,12 +162,12 @@ class Acquisition:
     """Images and volumes that belong together.
 
     A set (``day`` False): one machine, one day, one kind of radiation, the couch in one place; or one volume. A day (``day`` True):
-    everything that one machine took on one day, wherever the couch stood, when there is more in it than MV images of one couch place.
+    everything that one machine took on one day, wherever the couch stood, when there is more in it than MV images.
     """
 
     images: tuple[Image, ...]
     machine: str
-    radiation: str  # "MV", "kV", "film" or "CBCT"; of a day what there is, joined: "MV+kV+CBCT", and "MV" alone
+    radiation: str  # "MV", "kV", "film" or "CBCT"; of a day what there is, joined: "MV+kV+CBCT"
     title: str  # in words: "MV, LINAC-B, 2018-03-30, couch (0.60, 175.16, -31.16) mm"
     volumes: tuple[Volume, ...] = ()
     day: bool = False

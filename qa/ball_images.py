@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import frames, shots
+from qa import frames
 from qa.acquisition import Image
 from qa.features import ball_size
-from qa.features.place import Place
 from qa.features.position import Position
 from qa.features.region import locate
-from qa.features.turns import COUNT
 from qa.reading import AnalysisError, DicomError
 from qa.shots import RECEPTOR_MM, SCALE, Shot, Unseen, on_plane, picture_around
 
 Array = NDArray[np.float64]
 SILENT = "the file does not say where the receptor stood; its centre is taken as the origin"
 CUBE = "no ball: the position is that of a cube phantom's centre"
-SAME_BALL_MM = 1.0  # blur makes one ball up to 0.6 mm wider in one system than in another; phantoms' balls differ by more
 PICTURE_MM = 7.0  # half the side of the picture that is kept of an open field: ball, stem and some surroundings
 
 
@@ -121,49 +117,6 @@ def _found(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], turn: int
                 return open_ball(pixels, pitch_mm, turn, diameter_mm / 2)
         with contextlib.suppress(AnalysisError):
             return planar_cube(pixels, pitch_mm)
-        raise AnalysisError(str(first)) from first
-
-
-def in_megavolt(images: Sequence[Image]) -> list[BallImage | Unseen]:
-    """The ball in MV images of one couch place: in its collimated field, else in an open one."""
-    found: list[BallImage | Unseen] = []
-    for k, item in enumerate(shots.measure_all(images)):
-        if isinstance(item, Shot):
-            found.append(of_shot(item))
-        elif collimated(item.image):
-            found.append(item)
-        else:
-            planar = in_open_field(item.image, k % COUNT + 1)
-            found.append(planar if isinstance(planar, BallImage) else item)
-    return found
-
-
-def of_one_object(found: Sequence[BallImage]) -> tuple[tuple[BallImage, ...], tuple[tuple[Image, str], ...]]:
-    """The images that show what most show, and the others with the reason: one set is of one ball."""
-    middle = float(np.median([seen.diameter_mm for seen in found])) if found else 0.0
-    widths = [seen.diameter_mm for seen in found] or [0.0]
-    mixed = max(widths) - min(widths) > SAME_BALL_MM
-    odd = [seen for seen in found if mixed and abs(seen.diameter_mm - middle) > SAME_BALL_MM / 2]
-    reasons = tuple(
-        (seen.image, f"shows something {seen.diameter_mm:.1f} mm wide, the others of its set {middle:.1f} mm: one phantom for all images")
-        for seen in odd
-    )
-    return tuple(seen for seen in found if all(seen is not other for other in odd)), reasons
-
-
-def in_volume(voxels: NDArray[np.float32], pitch_mm: tuple[float, float, float], diameter_mm: float | None) -> Place:
-    """The only ball, else the ball of that diameter, else a cube; AnalysisError says why there is no ball."""
-    from qa.features.volume_ball import volume_ball
-    from qa.features.volume_cube import volume_cube
-
-    try:
-        return volume_ball(voxels, pitch_mm)
-    except AnalysisError as first:
-        if diameter_mm is not None:
-            with contextlib.suppress(AnalysisError):
-                return volume_ball(voxels, pitch_mm, diameter_mm / 2)
-        with contextlib.suppress(AnalysisError):
-            return volume_cube(voxels, pitch_mm)
         raise AnalysisError(str(first)) from first
 
 

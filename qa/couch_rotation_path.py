@@ -35,8 +35,8 @@ class Path:
     """A circle through the ball's places (x, y) in the imager's coordinates, mm, seen from ``gantry_deg`` 0 or 180.
 
     ``seen`` are the images in order of couch readout from the one nearest to 0, ``turn_deg`` the turns measured from that first one, and
-    ``read_deg`` those read out. What a change of the places does: ``centre_row`` (2, 2n) to the centre, ``turn_row`` (n, 2n) to the turns in
-    radians, ``radial_row`` (n, 2n) to distances from the circle, ``arm_row`` (2n,) to its radius. ``parts`` are named standard
+    ``read_deg`` those read out. What a change of the places does: ``centre_row`` (2, 2n) to the centre, ``turn_row`` (n, 2n) to the turns
+    in radians, ``radial_row`` (n, 2n) to distances from the circle, ``arm_row`` (2n,) to its radius. ``parts`` are named standard
     uncertainties (n, 2). ``reason`` says why there is no circle; ``doubt`` why no number may pass.
     """
 

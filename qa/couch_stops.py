@@ -6,7 +6,7 @@ Physics: docs/physics/couch_translation.md, section 2.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -18,12 +18,14 @@ from qa.angles import distinct, same
 from qa.ball_images import BallImage
 from qa.ball_position import BallPosition, OneDirection
 from qa.features.turns import COUNT
+from qa.isocentre import towards_source
 from qa.reading import AnalysisError, DicomError
 from qa.shots import Unseen
 
 Array = NDArray[np.float64]
 KINDS = ("MV", "kV", "CBCT")
 NO_READOUT = "the file does not say where the couch stood: export the images with the couch position, it is not guessed"
+LONG_H = 3.0  # one run of a couch test takes minutes; in hours a phantom is taken away and set up anew
 FINEST_DECIMALS = 3  # a couch display has three decimals of a millimetre at most; what a file holds beyond is arithmetic
 
 
@@ -57,9 +59,13 @@ class Stops:
 
     @property
     def missing(self) -> str:
-        """What could not be used, in words."""
+        """What keeps numbers from passing, in words: images that could not be used, and a pause in which a phantom may be set up anew."""
         names = ", ".join(item.name for item, _ in self.unseen)
-        return f"{len(self.unseen)} of the {self.kind} images could not be used: {names}" if names else ""
+        lost = f"{len(self.unseen)} of the {self.kind} images could not be used: {names}" if names else ""
+        times = [_moment(stop.acquired) for stop in self.stops] if self.timed else [0.0]
+        hours = (max(times, default=0.0) - min(times, default=0.0)) / 3600
+        long = f"{hours:.0f} hours between the first and the last stop: image all of them in one go" if hours > LONG_H else ""
+        return "; ".join(filter(None, (lost, long)))
 
 
 def of_day(acquisition: Acquisition) -> tuple[Stops, ...]:
@@ -103,7 +109,7 @@ def _of_images(kind: str, images: Sequence[Image]) -> Stops:
                 unseen.append((item.image, item.reason))
             else:
                 balls.append(item)
-    one, odd = ball_images.of_one_object(balls)
+    one, odd = ball_images.of_one_object(_at_one_height(balls, frames.couch_turn(stood)))
     timed = _timed([seen.image.acquired for seen in one])
     ordered = sorted(one, key=lambda seen: (_moment(seen.image.acquired) if timed else 0.0, seen.image.name))
     stops = _stops([(seen, place_of[seen.image.sop_instance_uid]) for seen in ordered], timed, stood)
@@ -114,6 +120,19 @@ def _seen(kind: str, place: Sequence[Image]) -> list[BallImage | Unseen]:
     if kind == "MV":
         return ball_images.in_megavolt(place)
     return [ball_images.in_open_field(image, k % COUNT + 1) for k, image in enumerate(place)]
+
+
+def _at_one_height(balls: Sequence[BallImage], turn: Array) -> list[BallImage]:
+    """The same with the diameters that they would have at their mean height: a ball nearer to the source looks larger."""
+    if not balls:
+        return []
+    readouts = np.array([ball.image.couch_mm for ball in balls], float) @ turn.T
+    gantry = np.array([ball.image.gantry_deg for ball in balls])
+    nearer = np.einsum("ij,ij->i", towards_source(gantry, np.zeros(len(balls))), readouts - readouts.mean(axis=0))
+    return [
+        replace(ball, diameter_mm=ball.diameter_mm * (1 - float(near) / ball.image.sad_mm))
+        for ball, near in zip(balls, nearer, strict=True)
+    ]
 
 
 def _timed(times: Sequence[datetime | None]) -> bool:

@@ -40,12 +40,6 @@ def receptor_mm(image: Image) -> Array:
     return np.array(image.receptor_mm or (0.0, 0.0)) * image.sad_mm / image.sid_mm
 
 
-def couch_turn(couch_deg: float) -> Array:
-    """(3, 3): lateral, longitudinal and vertical couch readouts become x, y and z of F when the couch stands at that angle."""
-    c, s = np.cos(np.radians(couch_deg)), np.sin(np.radians(couch_deg))
-    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-
-
 def angle_difference(a_deg: float, b_deg: float) -> float:
     """a - b on the circle, in [-180, 180) degrees; 359.99 and 0 differ by -0.01."""
     return (a_deg - b_deg + 180.0) % 360.0 - 180.0

@@ -1,7 +1,7 @@
 """Images and volumes that belong together, by what was imaged: sets, and days.
 
 A set is of one machine, one day, one kind of radiation, the couch in one place; or one volume; or one scan of film. A day is everything
-of one machine and one day, made where there is more than MV images, or where MV images tell of several places of the couch.
+of one machine and one day, made where there is more than MV images.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _name_and_serial(machine: str) -> tuple[str, str]:
 
 
 def _days(images: Sequence[Dated], scanned: Iterable[tuple[Volume, str, str]]) -> tuple[Acquisition, ...]:
-    """Everything of one machine and day, where there is a kV image or a volume in it, or where the couch was moved in between."""
+    """Everything of one machine and day, where there is a kV image or a volume in it."""
     days: dict[tuple[str, str], tuple[list[Image], list[Volume]]] = {}
     for image, day in sorted(images, key=lambda pair: pair[0].name):
         days.setdefault((image.machine, day), ([], []))[0].append(image)
@@ -76,7 +76,7 @@ def _days(images: Sequence[Dated], scanned: Iterable[tuple[Volume, str, str]]) -
     found = []
     for (machine, day), (taken, reconstructed) in days.items():
         there = {image.radiation for image in taken} | ({"CBCT"} if reconstructed else set())
-        if there != {"MV"} or moved(taken):
+        if there != {"MV"}:
             radiation = "+".join(kind for kind in KINDS if kind in there)
             title = f"{radiation}, {machine}, {day or 'date unknown'}"
             found.append(Acquisition(tuple(taken), machine, radiation, title, tuple(reconstructed), day=True))
@@ -87,11 +87,6 @@ def _volume(volume: Volume, day: str, machine: str) -> Acquisition:
     where = _couch([volume.couch_mm] if volume.couch_mm else [])
     title = f"CBCT{f' {volume.energy}' if volume.energy else ''}, {machine}, {day or 'date unknown'}, {where}"
     return Acquisition((), machine, "CBCT", title, (volume,))
-
-
-def moved(images: Sequence[Image]) -> bool:
-    """Whether the couch stood in several places by its readouts; images without a readout say nothing."""
-    return len(places([image for image in images if image.couch_mm is not None])) > 1
 
 
 def places(images: Sequence[Image]) -> list[list[Image]]:

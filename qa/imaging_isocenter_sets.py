@@ -5,6 +5,7 @@ Physics: docs/physics/imaging_isocenter.md, sections 2 and 3.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import ball_images, ball_position, grouping, shot_sets
+from qa import ball_images, ball_position, grouping, shot_sets, shots
 from qa.acquisition import Acquisition, Image, Volume
 from qa.angles import distinct, same
 from qa.ball_images import BallImage, in_open_field
@@ -26,6 +27,7 @@ from qa.volume_views import View, views
 Array = NDArray[np.float64]
 Couch = tuple[float, float, float]
 RADIATION = {"kv": "kV", "mv": "MV", "cbct": "CBCT"}
+SAME_BALL_MM = 1.0  # blur makes one ball up to 0.6 mm wider in one system than in another; phantoms' balls differ by more
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -104,7 +106,7 @@ class Day:
 
 def day(acquisition: Acquisition) -> Day:
     """All balls found, all sets solved. An image or volume that cannot be measured is named in its set."""
-    megavolt = [ball_images.in_megavolt(place) for place in grouping.places([i for i in acquisition.images if i.radiation == "MV"])]
+    megavolt = [_mv(place) for place in grouping.places([i for i in acquisition.images if i.radiation == "MV"])]
     treatment = _treatment([found for found in megavolt if found], acquisition)
     known = treatment if isinstance(treatment, Treatment) else None
     couch_deg, diameter = (known.couch_deg, known.diameter_mm) if known else (None, None)
@@ -120,6 +122,20 @@ def _named(sets: Sequence[ImagingSet]) -> tuple[ImagingSet, ...]:
     kinds = [item.kind for item in sets]
     numbers = [f" {kinds[: k + 1].count(kind)}" if kinds.count(kind) > 1 else "" for k, kind in enumerate(kinds)]
     return tuple(replace(item, name=RADIATION[item.kind] + number) for item, number in zip(sets, numbers, strict=True))
+
+
+def _mv(images: Sequence[Image]) -> list[BallImage | Unseen]:
+    """The ball in MV images of one couch place: in its collimated field, else in an open one."""
+    found: list[BallImage | Unseen] = []
+    for k, item in enumerate(shots.measure_all(images)):
+        if isinstance(item, Shot):
+            found.append(ball_images.of_shot(item))
+        elif ball_images.collimated(item.image):
+            found.append(item)
+        else:
+            planar = in_open_field(item.image, k % COUNT + 1)
+            found.append(planar if isinstance(planar, BallImage) else item)
+    return found
 
 
 def _treatment(places: Sequence[Sequence[BallImage | Unseen]], acquisition: Acquisition) -> Treatment | str:
@@ -200,7 +216,7 @@ def _projections(kind: str, found: Sequence[BallImage | Unseen], couch_deg: floa
     stood = max(angles, key=lambda angle: sum(same(image.couch_deg, angle) for image in images)) if couch_deg is None else couch_deg
     turned = tuple((i, f"couch at {i.couch_deg:.1f}, not {stood:.1f} degrees") for i in images if not same(i.couch_deg, stood))
     here = [item for item in found if same(item.image.couch_deg, stood)]
-    seen, others = ball_images.of_one_object([item for item in here if isinstance(item, BallImage)])
+    seen, others = _one_object([item for item in here if isinstance(item, BallImage)])
     unseen = (*((item.image, item.reason) for item in here if isinstance(item, Unseen)), *others)
     position: BallPosition | str = ball_position.from_images(seen)
     if not seen:
@@ -210,12 +226,41 @@ def _projections(kind: str, found: Sequence[BallImage | Unseen], couch_deg: floa
     return ImagingSet(kind, seen, unseen, position, stands, stood, first_time(images), turned)
 
 
+def _one_object(found: Sequence[BallImage]) -> tuple[tuple[BallImage, ...], tuple[tuple[Image, str], ...]]:
+    """The images that show what most show, and the others with the reason: one set is of one ball."""
+    middle = float(np.median([seen.diameter_mm for seen in found])) if found else 0.0
+    widths = [seen.diameter_mm for seen in found] or [0.0]
+    mixed = max(widths) - min(widths) > SAME_BALL_MM
+    odd = [seen for seen in found if mixed and abs(seen.diameter_mm - middle) > SAME_BALL_MM / 2]
+    reasons = tuple(
+        (seen.image, f"shows something {seen.diameter_mm:.1f} mm wide, the others of its set {middle:.1f} mm: one phantom for all images")
+        for seen in odd
+    )
+    return tuple(seen for seen in found if all(seen is not other for other in odd)), reasons
+
+
+def _place(voxels: NDArray[np.float32], pitch_mm: tuple[float, float, float], diameter_mm: float | None) -> Place:
+    """The only ball, else the ball of that diameter, else a cube; AnalysisError says why there is no ball."""
+    from qa.features.volume_ball import volume_ball
+    from qa.features.volume_cube import volume_cube
+
+    try:
+        return volume_ball(voxels, pitch_mm)
+    except AnalysisError as first:
+        if diameter_mm is not None:
+            with contextlib.suppress(AnalysisError):
+                return volume_ball(voxels, pitch_mm, diameter_mm / 2)
+        with contextlib.suppress(AnalysisError):
+            return volume_cube(voxels, pitch_mm)
+        raise AnalysisError(str(first)) from first
+
+
 def _reconstructed(volume: Volume, diameter_mm: float | None) -> ImagingSet:
     """One volume; without a couch angle in its files the couch counts as at 0."""
     couch_deg = 0.0 if volume.couch_deg is None else volume.couch_deg
     try:
         voxels = volume.voxels
-        place = ball_images.in_volume(voxels, volume.pitch_mm, diameter_mm)
+        place = _place(voxels, volume.pitch_mm, diameter_mm)
     except (AnalysisError, DicomError) as error:
         reason = f"{volume.name}: {error}"
         return ImagingSet("cbct", (), ((volume, str(error)),), reason, volume.couch_mm, couch_deg, volume.acquired, volume=volume)

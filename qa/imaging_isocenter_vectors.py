@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import frames, grouping
-from qa.ball_images import SAME_BALL_MM
+from qa import grouping
 from qa.ball_position import BallPosition, OneDirection, project
-from qa.imaging_isocenter_sets import Couch, Day, ImagingSet, Treatment, turned_away
+from qa.imaging_isocenter_sets import SAME_BALL_MM, Couch, Day, ImagingSet, Treatment, turned_away
 
 Array = NDArray[np.float64]
 COUCH_MM = 0.03  # couch readouts of a couch that does not move scatter by this; a smaller difference may be all scatter
@@ -68,7 +67,8 @@ def couch_move(start: Couch, end: Couch, couch_deg: float) -> Move:
     difference = np.subtract(end, start)
     apart = np.abs(difference)
     u = np.sqrt(np.minimum(apart, COUCH_MM) ** 2 + (COUCH_GAIN * apart) ** 2 + COUCH_RESOLUTION_MM**2)
-    turn = frames.couch_turn(couch_deg)
+    c, s = np.cos(np.radians(couch_deg)), np.sin(np.radians(couch_deg))
+    turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
     return Move(turn @ difference, np.sqrt(turn**2 @ u**2))
 
 

@@ -17,7 +17,6 @@ from qa.archive import Archive
 from qa.baselines import baselines
 from qa.calibrations import in_force
 from qa.desk import Desk
-from qa.grouping import moved
 from qa.left_out import LeftOut
 from qa.procedure import Analysis, Procedure
 from qa.protocol import Judgement, Outcome, Protocol, check, judge
@@ -79,7 +78,7 @@ def run(
         unused = left_out.inputs(left, tried, batch.refused)
         desk = Desk(store, every=procedures is not None)
         for place, (procedure, acquisition) in sorted(enumerate(accepted), key=lambda item: item[1][1].day):  # sets come before their day
-            if acquisition.day and desk.measured(acquisition) and not moved(acquisition.images):
+            if acquisition.day and desk.measured(acquisition):
                 continue  # what its sets show is known: there is nothing in it that only a day can tell
             say(f"{procedure.title}: {acquisition.title}")
             lost = left_out.lost(batch.refused, acquisition)

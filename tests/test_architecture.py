@@ -35,9 +35,6 @@ PAGES = (
     "physics/image_quality",
     "physics/cbct_quality",
     "physics/planar_quality",
-    "physics/couch_translation",
-    "physics/couch_readout",
-    "physics/couch_rotation",
 )
 
 

@@ -440,4 +440,4 @@ def test_real_set_gives_a_report(tmp_path: Path) -> None:
     status, text = invoke("run", Path(folder) / "couch_shift.zip", "--pdf", tmp_path / "r.pdf", "--database", tmp_path / "r.sqlite")
     assert status == 1  # the ball was moved by 3 mm in two of the three sets
     assert text.count("verdict SRS: STOP (FAIL)") == 2
-    assert sorted(path.name for path in tmp_path.glob("*.pdf")) == [f"r-{k}.pdf" for k in (1, 2, 3, 4)]  # and the couch's
+    assert sorted(path.name for path in tmp_path.glob("*.pdf")) == ["r-1.pdf", "r-2.pdf", "r-3.pdf"]

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from phantoms.rays import project, to_gantry
-from qa import couch_rehearsal, couch_stops, couch_travel, dicom, procedure, session
+from phantoms.volume import Grid, Scan, Sphere, scan
+from qa import couch_rehearsal, couch_stops, couch_travel, dicom, procedure, rehearsal, session
 from qa.acquisition import Acquisition, Image
 from qa.ball_images import BallImage
 from qa.couch_affine import fit
@@ -226,6 +227,38 @@ def test_images_without_times_have_no_sides():
     found = analysed(changed(day(), lambda image: replace(image, acquired=None)))
     assert "date and time" in found["couch_hysteresis"][0].reason
     assert isinstance(found["couch_error_max"][0], Measured)
+
+
+def test_hours_between_stops_never_pass():
+    images = day().images
+    late = tuple(replace(i, acquired=i.acquired + timedelta(hours=5)) if k >= 8 and i.acquired else i for k, i in enumerate(images))
+    assert "hours between" in analysed(replace(day(), images=late))["couch_error_max"][0].missing
+
+
+def test_a_ball_that_comes_nearer_to_the_source_is_the_same_ball():
+    """110 mm up and down: a ball of 10 mm looks 9 to 11 mm wide."""
+    up = np.array([[0, 0, -110], [0, 0, 110]], float)
+    seen = [replace(ball(BALL + move, 0.0, k, move), diameter_mm=10 * 1000 / (1000 - move[2])) for k, move in enumerate(up)]
+    assert [b.diameter_mm for b in couch_stops._at_one_height(seen, np.eye(3))] == pytest.approx([10.0, 10.0])
+
+
+def test_volumes_show_moves_too():
+    """A ball in plastic at three couch places, in CBCT volumes."""
+    places = [(0.0, 0.0, 0.0), (5.0, 0.0, 0.0), (0.0, -4.0, 3.0)]
+    volumes = []
+    for k, (x, y, z) in enumerate(places):
+        grid = Grid((40, 70, 78), (1.0, 0.55, 0.5), (0.3, -0.2, 0.1))
+        scanned = scan(
+            [Sphere("ball", (x - 2, y + 1, z - 1), 3.5, 5000.0)], grid, np.random.default_rng(k), Scan((0.5, 0.5), noise_hu=20.0)
+        )
+        when = rehearsal.WHEN + timedelta(minutes=k)
+        volumes.append(rehearsal.volume(scanned, "L", couch_mm=(x + 10.01, y, z), couch_deg=0.0, acquired=when))
+    found = analysed(rehearsal.day([], volumes))
+    for axis in "xyz":
+        assert len(found[f"couch_error_{axis}"]) == 2
+        assert all(isinstance(r, Measured) and abs(r.value) < 3 * r.u < 0.1 for r in found[f"couch_error_{axis}"])
+    assert found["couch_scale_x"][0].value == pytest.approx(1.0, abs=0.02)
+    assert "projection images" in found["couch_error_u"][0].reason
 
 
 def test_a_day_of_files_is_judged_and_every_place_keeps_its_own_record(tmp_path: Path):

@@ -53,14 +53,8 @@ def days(acquisitions: tuple[Acquisition, ...]) -> tuple[Acquisition, ...]:
     return tuple(acquisition for acquisition in acquisitions if acquisition.day)
 
 
-def test_mv_of_one_couch_place_makes_no_day(tmp_path: Path) -> None:
-    assert days(found(tmp_path / "set", rt_image(), rt_image(), rt_image(TableTopVerticalPosition=None))) == ()
-
-
-def test_mv_of_several_couch_places_is_a_day_and_its_sets_stay(tmp_path: Path) -> None:
-    all_of_it = found(tmp_path / "set", rt_image(), rt_image(TableTopLateralPosition="30"))
-    assert shown(all_of_it) == [("MV", "0", 0), ("MV", "1", 0), ("MV", "01", 0)]
-    assert [acquisition.day for acquisition in all_of_it] == [False, False, True]
+def test_mv_alone_makes_no_day(tmp_path: Path) -> None:
+    assert days(found(tmp_path / "set", rt_image(), rt_image(TableTopLateralPosition="30"))) == ()
 
 
 def test_a_day_holds_everything_wherever_the_couch_stood(tmp_path: Path) -> None:

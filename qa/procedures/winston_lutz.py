@@ -57,8 +57,6 @@ PER_SET = (
 
 def accepts(acquisition: Acquisition) -> str:
     """MV images belong to this test, unless they show a starshot; kV images show no radiation field of the treatment beam."""
-    if acquisition.day:
-        return "Winston-Lutz takes the MV images of one couch place, not everything of a day"
     if acquisition.radiation != "MV":
         return f"Winston-Lutz needs MV images of a ball in a treatment field; these are {acquisition.radiation} images"
     from qa import narrow_beams
