@@ -25,9 +25,9 @@ TAGS = ("KVP", "ExposureSequence.KVP", "RTImageDescription", "SOPClassUID", "Mod
 def show(acquisition: Acquisition, day: Day, compared: Sequence[Compared]) -> tuple[Evidence, ...]:
     """The vectors first, then the pictures, the curves and the list of what was used."""
     room = _room(compared)
-    pictures = [picture for one in compared for picture in _pictures(one, day)]
+    seen = [picture for one in compared for picture in pictures(one, day)]
     curves = [curve for kind in ("kv", "mv") for curve in _curves(kind, [one for one in compared if one.item.kind == kind])]
-    return (*room, *pictures, *curves, _used(acquisition, day))
+    return (*room, *seen, *curves, used(acquisition, day))
 
 
 def _room(compared: Sequence[Compared]) -> list[Evidence]:
@@ -48,7 +48,8 @@ def _triple(values: Array) -> tuple[float, float, float]:
     return x, y, z
 
 
-def _pictures(one: Compared, day: Day) -> list[Overlay]:
+def pictures(one: Compared, day: Day) -> list[Overlay]:
+    """The ball in the images of one set, or in three planes of its volume."""
     item = one.item
     if item.volume is not None:
         return [_view(item, k, day, one) for k in range(len(item.views))]
@@ -147,7 +148,7 @@ def _curves(kind: str, compared: Sequence[Compared]) -> list[Curve]:
     return found
 
 
-def _used(acquisition: Acquisition, day: Day) -> Table:
+def used(acquisition: Acquisition, day: Day) -> Table:
     """Every image and volume: what it is, by which tags, where the couch stood, and whether it counted."""
     unseen = {item.name: reason for found in day.sets for item, reason in (*found.unseen, *found.turned)}
     counted = {seen.image.name: found.name for found in day.sets for seen in found.images}
@@ -157,7 +158,7 @@ def _used(acquisition: Acquisition, day: Day) -> Table:
             image.radiation,
             _by(image),
             f"{round(image.gantry_deg, 2) % 360:.2f}",
-            _couch(image.couch_mm),
+            couch(image.couch_mm),
             f"set {counted[image.name]}" if image.name in counted else unseen.get(image.name, ""),
         )
         for image in acquisition.images
@@ -165,7 +166,7 @@ def _used(acquisition: Acquisition, day: Day) -> Table:
     for volume in acquisition.volumes:
         reason = unseen.get(volume.name, "yes")
         by = f"CT Image Storage, {len(volume.slices)} slices, {volume.patient_position}"
-        rows.append((volume.name, "CBCT", by, "", _couch(volume.couch_mm), reason))
+        rows.append((volume.name, "CBCT", by, "", couch(volume.couch_mm), reason))
     header = ("file", "kind", "recognised by", "gantry / deg", "couch / mm", "ball found")
     return Table("Images and volumes, and how they were recognised", header, tuple(rows))
 
@@ -177,5 +178,6 @@ def _by(image: Image) -> str:
     return "; ".join(dict.fromkeys(said)) or image.energy or image.radiation
 
 
-def _couch(place: tuple[float, float, float] | None) -> str:
+def couch(place: tuple[float, float, float] | None) -> str:
+    """A couch readout in words."""
     return "unknown" if place is None else ", ".join(f"{value:.2f}" for value in place)
