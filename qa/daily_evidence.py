@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qa.acquisition import Acquisition
+from qa.ball_evidence import couch, overlay, used, view
 from qa.daily_routes import Look, Route
 from qa.evidence import Evidence, Table
-from qa.imaging_isocenter_evidence import couch, pictures, used
 from qa.imaging_isocenter_sets import Day
-from qa.imaging_isocenter_values import Compared
 
 
 def show(acquisition: Acquisition, day: Day, routes: Sequence[Route]) -> tuple[Evidence, ...]:
     """Where the ball was in every look, then the pictures, then what was used."""
     items = dict.fromkeys(item.name for route in routes for look in (route.looks[0], route.looks[-1]) for item in look.sets)
     shown = [item for item in day.sets if item.name in items]
-    alone = [Compared(item, "", "", "") for item in shown]
-    return (_chain(routes), *(picture for one in alone for picture in pictures(one, day)), used(acquisition, day))
+    pictures = [view(item, k) for item in shown for k in range(len(item.views))]
+    pictures += [overlay(seen, item) for item in shown for seen in item.images]
+    return (_chain(routes), *pictures, used(acquisition, day))
 
 
 def _chain(routes: Sequence[Route]) -> Table:

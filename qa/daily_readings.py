@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from qa.angles import same
 from qa.ball_images import BallImage
-from qa.ball_position import BallPosition, project
+from qa.ball_position import BallPosition, between, project, summed
+from qa.ball_values import Quantities, State, distance, xyz
 from qa.daily_routes import Look, Route
-from qa.imaging_isocenter_moves import between, summed
 from qa.imaging_isocenter_sets import Day
-from qa.imaging_isocenter_values import Quantities, State, distance, xyz
 from qa.imaging_isocenter_vectors import COUCH_RESOLUTION_MM, couch_move
 from qa.reading import NotMeasured, Reading
 

@@ -5,7 +5,7 @@ Physics: docs/physics/imaging_isocenter.md, section 6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa import ball_position
-from qa.angles import same
-from qa.ball_images import BallImage
 from qa.imaging_isocenter_sets import ImagingSet
 from qa.imaging_isocenter_values import Compared
 from qa.imaging_isocenter_vectors import Coincidence, Move, contradiction, couch_move
@@ -39,29 +37,13 @@ class BallMove:
 
 def ball_move(first: ImagingSet, last: ImagingSet) -> BallMove | str:
     """By images at the same gantry angles of both sets, so that the imager's sag drops out; or what is missing."""
-    moved = between(first.images, last.images)
+    moved = ball_position.between(first.images, last.images)
     if isinstance(moved, str):
         return moved
     vector, parts = moved
     known = first.couch_mm is not None and last.couch_mm is not None
     readout = couch_move(first.couch_mm, last.couch_mm, last.couch_deg) if known and first.couch_mm and last.couch_mm else None
     return BallMove(vector, parts, readout, "; ".join(filter(None, (first.missing, last.missing))))
-
-
-def between(first: Sequence[BallImage], last: Sequence[BallImage]) -> tuple[Array, dict[str, Array]] | str:
-    """How the ball moved, (3,) mm in F, and named parts of its covariance, by images of one kind and angle; or why not."""
-    pairs = [(a, b) for a in first for b in last if same(a.image.gantry_deg, b.image.gantry_deg) and a.image.radiation == b.image.radiation]
-    start, end = (ball_position.from_images([pair[k] for pair in pairs]) for k in range(2))
-    if isinstance(start, str) or isinstance(end, str):
-        kinds = " and ".join(sorted({seen.image.radiation for seen in (*first, *last)}))
-        return f"no two directions in which both sets of {kinds} images show the ball: {start if isinstance(start, str) else end}"
-    return end.point_mm - start.point_mm, summed(start.components, end.components)
-
-
-def summed(one: Mapping[str, Array], other: Mapping[str, Array]) -> dict[str, Array]:
-    """Named covariances of two independent places, added name by name."""
-    none = np.zeros((3, 3))
-    return {name: one.get(name, none) + other.get(name, none) for name in dict.fromkeys((*one, *other))}
 
 
 def contradictions(compared: Sequence[Compared]) -> dict[str, str]:
