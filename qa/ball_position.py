@@ -106,6 +106,22 @@ def from_images(images: Sequence[BallImage]) -> BallPosition | str:
     )
 
 
+def between(first: Sequence[BallImage], last: Sequence[BallImage]) -> tuple[Array, dict[str, Array]] | str:
+    """How the ball moved, (3,) mm in F, and named parts of its covariance, by images of one kind and angle; or why not."""
+    pairs = [(a, b) for a in first for b in last if same(a.image.gantry_deg, b.image.gantry_deg) and a.image.radiation == b.image.radiation]
+    start, end = (from_images([pair[k] for pair in pairs]) for k in range(2))
+    if isinstance(start, str) or isinstance(end, str):
+        kinds = " and ".join(sorted({seen.image.radiation for seen in (*first, *last)}))
+        return f"no two directions in which both sets of {kinds} images show the ball: {start if isinstance(start, str) else end}"
+    return end.point_mm - start.point_mm, summed(start.components, end.components)
+
+
+def summed(one: Mapping[str, Array], other: Mapping[str, Array]) -> dict[str, Array]:
+    """Named covariances of two independent places, added name by name."""
+    none = np.zeros((3, 3))
+    return {name: one.get(name, none) + other.get(name, none) for name in dict.fromkeys((*one, *other))}
+
+
 def _parts(images: Sequence[BallImage], height_mm: Array) -> dict[str, Array]:
     """Named standard uncertainties (n, 2) of the images' (u, v)."""
     names = dict.fromkeys(name for seen in images for name in seen.components)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import gc
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +29,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 Database = Annotated[str | None, typer.Option("--database", metavar="FILE", help="Where the records are kept: a file or a database URL.")]
 Pdf = Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="Write the report here; of several records FILE-1, FILE-2, ...")]
+Check = Annotated[
+    list[str] | None, typer.Option("--check", metavar="NAME=yes|no", help="The answer to a question of the protocol; repeat for each.")
+]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all readings here (docs/json.md).")]
 
 
@@ -51,6 +54,7 @@ class Who:
     phantom: str = ""
     performer: str = ""
     couch_still: bool = False
+    answers: Mapping[str, bool] = field(default_factory=dict)
 
 
 @app.callback()
@@ -77,14 +81,59 @@ def run(
         bool, typer.Option("--couch-not-moved", help="Nobody moved the couch between the images (for files without couch readout).")
     ] = False,
     second_engine: Annotated[bool, typer.Option("--second-engine", help="Check every number with another program (slow).")] = False,
+    check: Check = None,
     pdf: Pdf = None,
     json: Json = None,
     database: Database = None,
     debug: Debug = False,
 ) -> Status:
     """Measure, judge and store what is in PATH..."""
-    who = Who(machine, phantom, performer, couch_not_moved)
+    who = Who(machine, phantom, performer, couch_not_moved, _answers(check))
     return _run(paths, protocol, database, pdf, json, who, second_engine=second_engine)
+
+
+@app.command()
+@guarded
+def daily(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="The morning's images: folders or zips.")],
+    machine: Annotated[str, typer.Option(help="Name to record the machine under, if not the one in the images.")] = "",
+    protocol: Annotated[str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.")] = "tg142_daily_igrt",
+    phantom: Annotated[str, typer.Option(help="Which phantom: its model or serial number.")] = "",
+    performer: Annotated[str, typer.Option(help="Who took the images.")] = "",
+    check: Check = None,
+    pdf: Pdf = None,
+    json: Json = None,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """The therapist's morning check: image, match, shift, image again, beam; GO, REPEAT or STOP for each technique.
+
+    At a terminal the protocol's questions that --check did not answer are asked.
+    """
+    import sys
+
+    from qa import protocol as protocols
+
+    asked = protocols.read(protocol)
+    answers = _answers(check)
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        for name, question in asked.questions.items():
+            if name not in answers:
+                said = typer.prompt(f"{question} [yes/no/skip]", default="skip").strip().lower()
+                answers |= {name: said.startswith("y")} if said[:1] in ("y", "n") else {}
+    return _run(paths, protocol, database, pdf, json, Who(machine, phantom, performer, False, answers), asked.procedures)
+
+
+def _answers(checks: Sequence[str] | None) -> dict[str, bool]:
+    """The answers among --check NAME=yes|no; QaError for anything else, or for one question answered both ways."""
+    found: dict[str, bool] = {}
+    for text in checks or ():
+        name, _, said = (part.strip() for part in text.partition("="))
+        if not name or said.lower() not in ("yes", "no"):
+            raise QaError(f"--check {text}: expected NAME=yes or NAME=no")
+        if found.setdefault(name, said.lower() == "yes") != (said.lower() == "yes"):
+            raise QaError(f"--check {name} is answered with yes and with no: give one answer")
+    return found
 
 
 @app.command()
@@ -139,6 +188,7 @@ def _run(
                 progress=say,
                 second_engine=second_engine,
                 couch_still=who.couch_still,
+                answers=who.answers,
             )
         status = _shown(result.records, kept.where if kept else "", pdf, json, database)
         for words in result.set_aside:

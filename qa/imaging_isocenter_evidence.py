@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.acquisition import Acquisition, Image
-from qa.ball_images import BallImage
+from qa.acquisition import Acquisition
+from qa.ball_evidence import overlay, used, view
 from qa.ball_position import BallPosition, project
-from qa.evidence import Arrow, Curve, Evidence, Mark, Overlay, Room, Series, Table
+from qa.evidence import Arrow, Curve, Evidence, Overlay, Room, Series
 from qa.frames import angle_difference
 from qa.imaging_isocenter_sets import RADIATION, Day, ImagingSet, Treatment
 from qa.imaging_isocenter_values import Compared
@@ -18,16 +18,14 @@ from qa.imaging_isocenter_vectors import Coincidence, Offsets
 
 Array = NDArray[np.float64]
 LETTERS = {"kv": "K", "mv": "M", "cbct": "C"}
-ROW = "Ball and field as every system sees them"
-TAGS = ("KVP", "ExposureSequence.KVP", "RTImageDescription", "SOPClassUID", "Modality")
 
 
 def show(acquisition: Acquisition, day: Day, compared: Sequence[Compared]) -> tuple[Evidence, ...]:
     """The vectors first, then the pictures, the curves and the list of what was used."""
     room = _room(compared)
-    pictures = [picture for one in compared for picture in _pictures(one, day)]
+    seen = [picture for one in compared for picture in _pictures(one, day)]
     curves = [curve for kind in ("kv", "mv") for curve in _curves(kind, [one for one in compared if one.item.kind == kind])]
-    return (*room, *pictures, *curves, _used(acquisition, day))
+    return (*room, *seen, *curves, used(acquisition, day))
 
 
 def _room(compared: Sequence[Compared]) -> list[Evidence]:
@@ -51,10 +49,12 @@ def _triple(values: Array) -> tuple[float, float, float]:
 def _pictures(one: Compared, day: Day) -> list[Overlay]:
     item = one.item
     if item.volume is not None:
-        return [_view(item, k, day, one) for k in range(len(item.views))]
+        known = isinstance(one.vector, Coincidence) and isinstance(day.treatment, Treatment)
+        treatment = -one.vector.vector_mm if known and isinstance(one.vector, Coincidence) else None
+        return [view(item, k, treatment) for k in range(len(item.views))]
     chosen = range(len(item.images)) if item.kind == "kv" else _alike(item, day)
     found = [None] * len(item.images) if isinstance(one.offsets, str) else list(zip(one.offsets.values_mm, one.offsets.u_mm, strict=True))
-    return [_overlay(item.images[k], item, found[k]) for k in chosen]
+    return [overlay(item.images[k], item, found[k]) for k in chosen]
 
 
 def _alike(item: ImagingSet, day: Day) -> list[int]:
@@ -66,51 +66,6 @@ def _alike(item: ImagingSet, day: Day) -> list[int]:
         min(range(len(item.images)), key=lambda k: abs(angle_difference(item.images[k].image.gantry_deg, angle))) for angle in wanted
     ]
     return list(dict.fromkeys(nearest))
-
-
-def _ring(centre: Array, radius: float) -> tuple[tuple[float, float], ...]:
-    angle = np.linspace(0, 2 * np.pi, 49)
-    return tuple((float(centre[0] + radius * c), float(centre[1] + radius * s)) for c, s in zip(np.cos(angle), np.sin(angle), strict=True))
-
-
-def _dot(place: Array) -> tuple[tuple[float, float], ...]:
-    return ((float(place[0]), float(place[1])),)
-
-
-def _overlay(seen: BallImage, item: ImagingSet, found: tuple[Array, Array] | None) -> Overlay:
-    """The ball, the imager's origin, and where the treatment isocentre is in this image."""
-    ball = seen.ball_mm - seen.origin_mm  # the picture counts from the panel's centre pixel
-    marks = [Mark("outline", "ball", _ring(ball, seen.radius_mm)), Mark("cross", "ball centre", _dot(ball))]
-    marks.append(Mark("plus", "imaging isocentre", _dot(-seen.origin_mm)))
-    if seen.shot is not None:
-        marks.append(Mark("plus", "field centre", _dot(seen.shot.field_mm)))
-    note = f"ball: u {seen.ball_mm[0]:+.3f} ± {2 * seen.u_mm[0]:.3f}, v {seen.ball_mm[1]:+.3f} ± {2 * seen.u_mm[1]:.3f} mm"
-    if found is not None:
-        offset, u = found
-        marks.append(Mark("cross", "treatment isocentre", _dot(-seen.origin_mm - offset)))
-        note += f"; imaging - treatment: u {offset[0]:+.3f} ± {2 * u[0]:.3f}, v {offset[1]:+.3f} ± {2 * u[1]:.3f} mm"
-    title = f"{item.name}  G {round(seen.image.gantry_deg, 1) % 360:.1f}"
-    return Overlay(title, seen.picture, seen.extent_mm, tuple(marks), ("u / mm", "v / mm"), f"{note}; {seen.image.name}", row=ROW)
-
-
-def _view(item: ImagingSet, k: int, day: Day, one: Compared) -> Overlay:
-    """One plane of a volume through the ball; the volume's origin and the treatment isocentre where they are near."""
-    assert isinstance(item.position, BallPosition)
-    assert item.place is not None
-    name, (right, up), grey, extent = item.views[k]
-    plane = [right, up]
-    ball = item.position.point_mm[plane]
-    marks = [Mark("outline", "ball", _ring(ball, item.place.radius_mm)), Mark("cross", "ball centre", _dot(ball))]
-    places = {"imaging isocentre": ("plus", np.zeros(2))}
-    if isinstance(one.vector, Coincidence) and isinstance(day.treatment, Treatment):
-        places["treatment isocentre"] = "cross", -one.vector.vector_mm[plane]
-    for what, (kind, place) in places.items():
-        if extent[0] < place[0] < extent[1] and extent[2] < place[1] < extent[3]:
-            marks.append(Mark(kind, what, _dot(place)))
-    axes = ("x / mm", "y / mm", "z / mm")
-    u = np.sqrt(np.diag(item.position.covariance))[plane]
-    note = f"ball: {axes[right][0]} {ball[0]:+.3f} ± {2 * u[0]:.3f}, {axes[up][0]} {ball[1]:+.3f} ± {2 * u[1]:.3f} mm"
-    return Overlay(f"CBCT {name}", grey, extent, tuple(marks), (axes[right], axes[up]), note, row=ROW)
 
 
 def _curves(kind: str, compared: Sequence[Compared]) -> list[Curve]:
@@ -145,37 +100,3 @@ def _curves(kind: str, compared: Sequence[Compared]) -> list[Curve]:
         left = f"What is left when the {name} isocentre is taken out: no shift of the system corrects it."
         found.append(Curve(f"{name} residual against gantry angle", axes, tuple(residuals), note=left))
     return found
-
-
-def _used(acquisition: Acquisition, day: Day) -> Table:
-    """Every image and volume: what it is, by which tags, where the couch stood, and whether it counted."""
-    unseen = {item.name: reason for found in day.sets for item, reason in (*found.unseen, *found.turned)}
-    counted = {seen.image.name: found.name for found in day.sets for seen in found.images}
-    rows = [
-        (
-            image.name,
-            image.radiation,
-            _by(image),
-            f"{round(image.gantry_deg, 2) % 360:.2f}",
-            _couch(image.couch_mm),
-            f"set {counted[image.name]}" if image.name in counted else unseen.get(image.name, ""),
-        )
-        for image in acquisition.images
-    ]
-    for volume in acquisition.volumes:
-        reason = unseen.get(volume.name, "yes")
-        by = f"CT Image Storage, {len(volume.slices)} slices, {volume.patient_position}"
-        rows.append((volume.name, "CBCT", by, "", _couch(volume.couch_mm), reason))
-    header = ("file", "kind", "recognised by", "gantry / deg", "couch / mm", "ball found")
-    return Table("Images and volumes, and how they were recognised", header, tuple(rows))
-
-
-def _by(image: Image) -> str:
-    """The tags that say which radiation it was, as they stand in the file."""
-    said = [f"{tag.rsplit('.', 1)[-1]} {image.tags[tag].split(' ModeId')[0][:24].strip()}" for tag in TAGS if tag in image.tags]
-    said += [note.split(":")[0] for note in image.notes if note.startswith("taken as")]
-    return "; ".join(dict.fromkeys(said)) or image.energy or image.radiation
-
-
-def _couch(place: tuple[float, float, float] | None) -> str:
-    return "unknown" if place is None else ", ".join(f"{value:.2f}" for value in place)

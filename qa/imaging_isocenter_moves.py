@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa import ball_position
-from qa.angles import same
 from qa.imaging_isocenter_sets import ImagingSet
 from qa.imaging_isocenter_values import Compared
 from qa.imaging_isocenter_vectors import Coincidence, Move, contradiction, couch_move
@@ -38,16 +37,13 @@ class BallMove:
 
 def ball_move(first: ImagingSet, last: ImagingSet) -> BallMove | str:
     """By images at the same gantry angles of both sets, so that the imager's sag drops out; or what is missing."""
-    pairs = [(a, b) for a in first.images for b in last.images if same(a.image.gantry_deg, b.image.gantry_deg)]
-    start, end = (ball_position.from_images([pair[k] for pair in pairs]) for k in range(2))
-    if isinstance(start, str) or isinstance(end, str):
-        return f"no two directions in which both sets of kV images show the ball: {start if isinstance(start, str) else end}"
-    none = np.zeros((3, 3))
-    names = dict.fromkeys((*start.components, *end.components))
-    parts = {name: start.components.get(name, none) + end.components.get(name, none) for name in names}
+    moved = ball_position.between(first.images, last.images)
+    if isinstance(moved, str):
+        return moved
+    vector, parts = moved
     known = first.couch_mm is not None and last.couch_mm is not None
     readout = couch_move(first.couch_mm, last.couch_mm, last.couch_deg) if known and first.couch_mm and last.couch_mm else None
-    return BallMove(end.point_mm - start.point_mm, parts, readout, "; ".join(filter(None, (first.missing, last.missing))))
+    return BallMove(vector, parts, readout, "; ".join(filter(None, (first.missing, last.missing))))
 
 
 def contradictions(compared: Sequence[Compared]) -> dict[str, str]:

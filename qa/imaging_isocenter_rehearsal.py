@@ -37,7 +37,7 @@ BLANK_MM = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where the couch stood: what it reads, and where it truly is, both from the treatment place."""
 
     readout_mm: tuple[float, float, float]
@@ -47,28 +47,28 @@ class _Place:
 def draw(rng: np.random.Generator) -> Rehearsal:
     """Four MV images, a kV pair before a couch correction, the same and one more after it, and a CBCT with the couch elsewhere."""
     seed = int(rng.integers(2**31))
-    linac, setup = _linac(rng), _setup(rng)
-    kv = _kv(linac, rng)
+    linac, setup = a_linac(rng), a_setup(rng)
+    kv = a_kv_system(linac, rng)
     start = float(rng.uniform(-40, 40))
-    here = _Place(BLANK_MM, BLANK_MM)
-    before, aside = _place(rng, 0.8), _place(rng, 2.0)
+    here = Place(BLANK_MM, BLANK_MM)
+    before, aside = a_place(rng, 0.8), a_place(rng, 2.0)
     mv_shots = [Shot(gantry_deg=(start + 90 * k + float(rng.uniform(-10, 10))) % 360) for k in range(4)]
     first = [Shot(gantry_deg=float(rng.uniform(-20, 20)) % 360), Shot(gantry_deg=float(rng.uniform(250, 290)))]
     last = [*first, Shot(gantry_deg=float(rng.uniform(110, 160)))]
-    mv = [_exposed(linac, setup, shot, here, rng) for shot in mv_shots]
-    pair = [_exposed(kv, setup, shot, before, rng) for shot in first]
-    arc = [_exposed(kv, setup, shot, here, rng) for shot in last]
+    mv = [exposed(linac, setup, shot, here, rng) for shot in mv_shots]
+    pair = [exposed(kv, setup, shot, before, rng) for shot in first]
+    arc = [exposed(kv, setup, shot, here, rng) for shot in last]
     centre = tuple(float(c) for c in rng.normal(0, 0.4, 3))
     scanned = _scanned(setup, centre, aside, rng)
     volume = rehearsal.volume(scanned, linac.name, couch_mm=aside.readout_mm, couch_deg=0.0)
-    acquisition = _in_order(rehearsal.day([*mv, *pair, *arc], [volume]), [*arc, *mv])
+    acquisition = in_order(rehearsal.day([*mv, *pair, *arc], [volume]), [*arc, *mv])
     uids = [image.sop_instance_uid for image in acquisition.images]
     isocentre = smallest_sphere(list(beam_axes(linac, tuple(mv_shots))))[0]
     ball = np.array(setup.position_mm) - isocentre
     truth: Truth = {("treatment_ball_" + axis, ""): float(ball[k]) for k, axis in enumerate("xyz")}
-    truth |= _system("mv", linac, setup, mv_shots, here, ball, uids[:4], "MV")
-    truth |= _system("kv", kv, setup, first, before, ball, uids[4:6], "kV 1")
-    truth |= _system("kv", kv, setup, last, here, ball, uids[6:], "kV 2")
+    truth |= system("mv", linac, setup, mv_shots, here, ball, uids[:4], "MV")
+    truth |= system("kv", kv, setup, first, before, ball, uids[4:6], "kV 1")
+    truth |= system("kv", kv, setup, last, here, ball, uids[6:], "kV 2")
     truth |= _cbct(setup, centre, aside, ball)
     for k, axis in enumerate("xyz"):
         truth[f"kv_ball_move_{axis}", ""] = -before.true_mm[k]
@@ -92,22 +92,22 @@ def draw(rng: np.random.Generator) -> Rehearsal:
     return Rehearsal(acquisition, truth, write)
 
 
-def _in_order(day: Acquisition, later: Sequence[Exposure]) -> Acquisition:
+def in_order(day: Acquisition, later: Sequence[Exposure]) -> Acquisition:
     """The day with what was exposed after the couch correction some minutes later than the rest."""
     digests = {hashlib.sha256(exposure.pixels.tobytes()).hexdigest() for exposure in later}
     images = tuple(replace(i, acquired=rehearsal.WHEN + PAUSE) if i.sha256 in digests else i for i in day.images)
     return replace(day, images=images)
 
 
-def _place(rng: np.random.Generator, spread_mm: float) -> _Place:
+def a_place(rng: np.random.Generator, spread_mm: float) -> Place:
     """A couch place whose readout is as wrong as couch readouts are taken to be."""
     x, y, z = (round(float(v), 2) for v in rng.normal(0, spread_mm, 3))
     u = couch_move((x, y, z), BLANK_MM, 0.0).u_mm
     true = tuple(float(v) for v in (x, y, z) + u * rng.standard_normal(3))
-    return _Place((x, y, z), (true[0], true[1], true[2]))
+    return Place((x, y, z), (true[0], true[1], true[2]))
 
 
-def _linac(rng: np.random.Generator) -> Linac:
+def a_linac(rng: np.random.Generator) -> Linac:
     """A treatment beam with faults of clinical size; a small panel with pixels that are not square."""
     waves = rng.normal(0, 0.15, (4, 3))
     return Linac(
@@ -126,7 +126,7 @@ def _linac(rng: np.random.Generator) -> Linac:
     )
 
 
-def _kv(linac: Linac, rng: np.random.Generator) -> Linac:
+def a_kv_system(linac: Linac, rng: np.random.Generator) -> Linac:
     """Its kV system: an isocentre of its own, sag, and a small panel that the open field covers."""
     waves = rng.normal(0, 0.1, (2, 2))
     x, y, z = (float(v) for v in rng.normal(0, 0.4, 3))
@@ -142,14 +142,14 @@ def _kv(linac: Linac, rng: np.random.Generator) -> Linac:
     return kv_system(linac, imager)
 
 
-def _setup(rng: np.random.Generator) -> BallSetup:
+def a_setup(rng: np.random.Generator) -> BallSetup:
     """A ball off the isocentre, on a rod towards the couch's foot or without."""
     x, y, z = (float(v) for v in rng.normal(0, 0.6, 3))
     rods = (Rod(transmission=float(rng.uniform(0.85, 0.95))),) if rng.random() < 0.5 else ()
     return BallSetup((x, y, z), float(rng.uniform(6, 8)), float(rng.uniform(0.08, 0.15)), rods=rods)
 
 
-def _exposed(linac: Linac, setup: BallSetup, shot: Shot, place: _Place, rng: np.random.Generator) -> Exposure:
+def exposed(linac: Linac, setup: BallSetup, shot: Shot, place: Place, rng: np.random.Generator) -> Exposure:
     """One exposure with the couch where it truly is and the panel as far off as panels repeat; the file holds the readout."""
     u, v = rng.normal(0, RECEPTOR_MM * linac.sid_mm / linac.sad_mm, 2)
     moved = replace(
@@ -161,7 +161,7 @@ def _exposed(linac: Linac, setup: BallSetup, shot: Shot, place: _Place, rng: np.
     return replace(exposure, linac=linac, shot=replace(shot, travel_mm=place.readout_mm))
 
 
-def _scanned(setup: BallSetup, centre: Sequence[float], place: _Place, rng: np.random.Generator) -> Scanned:
+def _scanned(setup: BallSetup, centre: Sequence[float], place: Place, rng: np.random.Generator) -> Scanned:
     """The ball in plastic that fills a small volume, in the coordinates of a CBCT whose isocentre is at ``centre``."""
     x, y, z = (float(v) for v in np.array(setup.position_mm) + place.true_mm - np.array(centre))
     grid = Grid((34, 64, 72), (1.0, 0.55, 0.5), tuple(float(v) for v in rng.normal(0, 1.0, 3)))  # type: ignore[arg-type]
@@ -170,8 +170,8 @@ def _scanned(setup: BallSetup, centre: Sequence[float], place: _Place, rng: np.r
     return scan([Sphere("ball", (x, y, z), setup.diameter_mm / 2, 5000.0)], grid, rng, how)
 
 
-def _system(
-    kind: str, linac: Linac, setup: BallSetup, shots: Sequence[Shot], place: _Place, ball: Array, uids: Sequence[str], name: str
+def system(
+    kind: str, linac: Linac, setup: BallSetup, shots: Sequence[Shot], place: Place, ball: Array, uids: Sequence[str], name: str
 ) -> Truth:
     """What an imaging system should find: the panel stands where its sag puts it, its scatter is noise."""
     truth: Truth = {}
@@ -212,7 +212,7 @@ def _seen(linac: Linac, setup: BallSetup, shot: Shot) -> tuple[float, float]:
     return u * linac.sad_mm / linac.sid_mm, v * linac.sad_mm / linac.sid_mm
 
 
-def _cbct(setup: BallSetup, centre: Sequence[float], place: _Place, ball: Array) -> Truth:
+def _cbct(setup: BallSetup, centre: Sequence[float], place: Place, ball: Array) -> Truth:
     at_imaging = ball + place.true_mm
     seen = np.array(setup.position_mm) + place.true_mm - np.array(centre)
     vector = at_imaging - seen

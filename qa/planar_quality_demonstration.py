@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 SEED = 20260105
+SOURCE_MM = 1003.0  # set up by the lasers, a little below the isocentre
 
 
 def write(folder: Path, say: Callable[[str], None]) -> list[Path]:
@@ -25,5 +27,6 @@ def write(folder: Path, say: Callable[[str], None]) -> list[Path]:
         assert isinstance(model, PlanarModel)
         say(f"drawing {model.name}")
         scene = random_scene(rng, model, panel=panel, angle_deg=angle, mirrored=False, clutter=False)
+        scene = replace(scene, placement=replace(scene.placement, source_mm=SOURCE_MM))
         paths += planar_exposure.write([take(scene, random_detector(rng, model.radiation), rng)], folder / key, seed=SEED)
     return paths

@@ -24,8 +24,10 @@ def geometry(seen: Seen) -> Pairs:
         for name, scale in zip(("inside, width", "inside, height"), seen.inside.scale, strict=True):
             yield "planar_scale", name, scale
     if isinstance(seen.outlined, str):
-        names = ("diameter",) if seen.model.shape == "circle" else ("width", "height")
-        yield from ((key, name, seen.outlined) for key in ("planar_scale", "planar_size_error") for name in names)
+        for name, nominal in _nominal(seen.model).items():
+            yield "planar_scale", name, seen.outlined
+            inside = _by_inside(seen, name, nominal, seen.outlined)
+            yield "planar_size_error", name, seen.outlined if inside is None else inside
         yield from ((f"planar_{key}", "", seen.outlined) for key in ("anisotropy", "center_u", "center_v"))
         yield "planar_angle", "", _round_angle(seen) if seen.model.shape == "circle" else seen.outlined
     else:
@@ -38,7 +40,9 @@ def _of_outline(seen: Seen, outlined: Outlined) -> Pairs:
     for name, (size, nominal) in sides.items():
         yield "planar_scale", name, times(size, 1 / nominal)
         beyond = max(abs(_inside(seen, name) - size.value / nominal) - QUIET * _inside_u(seen), 0.0) / 2 * nominal
-        yield "planar_size_error", name, number(size.value - nominal, {**size.budget, "nominal size": known[name], "parts inside": beyond})
+        error = number(size.value - nominal, {**size.budget, "nominal size": known[name], "parts inside": beyond})
+        inside = _by_inside(seen, name, nominal, "", max(abs(_inside(seen, name) * nominal - size.value) - QUIET * error.u, 0.0) / 2)
+        yield "planar_size_error", name, error if inside is None or error.u <= inside.u else inside
     if model.shape == "circle":
         one, other = outlined.size_mm
         parts = {"edges": HUNDRED * float((one.u**2 + other.u**2) ** 0.5) / one.value}
@@ -55,6 +59,20 @@ def _of_outline(seen: Seen, outlined: Outlined) -> Pairs:
     u, v = frames.to_plane(image, y.value / seen.pitch_mm[0], x.value / seen.pitch_mm[1]) + frames.receptor_mm(image)
     yield "planar_center_u", "", number(float(u), x.budget, least_u=1e-4)
     yield "planar_center_v", "", number(float(v), y.budget, least_u=1e-4)
+
+
+def _by_inside(seen: Seen, name: str, nominal: float, why: str, beyond: float = 0.0) -> Number | None:
+    """The error over the outline's size by the parts inside, whose places are often known better than a plate's edge; None without them."""
+    if isinstance(seen.inside, str):
+        return None
+    said = ("by the places of the parts inside" + (f": {why}" if why else ", which are known better than the outline"),)
+    scale = _inside(seen, name)
+    return number(nominal * (scale - 1), {"parts inside": nominal * _inside_u(seen), "outline": beyond}, said)
+
+
+def _nominal(model: PlanarModel) -> dict[str, float]:
+    """The outline's sizes by name."""
+    return {"diameter": model.width_mm} if model.shape == "circle" else {"width": model.width_mm, "height": model.height_mm}
 
 
 def _inside(seen: Seen, name: str) -> float:

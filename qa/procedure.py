@@ -54,7 +54,8 @@ class Procedure:
     ``version`` names the algorithm in the record and changes whenever a number could. ``demonstrate(folder, say)`` writes the images of an
     ordinary check on an ordinary machine as DICOM files and returns them. ``second_engine(acquisition, files by SOP Instance UID, say)``
     measures the same images independently. Either is None where a test has no such thing. A calibration says what it ``provides``
-    ("CT number to density"), and a procedure what it ``uses``: it is then handed the machine's calibrations in force.
+    ("CT number to density"), and a procedure what it ``uses``: it is then handed the machine's calibrations in force. What is done
+    ``on_request`` is measured where the protocol asks for it or a person names it, not wherever its images are.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Procedure:
     second_engine: Callable[[Acquisition, Mapping[str, Path], Callable[[str], None]], Theirs] | None = None
     provides: str = ""
     uses: tuple[str, ...] = ()
+    on_request: bool = False
 
     def quantity(self, key: str) -> Quantity:
         """The quantity of that key; QaError when this procedure does not define it."""

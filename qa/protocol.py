@@ -32,6 +32,11 @@ class Protocol:
     source: str
 
     @property
+    def questions(self) -> dict[str, str]:
+        """What a person is asked, by name: the functional limits with their notes."""
+        return {limit.quantity: limit.note for limit in self.limits if limit.kind == "functional"}
+
+    @property
     def procedures(self) -> tuple[str, ...]:
         """The procedures that this protocol has limits for, in the file's order."""
         return tuple(dict.fromkeys(limit.procedure for limit in self.limits))
@@ -55,15 +60,24 @@ class Baselines:
         return self.found.get(key), self.why.get(key, self.otherwise)
 
 
-def judge(protocol: Protocol, procedure: str, readings: Sequence[Reading], baselines: Baselines | None = None) -> tuple[Judgement, ...]:
+def judge(
+    protocol: Protocol,
+    procedure: str,
+    readings: Sequence[Reading],
+    baselines: Baselines | None = None,
+    answers: Mapping[str, bool] | None = None,
+) -> tuple[Judgement, ...]:
     """Every limit of that procedure against every reading of its quantity; a limit without a reading is NOT_MEASURED, never left out.
 
     A limit that needs a quantity nobody measured cannot pass; a value that fails, fails nevertheless. A limit for parts of a phantom asks
-    for every one of them.
+    for every one of them. A functional limit is a question that a person has answered, or nobody: ``answers`` by its quantity.
     """
     judgements = []
     for limit in protocol.limits:
         if limit.procedure != procedure:
+            continue
+        if limit.kind == "functional":
+            judgements.append(Judgement(limit, -1, *_answered(limit, answers or {})))
             continue
         missing = "; ".join(f"{key} was not measured ({_why(key, readings)})" for key in limit.needs if not _measured(key, readings))
         found, absent = _asked(limit, readings)
@@ -75,6 +89,14 @@ def judge(protocol: Protocol, procedure: str, readings: Sequence[Reading], basel
                 outcome, reason = max(outcome, Outcome.NOT_MEASURED), f"{reason}; this limit needs more: {missing}"
             judgements.append(Judgement(limit, index, outcome, reason, baseline))
     return tuple(judgements)
+
+
+def _answered(limit: Limit, answers: Mapping[str, bool]) -> tuple[Outcome, str]:
+    """What a person's yes or no to a question comes to."""
+    said = answers.get(limit.quantity)
+    if said is None:
+        return Outcome.NOT_MEASURED, f"{limit.note} Not answered: check it and say so (--check {limit.quantity}=yes or =no)"
+    return (Outcome.PASS, f"{limit.note} Yes, as the performer says") if said else (Outcome.FAIL, f"{limit.note} No, as the performer says")
 
 
 def _asked(limit: Limit, readings: Sequence[Reading]) -> tuple[list[int], str]:
@@ -126,7 +148,7 @@ def check(protocol: Protocol, procedure: str, quantities: Iterable[Quantity]) ->
     """
     units = {quantity.key: quantity.unit for quantity in quantities}
     for limit in protocol.limits:
-        if limit.procedure != procedure:
+        if limit.procedure != procedure or limit.kind == "functional":
             continue
         for key in (limit.quantity, *limit.needs):
             if key not in units:
@@ -206,6 +228,8 @@ def _limit(where: str, row: dict[str, object]) -> Limit:
         raise item.wrong("action", "a number not smaller than the tolerance, and a tolerance beside it")
     if kind == "functional" and tolerance is not None:
         raise item.wrong("tolerance", "none for a functional (yes/no) limit")
+    if kind == "functional" and not row.get("note"):
+        raise item.wrong("note", "the question that a person answers with yes or no")
     if not isinstance(row.get("confirmed"), bool):
         raise item.wrong("confirmed", "true (the number was read in the standard's own document) or false")
     techniques = item.texts("techniques")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -52,12 +52,14 @@ def run(
     progress: Callable[[str], None] | None = None,
     second_engine: bool = False,
     couch_still: bool = False,
+    answers: Mapping[str, bool] | None = None,
 ) -> Session:
     """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.
 
     ``procedures`` are names, None = all there are: those that the protocol has limits for, and what else the images show, measured and
     not judged; calibrations only where the protocol asks for them. ``machine`` "" = the name in the images. ``couch_still``: the performer
-    states that the couch was not moved between images that do not say where it stood. ``phantom`` is which one it is, in the performer's
+    states that the couch was not moved between images that do not say where it stood. ``answers`` are the performer's to the protocol's
+    questions, by name; ProtocolError for one that it does not ask. ``phantom`` is which one it is, in the performer's
     words: procedures hold it against the images. A record with a number in it is stored as soon as it is made, one without when no other
     test measured the same images. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing could be
     measured (it says why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
@@ -66,6 +68,10 @@ def run(
 
     say = progress or (lambda text: None)
     chosen = _choose(protocol, procedures)
+    if unasked := set(answers or {}) - set(protocol.questions):
+        raise ProtocolError(
+            f"{protocol.name} does not ask {', '.join(sorted(unasked))}; it asks {', '.join(protocol.questions) or 'nothing'}"
+        )
     places = [Path(path) for path in paths]
     by_digest: AbstractContextManager[dict[str, Path]] = engines.files_by_digest(places) if second_engine else nullcontext({})
     with dicom.opened(places, lambda done, total: say(f"reading: {done} of {total} files")) as batch, by_digest as files:
@@ -83,7 +89,9 @@ def run(
                 continue  # what its sets show is known: there is nothing in it that only a day can tell
             say(f"{procedure.title}: {acquisition.title}")
             lost = left_out.lost(batch.refused, acquisition)
-            record = _record(procedure, acquisition, protocol, _Said(machine.strip(), performer.strip()), unused, lost, store)
+            record = _record(
+                procedure, acquisition, protocol, _Said(machine.strip(), performer.strip(), answers or {}), unused, lost, store
+            )
             if second_engine:
                 record = engines.checked(record, procedure, acquisition, files, say)
             desk.take(place, record, acquisition)
@@ -103,7 +111,7 @@ def _choose(protocol: Protocol, names: Sequence[str] | None) -> tuple[Procedure,
     wanted = (*protocol.procedures, *procedures_.names()) if names is None else names
     chosen = tuple(procedures_.load(name) for name in dict.fromkeys(wanted))
     if names is None:  # a calibration is made on purpose, not beside another test
-        chosen = tuple(p for p in chosen if not p.provides or p.name in protocol.procedures)
+        chosen = tuple(p for p in chosen if not (p.provides or p.on_request) or p.name in protocol.procedures)
     for procedure in chosen:
         check(protocol, procedure.name, procedure.quantities)
     return chosen
@@ -117,10 +125,11 @@ def _one_machine(machine: str, acquisitions: Iterable[Acquisition]) -> None:
 
 @dataclass(frozen=True)
 class _Said:
-    """What a person says of the images: the machine's name, "" = the images' own, and who took them."""
+    """What a person says: the machine's name, "" = the images' own, who took them, and the answers to the protocol's questions."""
 
     machine: str
     performer: str
+    answers: Mapping[str, bool]
 
 
 def _record(
@@ -161,7 +170,7 @@ def _record(
         versions=circumstances.versions(),
         inputs=(*used, *unused),
         readings=analysis.readings,
-        judgements=_of_the_whole(judge(protocol, procedure.name, analysis.readings, against), lost),
+        judgements=_of_the_whole(judge(protocol, procedure.name, analysis.readings, against, said.answers), lost),
         evidence=analysis.evidence,
         notes=(*told, *notes, *circumstances.image_notes(acquisition)),
     )

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
-SCHEMA_VERSION = 3  # 1 knew no second engine, 2 neither baselines nor parts of a phantom; qa/widening.py brings theirs here
+SCHEMA_VERSION = 4  # 1 knew no second engine, 2 no baselines and parts of a phantom, 3 no answers; qa/widening.py brings theirs here
 
 metadata = MetaData()
 OUTCOMES = "'PASS', 'INDETERMINATE', 'NOT_MEASURED', 'DISAGREEMENT', 'FAIL'"
+PASS_NEEDS = "outcome <> 'PASS' OR kind = 'functional' OR (reading >= 0 AND tolerance IS NOT NULL)"  # a person answers a question
 
 
 def _table(name: str, *items: Column[Any] | CheckConstraint) -> Table:
@@ -104,7 +105,7 @@ judgement = _table(
     Column("needs", Text, nullable=False),
     Column("note", Text, nullable=False),
     Column("parts", Text, nullable=False),
-    CheckConstraint("outcome <> 'PASS' OR (reading >= 0 AND tolerance IS NOT NULL)", name="pass_needs_reading_and_tolerance"),
+    CheckConstraint(PASS_NEEDS, name="pass_needs_reading_and_tolerance"),
 )
 
 evidence = _table(

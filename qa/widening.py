@@ -1,4 +1,4 @@
-"""A database of an older version learns of second engines, baselines and acceptances; no row that it holds is changed."""
+"""A database of an older version learns of second engines, baselines, acceptances and answers; no row that it holds is changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def version(connection: Connection) -> int:
 
 
 def widen(connection: Connection) -> None:
-    """From version 1 or 2 to 3, in the caller's transaction.
+    """From an older version to the newest, in the caller's transaction.
 
     Done when something is written, never when it is read, so that an old or read-only database opens as it is.
     """
@@ -33,14 +33,16 @@ def widen(connection: Connection) -> None:
         table.create(connection, checkfirst=False)
     if dialect == "sqlite":
         new.append(tables.judgement)
-    tables.of_machine.create(connection)
+    if found < 3:
+        tables.of_machine.create(connection)
     for statement in tables.triggers(dialect, new):
         connection.exec_driver_sql(statement)
     connection.execute(tables.schema_version.insert(), [{"version": later} for later in range(found + 1, tables.SCHEMA_VERSION + 1)])
 
 
 def _widen_judgements(connection: Connection, found: int) -> None:
-    """A fifth outcome for version 1, and for 1 and 2 the parts of a phantom that a limit is for: none is named, so it is for all.
+    """A fifth outcome for version 1, for 1 and 2 the parts of a phantom that a limit is for (none is named, so it is for all), and a pass
+    without a number where a person answers.
 
     SQLite cannot change a constraint: the judgements move into a new table, as many as there were, and every record's hash still vouches
     for them on reading.
@@ -52,10 +54,15 @@ def _widen_judgements(connection: Connection, found: int) -> None:
         tables.judgement.create(connection, checkfirst=False)
         names = ", ".join(column.name for column in tables.judgement.columns if column.name != "parts")
         before = connection.exec_driver_sql("SELECT count(*) FROM judgement_1").scalar()
-        connection.exec_driver_sql(f"INSERT INTO judgement ({names}, parts) SELECT {names}, '[]' FROM judgement_1")
+        parts = "parts" if found > 2 else "'[]'"
+        connection.exec_driver_sql(f"INSERT INTO judgement ({names}, parts) SELECT {names}, {parts} FROM judgement_1")
         if connection.scalar(select(func.count()).select_from(tables.judgement)) != before:
             raise RecordError("the judgements of the older database could not be carried over: nothing was changed; report this fault")
         connection.exec_driver_sql("DROP TABLE judgement_1")
+        return
+    connection.exec_driver_sql("ALTER TABLE judgement DROP CONSTRAINT pass_needs_reading_and_tolerance")
+    connection.exec_driver_sql(f"ALTER TABLE judgement ADD CONSTRAINT pass_needs_reading_and_tolerance CHECK ({tables.PASS_NEEDS})")
+    if found > 2:
         return
     connection.exec_driver_sql("ALTER TABLE judgement ADD COLUMN parts TEXT NOT NULL DEFAULT '[]'")
     connection.exec_driver_sql("ALTER TABLE judgement ALTER COLUMN parts DROP DEFAULT")

@@ -308,6 +308,17 @@ def held_with(**changes: Any) -> Record:
     return dataclasses.replace(held(), **changes)
 
 
+def test_an_answer_passes_without_a_number_and_nothing_else_does(path: Path) -> None:
+    (judged,) = example().judgements
+    question = dataclasses.replace(judged.limit, kind="functional", tolerance=None, action=None, unit="")
+    answered = dataclasses.replace(judged, limit=question, reading=-1, outcome=Outcome.PASS, reason="Yes.", baseline=None)
+    Store(path).add(example(judgements=(answered,)))
+    assert_same(Store(path).get(example().record_id), example(judgements=(answered,)))
+    number = dataclasses.replace(answered, limit=dataclasses.replace(question, kind="absolute"))
+    with pytest.raises(RecordError, match="pass_needs_reading_and_tolerance"):
+        Store(path).add(example(record_id="new", judgements=(number,)))
+
+
 def test_acceptance_of_a_record_that_is_not_there_or_of_nobody_cannot_be_written(raw: sqlite3.Connection) -> None:
     raw.execute("PRAGMA foreign_keys = ON")
     raw.execute("INSERT INTO acceptance VALUES ('raw', 0, 'hash', 'Eve', '2024-01-01T00:00:00.000000+00:00', '')")
@@ -334,7 +345,7 @@ def test_the_newest_record_with_a_number_is_found_accepted_or_not(path: Path) ->
 
 # A database of an older version.
 
-OLD = {1: (), 2: example().comparisons}  # the comparisons that its record has: version 1 knew none
+OLD = {1: (), 2: example().comparisons, 3: example().comparisons}  # the comparisons that its record has: version 1 knew none
 
 
 @pytest.fixture(params=OLD)
@@ -401,7 +412,7 @@ def test_old_database_that_cannot_be_widened_stays_whole(old: Path, version: int
     store = Store(old)
 
     def fail(connection: object, cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith("CREATE INDEX"):
+        if statement.startswith("CREATE TRIGGER"):  # among the last of it
             raise sqlite3.OperationalError("power gone")
 
     event.listen(store._engine, "before_cursor_execute", fail)

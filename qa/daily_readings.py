@@ -1,0 +1,163 @@
+"""What the looks of a day say as readings; the sections are those of docs/physics/daily_igrt.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.angles import same
+from qa.ball_images import BallImage
+from qa.ball_position import BallPosition, between, project, summed
+from qa.ball_values import Quantities, State, distance, xyz
+from qa.daily_routes import Look, Route
+from qa.imaging_isocenter_sets import Day
+from qa.imaging_isocenter_vectors import COUCH_RESOLUTION_MM, couch_move
+from qa.reading import NotMeasured, Reading
+
+Array = NDArray[np.float64]
+Parts = Mapping[str, Array]
+Found = tuple[Array, dict[str, Array], str]  # vector (3,) mm, named covariances, what is missing
+UNMARKED = "no certificate of the phantom was handed in: the ball itself counts as what was set up"
+NO_ROUTE = "no kV images or CBCT show the ball: image it before and after the couch correction"
+SILENT = "the files do not tell where the couch stood, so nobody knows what it was told to do: export the images with its position"
+PLAIN_MM = 0.3  # a move that is compared with its readout to see whether that is in other units or of another sign
+UNITS, UNITS_PART = (10.0, 0.1, -1.0, -10.0, -0.1), 0.05  # readout over true move: cm for mm, a vendor's sign; how near
+RESOLUTION = "couch readout's resolution"
+
+
+def readings(quantities: Quantities, day: Day, routes: Sequence[Route]) -> list[Reading]:
+    """All readings of all routes; without one, every quantity with the reason."""
+    if not routes:
+        return [NotMeasured(quantity, NO_ROUTE) for quantity in quantities.values()]
+    return [reading for route in routes for reading in _route(quantities, day, route)]
+
+
+def _route(quantities: Quantities, day: Day, route: Route) -> list[Reading]:
+    at: State = {"radiation": "+".join(dict.fromkeys(_kind(item.kind) for item in route.first.sets)), "part": route.name}
+    flags = tuple(dict.fromkeys(flag for look in route.looks for flag in look.flags))
+    pair = route.pair
+    moved, shift = (pair, pair) if isinstance(pair, str) else (_move(*pair), _shift(*pair))
+    if not isinstance(moved, str) and not isinstance(shift, str):
+        shift = _in_units(moved[0], shift)
+    found: dict[str, Found | str] = {
+        "setup": _place(route.first),
+        "match": _match(route.first, shift),
+        "couch": _missed(moved, shift),
+        "residual": pair if isinstance(pair, str) else _place(pair[1]),
+    }
+    result: list[Reading] = []
+    for key, value in found.items():
+        keys = [f"daily_{key}_{axis}" for axis in "xyz"]
+        length = quantities[f"daily_{key}_distance"]
+        said = (*flags, UNMARKED) if key == "setup" else flags
+        if isinstance(value, str):
+            result += [NotMeasured(quantities[name], value, at) for name in keys] + [NotMeasured(length, value, at)]
+        else:
+            vector, parts, missing = value
+            result += xyz(quantities, keys, vector, parts, at, said, missing)
+            result.append(distance(length, vector, parts, at, said, missing))
+    return [*result, _coincidence(quantities, day, route, at, flags)]
+
+
+def _kind(kind: str) -> str:
+    return {"kv": "kV", "mv": "MV", "cbct": "CBCT"}[kind]
+
+
+def _place(look: Look) -> Found | str:
+    if isinstance(look.position, str):
+        return "; ".join(filter(None, (str(look.position), look.missing)))
+    return look.position.point_mm, dict(look.position.components), look.missing
+
+
+def _move(first: Look, last: Look) -> Found | str:
+    """Section 4: the ball's move as seen."""
+    missing = "; ".join(filter(None, (first.missing, last.missing)))
+    if first.images and last.images:
+        found = between(first.images, last.images)
+        return "; ".join(filter(None, (found, missing))) if isinstance(found, str) else (*found, missing)
+    start, end = _place(first), _place(last)
+    if isinstance(start, str) or isinstance(end, str):
+        return start if isinstance(start, str) else str(end)
+    return end[0] - start[0], summed(start[1], end[1]), missing
+
+
+def _shift(first: Look, last: Look) -> Array | str:
+    """Section 3: what the couch was told to do, (3,) mm in F."""
+    if first.couch_mm is None or last.couch_mm is None:
+        return SILENT
+    return couch_move(first.couch_mm, last.couch_mm, last.couch_deg).vector_mm
+
+
+def _in_units(moved: Array, shift: Array) -> Array | str:
+    """The shift, unless the readouts are plainly in other units or signs than the ball's move."""
+    true, read = float(moved @ moved), float(np.hypot.reduce(shift))
+    if max(np.sqrt(true), read) < PLAIN_MM:
+        return shift
+    ratio = float(shift @ moved) / max(true, 1e-12)
+    straight = float(np.linalg.norm(shift - ratio * moved)) < UNITS_PART * read
+    off = next((unit for unit in UNITS if abs(ratio / unit - 1) < UNITS_PART), None)
+    if straight and off is not None:
+        return (
+            f"the couch readouts changed by {ratio:.2f} times what the ball moved: they are in other units or of another sign than the "
+            "files should have; nothing is compared with them; ask the physicist"
+        )
+    return shift
+
+
+def _resolution() -> dict[str, Array]:
+    return {RESOLUTION: np.eye(3) * 2 * COUCH_RESOLUTION_MM**2}
+
+
+def _match(first: Look, shift: Array | str) -> Found | str:
+    place = _place(first)
+    if isinstance(place, str) or isinstance(shift, str):
+        return place if isinstance(place, str) else str(shift)
+    return shift + place[0], {**place[1], **_resolution()}, place[2]
+
+
+def _missed(moved: Found | str, shift: Array | str) -> Found | str:
+    if isinstance(moved, str) or isinstance(shift, str):
+        return moved if isinstance(moved, str) else str(shift)
+    return moved[0] - shift, {**moved[1], **_resolution()}, moved[2]
+
+
+def _coincidence(quantities: Quantities, day: Day, route: Route, at: State, flags: tuple[str, ...]) -> Reading:
+    """Section 6: the largest distance over the MV images of a collimated field."""
+    quantity, look = quantities["daily_coincidence"], route.looks[-1]
+    if isinstance(look.position, str):
+        return NotMeasured(quantity, str(look.position), at)
+    found, reasons = [], []
+    for item in day.of("mv"):
+        for seen in item.images:
+            if seen.shot is None:
+                continue
+            one = _against_beam(look.position, look, seen)
+            if isinstance(one, str):
+                reasons.append(one)
+            else:
+                found.append((*one, seen.image))
+    if not found:
+        why = "; ".join(dict.fromkeys(reasons)) or "no MV image shows the ball in a collimated field: take one at any gantry angle"
+        return NotMeasured(quantity, why, at)
+    vector, parts, image = max(found, key=lambda one: float(np.hypot(*one[0])))
+    at = {**at, "gantry_deg": image.gantry_deg}
+    missing = "; ".join(dict.fromkeys(filter(None, (look.missing, *(item.missing for item in day.of("mv"))))))
+    return distance(quantity, vector, parts, at, flags, missing)
+
+
+def _against_beam(position: BallPosition, look: Look, seen: BallImage) -> tuple[Array, dict[str, Array]] | str:
+    """Imaging isocentre minus the beam's axis in one MV image, (2,) mm, and named covariances (2, 2); or why not."""
+    assert seen.shot is not None
+    image = seen.image
+    if not same(image.couch_deg, look.couch_deg):
+        return f"{image.name}: the couch stood at {image.couch_deg:.1f} degrees, at {look.couch_deg:.1f} for the other images"
+    if look.couch_mm is None or image.couch_mm is None:
+        return f"{image.name}: the files do not tell whether the couch stood where it stood for the other images"
+    move = couch_move(look.couch_mm, image.couch_mm, image.couch_deg)
+    there, slope = project(position.point_mm + move.vector_mm, image.gantry_deg, image.sad_mm)
+    parts = {name: slope @ part @ slope.T for name, part in position.components.items()}
+    parts["couch readout"] = slope @ np.diag(move.u_mm**2) @ slope.T
+    parts["ball and field"] = np.diag(seen.shot.offset_u_mm**2)
+    return seen.shot.offset_mm - there, parts

@@ -1,0 +1,238 @@
+"""The daily IGRT check: the chain in numbers that were set by hand, and mornings on which something is missing or wrong."""
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from phantoms.kv import KvImager, kv_system
+from phantoms.linac import BallSetup, Exposure, Linac, Rod, Shot, expose
+from phantoms.panel import Panel
+from phantoms.volume import Grid, Scan, Sphere, scan
+from qa import procedure, protocol, rehearsal
+from qa.acquisition import Acquisition, Image, Volume
+from qa.cli import app
+from qa.limit import Outcome
+from qa.reading import Measured, NotMeasured, Reading
+
+TEST = procedure.load("daily_igrt")
+LINAC = Linac(name="small", panel=Panel("small", 118, 134, (0.56, 0.50)), noise_sigma=0.002)
+KV = kv_system(
+    LINAC,
+    KvImager(
+        panel=Panel("small kV", 150, 176, (0.48, 0.44)),
+        blades_mm=(-100.0, 100.0, -100.0, 100.0),
+        isocentre_mm=(0.3, -0.2, 0.4),
+        noise_sigma=0.002,
+    ),
+)
+BALL = BallSetup((0.9, -1.1, 0.7), 7.0, rods=(Rod(),))
+FOUND = np.array(BALL.position_mm) - (0.3, -0.2, 0.4)  # in the kV system's coordinates
+TOLD, WENT = np.array([-0.6, 0.9, -0.3]), np.array([-0.55, 0.93, -0.36])  # what the readout changed by, and how the ball moved
+
+
+@cache
+def exposures(kind: str, gantry: tuple[float, ...], travel: tuple[float, ...]) -> tuple[Exposure, ...]:
+    shots = [Shot(gantry_deg=angle, travel_mm=travel) for angle in gantry]  # type: ignore[arg-type]
+    return expose(KV if kind == "kv" else LINAC, BALL, shots, np.random.default_rng(5))
+
+
+def morning(
+    first: tuple[float, ...] = (0.0, 270.0), last: tuple[float, ...] = (0.0, 270.0), beam: tuple[float, ...] = (0.0,)
+) -> Acquisition:
+    """kV images before, kV images three minutes later with the couch elsewhere, MV images after them."""
+    taken = [
+        *exposures("kv", first, (0.0, 0.0, 0.0)),
+        *exposures("kv", last, tuple(WENT.tolist())),
+        *exposures("mv", beam, tuple(WENT.tolist())),
+    ]
+    day = rehearsal.day(taken, [])
+
+    def told(k: int, image: Image) -> Image:
+        if k < len(first):
+            return replace(image, couch_mm=(100.0, 200.0, -50.0))
+        x, y, z = np.array([100.0, 200.0, -50.0]) + TOLD
+        assert image.acquired is not None
+        return replace(image, couch_mm=(x, y, z), acquired=image.acquired + timedelta(minutes=3))
+
+    return replace(day, images=tuple(told(k, image) for k, image in enumerate(day.images)))
+
+
+def read(day: Acquisition) -> tuple[Reading, ...]:
+    assert TEST.accepts(day) == ""
+    return TEST.analyse(day).readings
+
+
+def vector(found: tuple[Reading, ...], key: str, part: str = "kV pair") -> np.ndarray:
+    of_it = {r.quantity.key: r for r in found if r.at.get("part") == part}
+    chosen = [of_it[f"daily_{key}_{axis}"] for axis in "xyz"]
+    assert all(isinstance(r, Measured) for r in chosen), [r.reason for r in chosen if isinstance(r, NotMeasured)]
+    return np.array([r.value for r in chosen if isinstance(r, Measured)])
+
+
+def reasons(found: tuple[Reading, ...], key: str) -> str:
+    return " | ".join(r.reason for r in found if isinstance(r, NotMeasured) and r.quantity.key == f"daily_{key}")
+
+
+def changed(day: Acquisition, change) -> Acquisition:
+    return replace(day, images=tuple(change(k, image) for k, image in enumerate(day.images)))
+
+
+def test_every_link_of_the_chain_is_what_was_set():
+    found = read(morning())
+    assert np.abs(vector(found, "setup") - FOUND).max() < 0.03
+    assert np.abs(vector(found, "match") - (TOLD + FOUND)).max() < 0.03
+    assert np.abs(vector(found, "couch") - (WENT - TOLD)).max() < 0.02
+    assert np.abs(vector(found, "residual") - (FOUND + WENT)).max() < 0.03
+    (beam,) = [r for r in found if r.quantity.key == "daily_coincidence"]
+    assert isinstance(beam, Measured)
+    assert beam.value == pytest.approx(np.hypot(0.3, -0.2), abs=0.04)  # at gantry 0 the kV isocentre is at (x, y) from the beam
+
+
+def test_one_look_gives_the_set_up_alone():
+    day = morning()
+    found = read(replace(day, images=day.images[:2]))
+    assert np.abs(vector(found, "setup") - FOUND).max() < 0.03
+    for key in ("match_x", "couch_y", "residual_z"):
+        assert "image again after the couch correction" in reasons(found, key)
+    assert "collimated field" in reasons(found, "coincidence")
+
+
+def test_one_direction_gives_no_position_and_says_so():
+    found = read(morning(first=(0.0,), last=(0.0,), beam=()))
+    assert "about 90 degrees apart" in reasons(found, "setup_x")
+    assert "about 90 degrees apart" in reasons(found, "residual_distance")
+
+
+def test_a_kv_and_an_mv_image_that_cross_are_a_pair():
+    day = morning(first=(0.0,), last=(0.0,), beam=(90.0,))
+    found = read(day)
+    assert np.abs(vector(found, "setup", "MV-kV pair") - (FOUND + WENT)).max() < 0.45  # two isocentres, 0.54 mm apart, taken for one
+    assert any("one system" in flag for r in found if isinstance(r, Measured) and r.at.get("part") == "MV-kV pair" for flag in r.flags)
+
+
+def test_times_say_which_came_first_and_without_them_nothing_is_compared():
+    day = morning()
+    turned = replace(day, images=(*day.images[2:], *day.images[:2]))
+    assert np.abs(vector(read(turned), "couch") - (WENT - TOLD)).max() < 0.02  # the order of the files means nothing
+    for same in (lambda k, image: replace(image, acquired=None), lambda k, image: replace(image, acquired=rehearsal.WHEN)):
+        assert "taken first" in reasons(read(changed(day, same)), "match_x")
+
+
+def test_files_without_a_couch_readout_are_not_guessed_from():
+    day = morning()
+    silent = changed(day, lambda k, image: replace(image, couch_mm=None))
+    found = read(silent)
+    assert not any(isinstance(r, Measured) for r in found if r.quantity.key.startswith(("daily_match", "daily_couch")))
+
+
+@pytest.mark.parametrize("factor", [10.0, -1.0])
+def test_readouts_in_other_units_or_of_another_sign_are_refused(factor):
+    """Of a couch that went where it was told, the readouts would be in cm, in a tenth of mm, or count the other way."""
+    true = np.array([100.0, 200.0, -50.0])
+    day = changed(morning(), lambda k, image: replace(image, couch_mm=tuple(true + (0.0 if k < 2 else factor) * WENT)))
+    found = read(day)
+    assert "other units" in reasons(found, "match_x")
+    assert "other units" in reasons(found, "couch_distance")
+    assert np.abs(vector(found, "residual") - (FOUND + WENT)).max() < 0.03  # what needs no readout stands
+
+
+def test_readouts_that_hardly_change_while_the_ball_goes_a_millimetre_give_no_look():
+    """As of a couch read in cm: images of two places count as those of one, and contradict each other."""
+    true = np.array([100.0, 200.0, -50.0])
+    found = read(changed(morning(), lambda k, image: replace(image, couch_mm=tuple(true + (0.0 if k < 2 else 0.1) * WENT))))
+    assert "moved in between" in reasons(found, "match_x")
+
+
+def test_a_couch_that_did_not_move_is_a_failure_of_the_chain():
+    """The readouts say that it went; the ball stands where it stood."""
+    day = morning()
+    stuck = changed(
+        day, lambda k, image: replace(day.images[k - 2], couch_mm=image.couch_mm, acquired=image.acquired) if k in (2, 3) else image
+    )
+    assert np.abs(vector(read(stuck), "couch") + TOLD).max() < 0.02
+
+
+def test_a_turned_couch_between_the_looks_is_refused():
+    day = changed(morning(), lambda k, image: replace(image, couch_deg=30.0) if k >= 2 else image)
+    assert "do not turn it" in reasons(read(day), "couch_x") + reasons(read(day), "setup_x") or "couch at" in reasons(read(day), "setup_x")
+
+
+def cbct(centre: np.ndarray, couch_mm: tuple[float, float, float], minutes: int) -> Volume:
+    x, y, z = (float(v) for v in centre)
+    grid = Grid((24, 80, 90), (2.0, 0.55, 0.5), (0.7, -0.4, 0.2))
+    scanned = scan([Sphere("ball", (x, y, z), 3.5, 5000.0)], grid, np.random.default_rng(minutes), Scan((0.5, 0.5), 120.0, 20.0))
+    one = rehearsal.volume(scanned, LINAC.name, couch_mm=couch_mm, couch_deg=0.0)
+    return replace(one, acquired=rehearsal.WHEN + timedelta(minutes=minutes), series_instance_uid=f"1.2.{minutes}")
+
+
+def test_two_cbcts_are_a_chain_of_their_own():
+    at = np.array([100.0, 200.0, -50.0])
+    volumes = [cbct(FOUND, (100.0, 200.0, -50.0), 0), cbct(FOUND + WENT, tuple((at + TOLD).tolist()), 5)]
+    found = read(rehearsal.day([], volumes))
+    assert np.abs(vector(found, "couch", "CBCT") - (WENT - TOLD)).max() < 0.03
+    assert np.abs(vector(found, "residual", "CBCT") - (FOUND + WENT)).max() < 0.03
+
+
+def test_questions_are_answered_by_a_person_or_not_at_all():
+    asked = protocol.read("tg142_daily_igrt")
+    found = read(morning())
+    judged = {j.limit.quantity: j for j in protocol.judge(asked, TEST.name, found, None, {"lasers": True, "door_interlock": False})}
+    assert judged["lasers"].outcome is Outcome.PASS
+    assert judged["door_interlock"].outcome is Outcome.FAIL
+    assert judged["audiovisual"].outcome is Outcome.NOT_MEASURED
+    assert "--check audiovisual=yes" in judged["audiovisual"].reason
+    assert set(asked.questions) == {"collision_interlock", "door_interlock", "audiovisual", "beam_on_light", "lasers"}
+
+
+def test_a_route_that_the_protocol_asks_for_and_nobody_imaged_is_no_pass():
+    judged = protocol.judge(protocol.read("tg142_daily_igrt_cbct"), TEST.name, read(morning()), None, {})
+    assert {j.outcome for j in judged} == {Outcome.NOT_MEASURED}
+
+
+@pytest.mark.real
+@pytest.mark.skipif("IGRTQA_REAL_DATA" not in os.environ, reason="IGRTQA_REAL_DATA names no folder of real images")
+def test_the_morning_of_a_real_machine(tmp_path: Path):
+    """The couch was corrected by -0.394 mm vertically and by 0.03 mm along the other axes, as it read out; the ball went there."""
+    database = tmp_path / "records.sqlite"
+    answers = [f"--check={name}=yes" for name in protocol.read("tg142_daily_igrt").questions]
+    ran = CliRunner().invoke(
+        app,
+        [
+            "daily",
+            str(Path(os.environ["IGRTQA_REAL_DATA"]) / "igrt_chain.zip"),
+            *answers,
+            "--database",
+            str(database),
+            "--pdf",
+            str(tmp_path / "d.pdf"),
+        ],
+    )
+    assert ran.exit_code == 0, ran.output
+    from qa.store import Store
+
+    (summary,) = Store(database).list()
+    record = Store(database).get(summary.record_id)
+    found = {r.quantity.key: r for r in record.readings}
+    for axis in "xyz":
+        missed = found[f"daily_couch_{axis}"]
+        assert isinstance(missed, Measured)
+        assert abs(missed.value) < 2 * missed.u <= 0.1
+    assert set(summary.verdicts.values()) == {Outcome.PASS}
+
+
+def test_a_check_that_is_not_asked_or_answered_twice_is_wrong_input(tmp_path: Path):
+    runner = CliRunner()
+    for arguments, said in (
+        (["--check", "door"], "NAME=yes"),
+        (["--check", "a=yes", "--check", "a=no"], "one answer"),
+        (["--check", "a=yes"], "does not ask"),
+    ):
+        ran = runner.invoke(app, ["daily", str(tmp_path), *arguments, "--database", str(tmp_path / "r.sqlite")])
+        assert ran.exit_code == 2
+        assert said in ran.output
