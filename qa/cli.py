@@ -45,12 +45,15 @@ Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=
 
 @dataclass(frozen=True)
 class Who:
-    """What a person says of the images: machine and phantom ("" = as the files say), who took them, whether the couch stood still."""
+    """What a person says of the images: machine and phantom ("" = as the files say), who took them, whether the couch stood still,
+    the file with the ball phantom's certificate.
+    """
 
     machine: str = ""
     phantom: str = ""
     performer: str = ""
     couch_still: bool = False
+    certificate: Path | None = None
 
 
 @app.callback()
@@ -76,6 +79,9 @@ def run(
     couch_not_moved: Annotated[
         bool, typer.Option("--couch-not-moved", help="Nobody moved the couch between the images (for files without couch readout).")
     ] = False,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", metavar="FILE", help="The certificate (TOML) of the ball phantom in the images.")
+    ] = None,
     second_engine: Annotated[bool, typer.Option("--second-engine", help="Check every number with another program (slow).")] = False,
     pdf: Pdf = None,
     json: Json = None,
@@ -83,7 +89,7 @@ def run(
     debug: Debug = False,
 ) -> Status:
     """Measure, judge and store what is in PATH..."""
-    who = Who(machine, phantom, performer, couch_not_moved)
+    who = Who(machine, phantom, performer, couch_not_moved, certificate)
     return _run(paths, protocol, database, pdf, json, who, second_engine=second_engine)
 
 
@@ -121,11 +127,12 @@ def _run(
     store: bool = True,
 ) -> Status:
     """``tests`` None = all that the images are fit for, and what the protocol asks for beyond them is said."""
-    from qa import progress, session
+    from qa import certificate, progress, session
     from qa import protocol as protocols
     from qa.keeping import keeping
 
     judged_by = protocols.read(protocol)
+    certified = certificate.read(who.certificate) if who.certificate is not None else None
     with keeping(database) if store else nullcontext() as kept:
         with progress.shown() as say:
             result = session.run(
@@ -139,6 +146,7 @@ def _run(
                 progress=say,
                 second_engine=second_engine,
                 couch_still=who.couch_still,
+                certificate=certified,
             )
         status = _shown(result.records, kept.where if kept else "", pdf, json, database)
         for words in result.set_aside:
