@@ -62,27 +62,34 @@ def match(seen: Sequence[Seen], certificate: Certificate) -> tuple[list[Matched]
             f"{len(seen)} of the {len(balls)} balls of {certificate.title} can be seen, {FEWEST} are needed: "
             "scan the whole phantom, nothing else beside it"
         )
-    best = _assignments(seen, balls)
+    best = [_named(pairs, seen, balls) for pairs in _assignments(seen, balls)]
     if not best:
         raise AnalysisError(_stranger(seen, certificate))
-    if len(best) > 1:
+    right = [found for found in best if not _off(found)]
+    if not right:
         raise AnalysisError(
-            f"the {len(seen)} balls that can be seen fit {certificate.title} in {len(best)} ways: too few, or too evenly placed, to tell "
+            f"the balls are not where the certificate of {certificate.title} says: {_off(best[0])}; hand in the certificate of the phantom "
+            "in the scan, or have the phantom, or the scan's scale, checked"
+        )
+    if len(right) > 1:
+        raise AnalysisError(
+            f"the {len(seen)} balls that can be seen fit {certificate.title} in {len(right)} ways: too few, or too evenly placed, to tell "
             "how it lies; scan the whole phantom"
         )
-    chosen = dict(best[0])
-    extra = [one for k, one in enumerate(seen) if k not in chosen]
-    if extra and len(chosen) < len(balls):
+    found = right[0]
+    extra = len(seen) - len(found)
+    if extra and len(found) < len(balls):
         raise AnalysisError(_stranger(seen, certificate))
-    found = sorted(
-        (Matched(balls[j], seen[k].place, seen[k].point_mm, seen[k].components) for k, j in chosen.items()),
-        key=lambda one: balls.index(one.ball),
-    )
-    _refuse(found, certificate)
     lost = [ball.name for ball in balls if all(ball is not one.ball for one in found)]
     flags = [f"measured without {', '.join(lost)}: not found, not round, or not apart from another thing"] if lost else []
-    flags += [f"{len(extra)} more round things in the scan than the phantom has: left out"] if extra else []
+    flags += [f"{extra} more round things in the scan than the phantom has: left out"] if extra else []
     return found, tuple(flags)
+
+
+def _named(pairs: Sequence[tuple[int, int]], seen: Sequence[Seen], balls: Sequence[Ball]) -> list[Matched]:
+    """An assignment's balls in the certificate's order."""
+    by_ball = sorted(pairs, key=lambda pair: pair[1])
+    return [Matched(balls[j], seen[k].place, seen[k].point_mm, seen[k].components) for k, j in by_ball]
 
 
 def _assignments(seen: Sequence[Seen], balls: Sequence[Ball]) -> list[tuple[tuple[int, int], ...]]:
@@ -136,8 +143,8 @@ def _grown(
     return tuple(sorted(pairs))
 
 
-def _refuse(found: Sequence[Matched], certificate: Certificate) -> None:
-    """The distances of what was matched must be the certificate's within what both are worth: a phantom of another serial has others."""
+def _off(found: Sequence[Matched]) -> str:
+    """Which distance is not the certificate's within what both are worth, as that of another serial is not; "" when all are."""
     worst, words = 1.0, ""
     for one, other in combinations(found, 2):
         here = np.subtract(one.ball.place_mm, other.ball.place_mm)
@@ -150,11 +157,7 @@ def _refuse(found: Sequence[Matched], certificate: Certificate) -> None:
         if share > worst:
             worst = share
             words = f"{one.ball.name} and {other.ball.name} are {measured:.2f} mm apart, the certificate says {stated:.2f} (U {2 * u:.2f})"
-    if words:
-        raise AnalysisError(
-            f"the balls are not where the certificate of {certificate.title} says: {words}; hand in the certificate of the phantom in the "
-            "scan, or have the phantom, or the scan's scale, checked"
-        )
+    return words
 
 
 def _stranger(seen: Sequence[Seen], certificate: Certificate) -> str:

@@ -45,7 +45,12 @@ def _moves(moves: Sequence[Move]) -> Table:
                 )
             )
     note = "From CBCT 1, at its isocentre; ± U = 2u. The last column comes from the second algorithm, without the certificate."
-    return Table("What the couch did, and what it says", ("to", "axis", "measured", "read out", "measured - read out", "second way"), tuple(rows), note)
+    return Table(
+        "What the couch did, and what it says",
+        ("to", "axis", "measured", "read out", "measured - read out", "second way"),
+        tuple(rows),
+        note,
+    )
 
 
 def _scans(scans: Sequence[Scanned]) -> Table:
@@ -73,7 +78,9 @@ def _balls(name: str, posed: Posed) -> Table:
     for one, left in zip(posed.balls, posed.pose.residual_mm, strict=True):
         u = np.sqrt(np.diag(one.covariance))
         place = ", ".join(f"{v:+.3f}" for v in one.point_mm)
-        rows.append((one.ball.name, place, f"{2 * float(u.max()):.3f}", f"{2 * one.place.radius_mm:.2f}", ", ".join(f"{v:+.3f}" for v in left)))
+        rows.append(
+            (one.ball.name, place, f"{2 * float(u.max()):.3f}", f"{2 * one.place.radius_mm:.2f}", ", ".join(f"{v:+.3f}" for v in left))
+        )
     header = ("ball", "x, y, z / mm", "largest U / mm", "diameter seen / mm", "found - placed by the pose / mm")
     return Table(f"Balls in {name}", header, tuple(rows), posed.certificate.words)
 

@@ -206,7 +206,9 @@ def commanded(first: Readout, later: Readout, measured: Array, step: tuple[float
     """What the readouts say of the motion; ``measured`` (6,) decides whether a couch without readout of its tilt tilted."""
     u = np.array([step[0] / math.sqrt(6)] * 3 + [step[1] / math.sqrt(6)] * 3)  # the difference of two rounded numbers
     if first.yaw_deg is None or later.yaw_deg is None:
-        reason = "the files do not tell the couch's angle, so nobody knows which way its readouts point: export them with PatientSupportAngle"
+        reason = (
+            "the files do not tell the couch's angle, so nobody knows which way its readouts point: export them with PatientSupportAngle"
+        )
         return Commanded((reason,) * 6, np.eye(3), u)
     tilts = (first.pitch_deg, first.roll_deg, later.pitch_deg, later.roll_deg)
     known = [value for value in tilts if value is not None]
@@ -249,6 +251,4 @@ def _errors(values: Array, left: Array, order: Commanded) -> tuple[float | str, 
     """Measured minus commanded: shifts as they are, angles of the turn that is left when the commanded one is taken back."""
     turn = rigid.angles_deg(left)
     measured = np.concatenate([values[:3], turn])
-    return tuple(
-        said if isinstance(said, str) else float(measured[k] - (said if k < 3 else 0.0)) for k, said in enumerate(order.values)
-    )
+    return tuple(said if isinstance(said, str) else float(measured[k] - (said if k < 3 else 0.0)) for k, said in enumerate(order.values))

@@ -116,7 +116,9 @@ def _largest(quantity: Quantity, k: int, found: Sequence[Found]) -> Reading:
     worst = max(known, key=lambda move: abs(float(move.errors[k])))
     far, unit = ((MOVED_MM, "mm"), (MOVED_DEG, "degrees"))[k > 2]
     if not any(abs(float(move.commanded.values[k])) >= far for move in known):
-        why.append(f"{AXES[k]} was not moved by {far:g} {unit} or more, so its readout was not tested: move the couch along it and scan again")
+        why.append(
+            f"{AXES[k]} was not moved by {far:g} {unit} or more, so its readout was not tested: move the couch along it and scan again"
+        )
     one = _error(quantity, worst, k, "; ".join(dict.fromkeys(why)))
     assert isinstance(one, Measured)
     excluded = [f"{m.scan.name} does not count: {m.errors[k]}" for m in moves if isinstance(m.errors[k], str)]

@@ -24,8 +24,8 @@ Array = NDArray[np.float64]
 Truth = dict[tuple[str, str], float]
 MACHINE, SERIAL = "rehearsal", "0006"
 PAUSE = timedelta(minutes=5)
-GRID = (40, 49, 55), (1.55, 1.22, 1.14)
-PLACES_MM = ((0.0, 0.0, 0.0), (12.0, 9.0, -11.0), (-13.0, -10.0, -7.0), (7.0, -12.0, 13.0))
+GRID = (44, 50, 57), (1.24, 1.08, 1.0)
+PLACES_MM = ((0.0, 0.0, 0.0), (13.0, 6.0, -14.0), (-6.0, -12.0, -9.0), (14.0, -12.0, 13.0))  # distances 2.5 mm apart
 AXES = ("x", "y", "z", "pitch", "roll", "yaw")
 
 
@@ -55,11 +55,11 @@ def angles(rotation: Array) -> Array:
 
 def certificate(rng: np.random.Generator) -> tuple[Certificate, list[tuple[float, float, float]]]:
     """A phantom of four balls of two sizes, and where they truly are: as far off as the certificate allows."""
-    places = np.array(PLACES_MM) + rng.uniform(-0.8, 0.8, (len(PLACES_MM), 3))
+    places = np.array(PLACES_MM) + rng.uniform(-0.4, 0.4, (len(PLACES_MM), 3))
     u = float(rng.uniform(0.01, 0.03))
     balls = tuple(
         Ball(name, *(round(float(v), 3) for v in place), diameter, (u, u, u))
-        for name, place, diameter in zip("ABCD", places, (5.0, 5.0, 4.6, 5.0), strict=True)
+        for name, place, diameter in zip("ABCD", places, (5.6, 5.6, 5.3, 5.6), strict=True)
     )
     made = [tuple(float(v) for v in np.array(ball.place_mm) + u * rng.standard_normal(3)) for ball in balls]
     start = rehearsal.WHEN.date()
@@ -99,7 +99,9 @@ def draw(rng: np.random.Generator) -> Rehearsal:
                 tilt_deg=(said[3], said[4]),
             )
         year = ctseries.START.date()
-        write_certificate(replace(certified, issued=year - timedelta(days=100), expires=year + timedelta(days=200)), folder / "certificate.toml")
+        write_certificate(
+            replace(certified, issued=year - timedelta(days=100), expires=year + timedelta(days=200)), folder / "certificate.toml"
+        )
 
     return Rehearsal(acquisition, truth, write)
 
@@ -109,7 +111,7 @@ def _moves(rng: np.random.Generator) -> tuple[list[State], Truth]:
     start = np.concatenate([rng.uniform(-200, 200, 3), rng.uniform(-0.5, 0.5, 2), rng.uniform(-1, 1, 1)])
     first = State(start, turn(*rng.uniform(-2, 2, 3)), rng.uniform(-2, 2, 3) * 0.5)
     shifted, tilted = start.copy(), start.copy()
-    shifted[:3] += rng.choice([-1, 1], 3) * rng.uniform(5.1, 6.5, 3)
+    shifted[:3] += rng.choice([-1, 1], 3) * rng.uniform(5.4, 6.4, 3)
     shifted[5] += rng.choice([-1, 1]) * rng.uniform(0.7, 2.0)
     tilted[:3] += rng.uniform(-2, 2, 3)
     tilted[3:5] += rng.choice([-1, 1], 2) * rng.uniform(0.7, 2.0, 2)
@@ -121,7 +123,10 @@ def _moves(rng: np.random.Generator) -> tuple[list[State], Truth]:
         rotation = turn(*wrong[3:]) @ after @ before.T
         shift = turn(0.0, 0.0, said[5]) @ (said[:3] - start[:3]) + wrong[:3]
         states.append(State(said, rotation @ first.rotation, rotation @ first.place_mm + shift))
-        truth |= {(f"couch6d_{'move' if k < 3 else 'turn'}_{a}", name): float(v) for k, (a, v) in enumerate(zip(AXES, [*shift, *angles(rotation)], strict=True))}
+        truth |= {
+            (f"couch6d_{'move' if k < 3 else 'turn'}_{a}", name): float(v)
+            for k, (a, v) in enumerate(zip(AXES, [*shift, *angles(rotation)], strict=True))
+        }
         known = range(6) if name == "CBCT 2" else range(3, 6)
         truth |= {(f"couch6d_error_{AXES[k]}", name): float(wrong[k]) for k in known}
         still = (3, 4) if name == "CBCT 2" else (5,)

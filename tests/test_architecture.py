@@ -35,6 +35,7 @@ PAGES = (
     "physics/image_quality",
     "physics/cbct_quality",
     "physics/planar_quality",
+    "physics/couch_6dof",
 )
 
 

@@ -95,9 +95,7 @@ def test_the_covariance_of_a_change_is_its_scatter_and_common_errors_drop_out():
 
     own = alike(CUBE, s)
     after_turn = motion[0] @ POSE[0]
-    stated = rigid.change(
-        rigid.fit(CUBE, first, own, certificate(POSE[0])), rigid.fit(CUBE, second, own, certificate(after_turn))
-    )
+    stated = rigid.change(rigid.fit(CUBE, first, own, certificate(POSE[0])), rigid.fit(CUBE, second, own, certificate(after_turn)))
     assert np.sqrt(np.diag(stated.components["certificate"])) == pytest.approx(np.zeros(6), abs=1e-9)
     errors = []
     for _ in range(4000):

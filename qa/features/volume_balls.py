@@ -48,9 +48,9 @@ def find(voxels: NDArray[np.float32], pitch_mm: Triple, certificate: Certificate
 
 
 def _like(found: Sequence[Piece], balls: Sequence[Ball]) -> list[Piece]:
-    """The pieces that may be one of the balls, by rough size and by contrast."""
-    radii = [ball.diameter_mm / 2 for ball in balls]
-    fit = [piece for piece in found if any(abs(piece.radius_mm - r) < ROUGH_SHARE * r + ROUGH_MM for r in radii)]
+    """The pieces that may be one of the balls: none too large, and none far fainter. A piece may be but the brightest block of a ball."""
+    largest = max(ball.diameter_mm for ball in balls) / 2
+    fit = [piece for piece in found if piece.radius_mm - largest < ROUGH_SHARE * largest + ROUGH_MM]
     return [piece for piece in fit if piece.contrast >= FAINT * fit[0].contrast]
 
 
