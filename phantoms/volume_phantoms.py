@@ -1,6 +1,6 @@
 """Phantoms for a CBCT: a metal ball in plastic, a cube with cavities, with rods, with balls, each on a couch or in the air.
 
-Every phantom is placed by its own centre in F and turned about X, then Y, then Z, or by a rotation; positions are mm, CT numbers HU at about 125 kV.
+Every phantom is placed by its own centre in F and turned about X, then Y, then Z, or by a rotation; mm, CT numbers HU at about 125 kV.
 """
 
 from collections.abc import Mapping, Sequence

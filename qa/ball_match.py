@@ -1,7 +1,9 @@
 """Which ball found is which of a certificate: told by their distances, or refused.
 
 A phantom is known by the distances of its balls. Every assignment of the balls found to those of the certificate is looked for that three
-balls propose and the others agree with; two different ones, or none, are refused, with what was seen. docs/physics/couch_6dof.md, section 2.
+balls propose and the others agree with; two different ones, or none, are refused, with what was seen.
+
+Physics: docs/physics/couch_6dof.md, section 2.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ def match(seen: Sequence[Seen], certificate: Certificate) -> tuple[list[Matched]
             "scan the whole phantom, nothing else beside it"
         )
     best = [_named(pairs, seen, balls) for pairs in _assignments(seen, balls)]
-    if not best:
+    if not best or len(best[0]) < min(len(seen), len(balls)):  # balls are missing, and others are where none should be
         raise AnalysisError(_stranger(seen, certificate))
     right = [found for found in best if not _off(found)]
     if not right:
@@ -78,8 +80,6 @@ def match(seen: Sequence[Seen], certificate: Certificate) -> tuple[list[Matched]
         )
     found = right[0]
     extra = len(seen) - len(found)
-    if extra and len(found) < len(balls):
-        raise AnalysisError(_stranger(seen, certificate))
     lost = [ball.name for ball in balls if all(ball is not one.ball for one in found)]
     flags = [f"measured without {', '.join(lost)}: not found, not round, or not apart from another thing"] if lost else []
     flags += [f"{extra} more round things in the scan than the phantom has: left out"] if extra else []

@@ -132,7 +132,8 @@ def _wrong(certificate: Certificate) -> str:
         names = [item.name for item in items]
         if len(set(names)) < len(names) or not all(name.strip() for name in names):
             return f"{key}: every one needs a name of its own, found {names}"
-    parts = [(f"balls, {b.name}", (*b.place_mm, b.diameter_mm), (*b.u_mm, b.diameter_mm)) for b in certificate.balls]
+    parts: list[tuple[str, tuple[float, ...], tuple[float, ...]]] = []
+    parts += [(f"balls, {b.name}", (*b.place_mm, b.diameter_mm), (*b.u_mm, b.diameter_mm)) for b in certificate.balls]
     parts += [(f"marks, {m.name}", (m.x_mm, m.y_mm, m.z_mm), m.u_mm) for m in certificate.marks]
     parts += [("body", certificate.body.centre_mm, certificate.body.size_mm)]
     for where, numbers, positive in parts:

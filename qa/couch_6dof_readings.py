@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.couch_6dof_moves import AXES, SAME_DEG, SAME_MM, Move, Scanned
-from qa.reading import Measured, NotMeasured, Quantity, Reading
+from qa.reading import At, Measured, NotMeasured, Quantity, Reading
 from qa.rotation import length
 
 Array = NDArray[np.float64]
@@ -69,9 +69,7 @@ def _error(quantity: Quantity, move: Move, k: int, missing: str = "") -> Reading
     return _number(quantity, value, parts, k, at, (*move.flags, *_looks(move, k)), "; ".join(filter(None, (move.missing, missing))))
 
 
-def _number(
-    quantity: Quantity, value: float, parts: Mapping[str, Array], k: int, at: dict[str, float | str], flags: tuple[str, ...], missing: str
-) -> Measured:
+def _number(quantity: Quantity, value: float, parts: Mapping[str, Array], k: int, at: At, flags: tuple[str, ...], missing: str) -> Measured:
     budget = {name: float(part[k]) for name, part in parts.items()}
     return Measured(quantity, value, float(np.sqrt(sum(u**2 for u in budget.values()))), at, budget, flags, missing=missing)
 

@@ -58,7 +58,7 @@ def certificate(rng: np.random.Generator) -> tuple[Certificate, list[tuple[float
     places = np.array(PLACES_MM) + rng.uniform(-0.4, 0.4, (len(PLACES_MM), 3))
     u = float(rng.uniform(0.01, 0.03))
     balls = tuple(
-        Ball(name, *(round(float(v), 3) for v in place), diameter, (u, u, u))
+        Ball(name, round(float(place[0]), 3), round(float(place[1]), 3), round(float(place[2]), 3), diameter, (u, u, u))
         for name, place, diameter in zip("ABCD", places, (5.6, 5.6, 5.3, 5.6), strict=True)
     )
     made = [tuple(float(v) for v in np.array(ball.place_mm) + u * rng.standard_normal(3)) for ball in balls]
