@@ -69,9 +69,9 @@ def write(
     """One file per slice, in the order of the stack, 000.dcm upwards; same arguments, same bytes.
 
     ``name`` and ``serial`` are the machine's, as for the MV images of the same day. ``couch_mm`` is the readout (lateral, longitudinal,
-    vertical up) and ``couch_deg`` the couch angle, ``tilt_deg`` the table top's pitch and roll, written with the couch angle only; None writes no
-    such tags. The vertical goes into TableHeight, which counts downwards.
-    ``seed`` names the random state the volume was drawn from. Fails for CT numbers below -1000 HU, which the files cannot hold.
+    vertical up), ``couch_deg`` the couch angle and ``tilt_deg`` the table top's pitch and roll, written with the couch angle only; None
+    writes no such tags. The vertical goes into TableHeight, which counts downwards. ``seed`` names the random state the volume was drawn
+    from. Fails for CT numbers below -1000 HU, which the files cannot hold.
     """
     if int(scanned.voxels.min()) < INTERCEPT_HU:
         raise ValueError(f"files hold {INTERCEPT_HU} HU and more, found {int(scanned.voxels.min())} HU")

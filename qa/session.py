@@ -61,7 +61,8 @@ def run(
     states that the couch was not moved between images that do not say where it stood. ``phantom`` is which one it is, in the performer's
     words, ``certificate`` that of a ball phantom: procedures hold both against the images. A record with a number in it is stored as soon
     as it is made, one without when no other test measured the same images. ``second_engine`` asks for a second opinion wherever a
-    procedure has one. QaError when nothing could be measured (it says why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
+    procedure has one. QaError when nothing could be measured (it says why), ProtocolError when the protocol asks for what nobody measures,
+    RecordError when the store refuses.
     """
     from qa import dicom
 

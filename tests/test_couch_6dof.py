@@ -1,4 +1,4 @@
-"""The couch in six degrees of freedom: a cube of balls drawn at known poses, and all that can be wrong with scans, readouts, certificates."""
+"""The couch in six degrees of freedom: a cube of balls drawn at known poses, and what can be wrong with scans, readouts, certificates."""
 
 from dataclasses import replace
 from datetime import date, timedelta
