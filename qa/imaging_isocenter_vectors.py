@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import grouping
+from qa import ball_position, grouping
 from qa.ball_position import BallPosition, OneDirection, project
 from qa.imaging_isocenter_sets import SAME_BALL_MM, Couch, Day, ImagingSet, Treatment, turned_away
 
@@ -137,12 +137,7 @@ def cautions(item: ImagingSet, treatment: Treatment, move: Move) -> tuple[tuple[
 
 def _elsewhere(item: ImagingSet) -> str:
     """Why a volume's origin cannot be the imaging isocentre; "" when it can."""
-    if item.volume is None:
-        return ""
-    index = np.linalg.solve(np.array(item.volume.steps_mm).T, -np.array(item.volume.origin_mm))
-    if ((index > -0.5) & (index < np.array(item.volume.shape) - 0.5)).all():
-        return ""
-    return "the DICOM origin lies outside the volume, so it is not the imaging isocentre: export it in the machine's own coordinates"
+    return "" if item.volume is None else ball_position.elsewhere(item.volume)
 
 
 def coincidence(treatment: Treatment, position: BallPosition, move: Move) -> Coincidence:

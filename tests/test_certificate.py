@@ -1,6 +1,8 @@
 """Certificates of ball phantoms: read strictly, in force for a time, named in the record's notes."""
 
+import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +84,12 @@ def test_what_is_wrong_is_named_with_file_and_key(tmp_path, name):
     with pytest.raises(QaError, match=r"cube\.toml") as told:
         certificate.read(written(tmp_path, GOOD.replace(old, new, 1)))
     assert words in str(told.value)
+
+
+def test_the_documented_certificate_can_be_read(tmp_path):
+    page = (Path(__file__).parent.parent / "docs" / "for_physicists.md").read_text("utf-8")
+    (text,) = [block for block in re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL) if "[[balls]]" in block]
+    assert certificate.read(written(tmp_path, text)).marks[0].name == "off-centre mark"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -153,6 +153,27 @@ def test_two_merged_balls_are_left_out(first):
         assert any("without D" in flag for flag in reading.flags)
 
 
+def test_a_volume_in_other_coordinates_is_refused(first, shifted):
+    far = replace(volume(shifted, 1, there()), origin_mm=(400.0, 0.0, 0.0))
+    assert "not the imaging isocentre" in reasons(day(volume(first, 0), far))
+
+
+def test_two_ways_that_differ_are_no_answer(first, shifted, monkeypatch):
+    """The second algorithm's centres of one ball pulled aside by 0.9 mm in one scan."""
+    from qa import ball_pose
+
+    straight = ball_pose.posed
+
+    def pulled(one, voxels, known):
+        told = straight(one, voxels, known)
+        aside = np.zeros_like(told.second_mm)
+        aside[0] = (0.9, 0.0, 0.0) if one.name == "scan 1" else (0.0, 0.0, 0.0)
+        return replace(told, second_mm=told.second_mm + aside)
+
+    monkeypatch.setattr(ball_pose, "posed", pulled)
+    assert "two ways to see how the phantom moved differ" in reasons(day(volume(first, 0), volume(shifted, 1, there())))
+
+
 def test_another_thing_beside_the_phantom_is_left_out(first):
     more = drawn(more=(Sphere("another", (-10.0, -14.0, 15.0), 3.0, 2200.0),), seed=2)
     told = found(day(volume(first, 0), volume(more, 1, there((0.0, 0.0, 0.0)))))
