@@ -15,7 +15,7 @@ import importlib.metadata
 import time
 from collections.abc import Sequence
 
-from bench import campaign, cbct_ball, couch, imaging, kv_ball, multi, shift, single, size, uncertainty
+from bench import campaign, cbct_ball, couch, imaging, kv_ball, multi, shift, single, sixdof, size, uncertainty
 from bench.table import MISSED, Row, show
 
 
@@ -35,6 +35,7 @@ PARTS = {
     "cbct_ball": ("Row 10: the ball in a CBCT volume, rms / max error (mm); the peer is a centre of mass", cbct_ball.rows),
     "imaging": ("Row 11: imaging minus treatment isocentre; the peer is a centre of mass of the ball", imaging.rows),
     "multi": ("Row 12: targets 70 mm off the axis, ball minus field, rms / max (mm); what all targets share, rms", _multi),
+    "sixdof": ("Row 13: pose and motion of a five-ball cube in a CBCT; the peer is a centre of mass of each ball", sixdof.rows),
 }
 
 

@@ -45,6 +45,7 @@ class _Series:
     start: datetime
     couch_mm: tuple[float, float, float] | None
     couch_deg: float | None
+    tilt_deg: tuple[float, float] | None
     kilovolts: float
     defects: Defects
     study: str
@@ -61,21 +62,23 @@ def write(
     start: datetime = START,
     couch_mm: tuple[float, float, float] | None = None,
     couch_deg: float | None = None,
+    tilt_deg: tuple[float, float] | None = (0.0, 0.0),
     kilovolts: float = 125.0,
     defects: Defects | None = None,
 ) -> list[Path]:
     """One file per slice, in the order of the stack, 000.dcm upwards; same arguments, same bytes.
 
     ``name`` and ``serial`` are the machine's, as for the MV images of the same day. ``couch_mm`` is the readout (lateral, longitudinal,
-    vertical up) and ``couch_deg`` the couch angle; None writes no such tags. The vertical goes into TableHeight, which counts downwards.
-    ``seed`` names the random state the volume was drawn from. Fails for CT numbers below -1000 HU, which the files cannot hold.
+    vertical up), ``couch_deg`` the couch angle and ``tilt_deg`` the table top's pitch and roll, written with the couch angle only; None
+    writes no such tags. The vertical goes into TableHeight, which counts downwards. ``seed`` names the random state the volume was drawn
+    from. Fails for CT numbers below -1000 HU, which the files cannot hold.
     """
     if int(scanned.voxels.min()) < INTERCEPT_HU:
         raise ValueError(f"files hold {INTERCEPT_HU} HU and more, found {int(scanned.voxels.min())} HU")
     digest = sha256(scanned.voxels.tobytes()).hexdigest()
     study, series = _uid("study", seed, serial), _uid("CT series", seed, serial, name, repr(scanned.grid), digest)
     shared = _Series(
-        scanned, seed, name, serial, start, couch_mm, couch_deg, kilovolts, defects or Defects(), study, series
+        scanned, seed, name, serial, start, couch_mm, couch_deg, tilt_deg, kilovolts, defects or Defects(), study, series
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     slices = _order(shared)
@@ -105,6 +108,7 @@ def _record(shared: _Series) -> dict[str, object]:
         "machine": {"name": shared.name, "serial": shared.serial},
         "couch_mm": shared.couch_mm,
         "couch_deg": shared.couch_deg,
+        "tilt_deg": shared.tilt_deg,
         "grid": {**asdict(grid), "origin_mm": grid.origin_mm, "steps_mm": grid.steps_mm.tolist()},
         "how": asdict(scanned.how),
         "solids": solids,
@@ -171,7 +175,8 @@ def _acquire(dataset: Dataset, shared: _Series) -> None:
         (dataset.TableHeight,) = _decimals(-vertical)
     if shared.couch_deg is not None:
         (dataset.PatientSupportAngle,) = _decimals(shared.couch_deg)
-        dataset.TableTopPitchAngle = dataset.TableTopRollAngle = 0.0
+        if shared.tilt_deg is not None:
+            dataset.TableTopPitchAngle, dataset.TableTopRollAngle = shared.tilt_deg
 
 
 def _place(dataset: Dataset, k: int, shared: _Series) -> None:

@@ -157,6 +157,15 @@ def turned(turn_deg: Point) -> Array:
     return result
 
 
+def turns_deg(rotation: Array) -> Point:
+    """The turns about X, then Y, then Z that make a rotation: ``turned`` backwards. Fails where the turn about Y is 90 degrees."""
+    if abs(rotation[2, 0]) > 0.999:
+        raise ValueError("turns about X and Z cannot be told from each other where that about Y is 90 degrees")
+    x, z = np.arctan2(rotation[2, 1], rotation[2, 2]), np.arctan2(rotation[1, 0], rotation[0, 0])
+    y = np.arctan2(-rotation[2, 0], np.hypot(rotation[2, 1], rotation[2, 2]))
+    return float(np.degrees(x)), float(np.degrees(y)), float(np.degrees(z))
+
+
 def outline(solid: Solid) -> Array:
     """Points just inside the surface (N, 3): the furthest of the solid towards many directions, cut back to its own shape."""
     grid = np.linspace(-1, 1, 9)

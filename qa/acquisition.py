@@ -13,6 +13,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from qa.certificate import Certificate
 from qa.reading import Reading
 
 
@@ -174,3 +175,4 @@ class Acquisition:
     couch_still: bool = False  # the performer states that the couch was not moved between these images
     phantom: str = ""  # which phantom the performer says it is, in their words: it is held against the images, never believed alone
     calibrations: tuple[Calibration, ...] = ()  # those in force for this machine, of the kinds that the procedure uses
+    certificate: Certificate | None = None  # of the ball phantom, as the performer handed it in: held against the images, too

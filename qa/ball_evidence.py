@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.acquisition import Acquisition, Image
+from qa.ball_day import Day, ImagingSet
 from qa.ball_images import BallImage
 from qa.ball_position import BallPosition
 from qa.evidence import Mark, Overlay, Table
-from qa.imaging_isocenter_sets import Day, ImagingSet
 
 Array = NDArray[np.float64]
 ROW = "Ball and field as every system sees them"

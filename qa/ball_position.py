@@ -136,6 +136,14 @@ def _cross(gantry_deg: Array) -> bool:
     return bool(between.size and np.abs(between).max() >= CROSSING)
 
 
+def elsewhere(volume: Volume) -> str:
+    """Why a volume's origin cannot be the imaging isocentre; "" when it can."""
+    index = np.linalg.solve(np.array(volume.steps_mm).T, -np.array(volume.origin_mm))
+    if ((index > -0.5) & (index < np.array(volume.shape) - 0.5)).all():
+        return ""
+    return "the DICOM origin lies outside the volume, so it is not the imaging isocentre: export it in the machine's own coordinates"
+
+
 def from_volume(volume: Volume, index_mm: Sequence[float], budget: Mapping[str, Sequence[float]]) -> BallPosition:
     """The position in F of a place in a volume: ``index_mm`` and ``budget`` (standard uncertainties) along (slice, row, column)."""
     steps = np.array(volume.steps_mm)

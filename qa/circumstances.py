@@ -24,6 +24,15 @@ def acquired(acquisition: Acquisition) -> tuple[datetime | None, tuple[str, ...]
     return min(time.astimezone(UTC) for time in times), notes
 
 
+def stated(acquisition: Acquisition) -> tuple[str, ...]:
+    """What the performer says of the images, as a record notes it: that the couch stood still, which phantom's certificate counts."""
+    still = "the couch was not moved between these images, as the performer states (it counts where readouts are missing)"
+    return (
+        *((acquisition.certificate.words,) if acquisition.certificate is not None else ()),
+        *((still,) if acquisition.couch_still else ()),
+    )
+
+
 def image_notes(acquisition: Acquisition) -> tuple[str, ...]:
     """Each caveat from reading once, with the number of images or volumes it applies to."""
     return (*_counted(acquisition.images, "images"), *_counted(acquisition.volumes, "volumes"))

@@ -29,6 +29,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 Database = Annotated[str | None, typer.Option("--database", metavar="FILE", help="Where the records are kept: a file or a database URL.")]
 Pdf = Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="Write the report here; of several records FILE-1, FILE-2, ...")]
+Certified = Annotated[
+    Path | None, typer.Option("--certificate", metavar="FILE", help="The certificate (TOML) of the ball phantom in the images.")
+]
 Check = Annotated[
     list[str] | None, typer.Option("--check", metavar="NAME=yes|no", help="The answer to a question of the protocol; repeat for each.")
 ]
@@ -48,13 +51,16 @@ Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=
 
 @dataclass(frozen=True)
 class Who:
-    """What a person says of the images: machine and phantom ("" = as the files say), who took them, whether the couch stood still."""
+    """What a person says of the images: machine and phantom ("" = as the files say), who took them, whether the couch stood still,
+    the file with the ball phantom's certificate.
+    """
 
     machine: str = ""
     phantom: str = ""
     performer: str = ""
     couch_still: bool = False
     answers: Mapping[str, bool] = field(default_factory=dict)
+    certificate: Path | None = None
 
 
 @app.callback()
@@ -80,6 +86,7 @@ def run(
     couch_not_moved: Annotated[
         bool, typer.Option("--couch-not-moved", help="Nobody moved the couch between the images (for files without couch readout).")
     ] = False,
+    certificate: Certified = None,
     second_engine: Annotated[bool, typer.Option("--second-engine", help="Check every number with another program (slow).")] = False,
     check: Check = None,
     pdf: Pdf = None,
@@ -88,7 +95,7 @@ def run(
     debug: Debug = False,
 ) -> Status:
     """Measure, judge and store what is in PATH..."""
-    who = Who(machine, phantom, performer, couch_not_moved, _answers(check))
+    who = Who(machine, phantom, performer, couch_not_moved, _answers(check), certificate)
     return _run(paths, protocol, database, pdf, json, who, second_engine=second_engine)
 
 
@@ -100,6 +107,7 @@ def daily(
     protocol: Annotated[str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.")] = "tg142_daily_igrt",
     phantom: Annotated[str, typer.Option(help="Which phantom: its model or serial number.")] = "",
     performer: Annotated[str, typer.Option(help="Who took the images.")] = "",
+    certificate: Certified = None,
     check: Check = None,
     pdf: Pdf = None,
     json: Json = None,
@@ -121,7 +129,7 @@ def daily(
             if name not in answers:
                 said = typer.prompt(f"{question} [yes/no/skip]", default="skip").strip().lower()
                 answers |= {name: said.startswith("y")} if said[:1] in ("y", "n") else {}
-    return _run(paths, protocol, database, pdf, json, Who(machine, phantom, performer, False, answers), asked.procedures)
+    return _run(paths, protocol, database, pdf, json, Who(machine, phantom, performer, False, answers, certificate), asked.procedures)
 
 
 def _answers(checks: Sequence[str] | None) -> dict[str, bool]:
@@ -170,11 +178,12 @@ def _run(
     store: bool = True,
 ) -> Status:
     """``tests`` None = all that the images are fit for, and what the protocol asks for beyond them is said."""
-    from qa import progress, session
+    from qa import certificate, progress, session
     from qa import protocol as protocols
     from qa.keeping import keeping
 
     judged_by = protocols.read(protocol)
+    certified = certificate.read(who.certificate) if who.certificate is not None else None
     with keeping(database) if store else nullcontext() as kept:
         with progress.shown() as say:
             result = session.run(
@@ -189,6 +198,7 @@ def _run(
                 second_engine=second_engine,
                 couch_still=who.couch_still,
                 answers=who.answers,
+                certificate=certified,
             )
         status = _shown(result.records, kept.where if kept else "", pdf, json, database)
         for words in result.set_aside:

@@ -28,6 +28,7 @@ MODALITIES = ("CT", "MR", "PT", "NM")
 SPACING_MM = (0.01, 10.0)  # from micro-CT to the coarsest whole-body reconstruction
 RIGHT_ANGLE = 1e-3  # direction cosines may be rounded to three decimals
 COUCH = ("TableTopLateralPosition", "TableTopLongitudinalPosition", "TableTopVerticalPosition")
+TILT = ("TableTopPitchAngle", "TableTopRollAngle")  # (300A,0140), (300A,0144): kept as text, for the test that asks for them
 BELOW = "TableHeight"  # (0018,1130): distance of the table top from the centre of rotation, positive below it
 KEPT = ("Manufacturer", "ManufacturerModelName", "SeriesNumber")
 PARTS = ("AcquisitionNumber", "ImageType", "ConvolutionKernel")  # what tells two stacks of one series apart
@@ -141,7 +142,7 @@ def _slice(header: Header, sha256: str, series: str, where: Source) -> CtSlice:
     couch, turned = _couch(header), header.number("PatientSupportAngle")
     machine, thickness = exposure.machine(header), header.number("SliceThickness")
     parts = tuple(header.text(keyword) for keyword in PARTS)
-    for keyword in KEPT:
+    for keyword in (*KEPT, *TILT):
         header.text(keyword)
     _refuse_if_incomplete(header)
     return CtSlice(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qa.acquisition import Acquisition
+from qa.ball_day import Day
 from qa.ball_evidence import couch, overlay, used, view
 from qa.daily_routes import Look, Route
 from qa.evidence import Evidence, Table
-from qa.imaging_isocenter_sets import Day
 
 
 def show(acquisition: Acquisition, day: Day, routes: Sequence[Route]) -> tuple[Evidence, ...]:

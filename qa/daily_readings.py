@@ -8,18 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.angles import same
+from qa.ball_day import Day
 from qa.ball_images import BallImage
 from qa.ball_position import BallPosition, between, project, summed
 from qa.ball_values import Quantities, State, distance, xyz
+from qa.certificate import Certificate
+from qa.couch_move import COUCH_RESOLUTION_MM, couch_move
 from qa.daily_routes import Look, Route
-from qa.imaging_isocenter_sets import Day
-from qa.imaging_isocenter_vectors import COUCH_RESOLUTION_MM, couch_move
 from qa.reading import NotMeasured, Reading
 
 Array = NDArray[np.float64]
 Parts = Mapping[str, Array]
 Found = tuple[Array, dict[str, Array], str]  # vector (3,) mm, named covariances, what is missing
 UNMARKED = "no certificate of the phantom was handed in: the ball itself counts as what was set up"
+NO_MARK = "the phantom's certificate knows no single ball and mark: the ball itself counts as what was set up"
 NO_ROUTE = "no kV images or CBCT show the ball: image it before and after the couch correction"
 SILENT = "the files do not tell where the couch stood, so nobody knows what it was told to do: export the images with its position"
 PLAIN_MM = 0.3  # a move that is compared with its readout to see whether that is in other units or of another sign
@@ -27,14 +29,14 @@ UNITS, UNITS_PART = (10.0, 0.1, -1.0, -10.0, -0.1), 0.05  # readout over true mo
 RESOLUTION = "couch readout's resolution"
 
 
-def readings(quantities: Quantities, day: Day, routes: Sequence[Route]) -> list[Reading]:
+def readings(quantities: Quantities, day: Day, routes: Sequence[Route], certificate: Certificate | None = None) -> list[Reading]:
     """All readings of all routes; without one, every quantity with the reason."""
     if not routes:
         return [NotMeasured(quantity, NO_ROUTE) for quantity in quantities.values()]
-    return [reading for route in routes for reading in _route(quantities, day, route)]
+    return [reading for route in routes for reading in _route(quantities, day, route, certificate)]
 
 
-def _route(quantities: Quantities, day: Day, route: Route) -> list[Reading]:
+def _route(quantities: Quantities, day: Day, route: Route, certificate: Certificate | None) -> list[Reading]:
     at: State = {"radiation": "+".join(dict.fromkeys(_kind(item.kind) for item in route.first.sets)), "part": route.name}
     flags = tuple(dict.fromkeys(flag for look in route.looks for flag in look.flags))
     pair = route.pair
@@ -42,7 +44,7 @@ def _route(quantities: Quantities, day: Day, route: Route) -> list[Reading]:
     if not isinstance(moved, str) and not isinstance(shift, str):
         shift = _in_units(moved[0], shift)
     found: dict[str, Found | str] = {
-        "setup": _place(route.first),
+        "setup": _set_up(route.first, certificate),
         "match": _match(route.first, shift),
         "couch": _missed(moved, shift),
         "residual": pair if isinstance(pair, str) else _place(pair[1]),
@@ -51,7 +53,8 @@ def _route(quantities: Quantities, day: Day, route: Route) -> list[Reading]:
     for key, value in found.items():
         keys = [f"daily_{key}_{axis}" for axis in "xyz"]
         length = quantities[f"daily_{key}_distance"]
-        said = (*flags, UNMARKED) if key == "setup" else flags
+        unmarked = UNMARKED if certificate is None else "" if _marked(certificate) else NO_MARK
+        said = (*flags, unmarked) if key == "setup" and unmarked else flags
         if isinstance(value, str):
             result += [NotMeasured(quantities[name], value, at) for name in keys] + [NotMeasured(length, value, at)]
         else:
@@ -69,6 +72,26 @@ def _place(look: Look) -> Found | str:
     if isinstance(look.position, str):
         return "; ".join(filter(None, (str(look.position), look.missing)))
     return look.position.point_mm, dict(look.position.components), look.missing
+
+
+def _marked(certificate: Certificate) -> bool:
+    """Whether it says where the one ball is from a mark."""
+    return len(certificate.balls) == 1 and bool(certificate.marks)
+
+
+def _set_up(look: Look, certificate: Certificate | None) -> Found | str:
+    """Section 2: the ball from where it was to be, its certificate's first mark at the isocentre and the phantom as it is meant to lie."""
+    found = _place(look)
+    if certificate is None or isinstance(found, str):
+        return found
+    if reason := certificate.not_in_force(look.acquired):
+        return reason
+    if not _marked(certificate):
+        return found
+    ball, mark = certificate.balls[0], certificate.marks[0]
+    planned = np.array(ball.place_mm) - (mark.x_mm, mark.y_mm, mark.z_mm)
+    known = np.diag(np.square(ball.u_mm) + np.square(mark.u_mm))
+    return found[0] - planned, {**found[1], "certificate": known}, found[2]
 
 
 def _move(first: Look, last: Look) -> Found | str:

@@ -10,9 +10,9 @@ import numpy as np
 
 from qa import ball_position, grouping
 from qa.angles import same
+from qa.ball_day import LONG_AGO, Couch, Day, ImagingSet
 from qa.ball_images import BallImage
 from qa.ball_position import BallPosition, OneDirection
-from qa.imaging_isocenter_sets import LONG_AGO, Couch, Day, ImagingSet
 
 PAIR, MIXED, VOLUME = "kV pair", "MV-kV pair", "CBCT"
 TWO_IMAGERS = "kV and MV imager are taken for one system here"
@@ -72,7 +72,10 @@ def routes(day: Day) -> tuple[Route, ...]:
 
 def _look(item: ImagingSet) -> Look:
     flags = item.place.flags if item.place is not None else ()
-    return Look(item.position, item.images, item.couch_mm, item.couch_deg, item.acquired, item.missing, (item,), flags)
+    position = item.position
+    if item.volume is not None and isinstance(position, BallPosition):
+        position = ball_position.elsewhere(item.volume) or position
+    return Look(position, item.images, item.couch_mm, item.couch_deg, item.acquired, item.missing, (item,), flags)
 
 
 def _crossing(item: ImagingSet, megavolt: Sequence[ImagingSet]) -> Look | None:

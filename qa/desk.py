@@ -23,10 +23,11 @@ class Desk:
     _kept: dict[int, Record] = field(default_factory=dict)
     _waiting: dict[int, tuple[Record, Acquisition]] = field(default_factory=dict)
     _by: dict[str, str] = field(default_factory=dict)  # file -> the title of the test that measured it
+    _in_sets: set[str] = field(default_factory=set)  # files that a test measured as part of a set, not of a day
 
-    def measured(self, acquisition: Acquisition) -> bool:
-        """Whether every file of it was measured already."""
-        return not self.every and names_of(acquisition) <= set(self._by)
+    def measured(self, acquisition: Acquisition, by_sets: bool = False) -> bool:
+        """Whether every file of it was measured already; ``by_sets``: in sets, so that two tests of one day do not hide each other."""
+        return not self.every and names_of(acquisition) <= (self._in_sets if by_sets else set(self._by))
 
     def take(self, place: int, record: Record, acquisition: Acquisition) -> None:
         """One more record, with its place in the order that they are shown in."""
@@ -37,6 +38,8 @@ class Desk:
         self._keep(place, record)
         for name in found:
             self._by.setdefault(name, record.procedure_title)
+        if not acquisition.day:
+            self._in_sets |= found
 
     def cleared(self) -> tuple[tuple[Record, ...], tuple[str, ...]]:
         """All records that are kept, in their order, and in words those that are not: their images belong to another test."""

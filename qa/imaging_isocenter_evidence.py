@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.acquisition import Acquisition
+from qa.ball_day import RADIATION, Day, ImagingSet, Treatment
 from qa.ball_evidence import overlay, used, view
 from qa.ball_position import BallPosition, project
 from qa.evidence import Arrow, Curve, Evidence, Overlay, Room, Series
 from qa.frames import angle_difference
-from qa.imaging_isocenter_sets import RADIATION, Day, ImagingSet, Treatment
 from qa.imaging_isocenter_values import Compared
 from qa.imaging_isocenter_vectors import Coincidence, Offsets
 

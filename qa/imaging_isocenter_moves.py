@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa import ball_position
-from qa.imaging_isocenter_sets import ImagingSet
+from qa.ball_day import ImagingSet
+from qa.couch_move import Move, couch_move
 from qa.imaging_isocenter_values import Compared
-from qa.imaging_isocenter_vectors import Coincidence, Move, contradiction, couch_move
+from qa.imaging_isocenter_vectors import Coincidence, contradiction
 
 Array = NDArray[np.float64]
 

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.acquisition import Image
+from qa.ball_day import RADIATION, Day, ImagingSet, Treatment
 from qa.ball_images import CUBE, SILENT
 from qa.ball_position import OneDirection
 from qa.ball_values import Quantities, State, distance, xyz
+from qa.couch_move import Move
 from qa.imaging_isocenter_moves import ball_move, contradictions
-from qa.imaging_isocenter_sets import RADIATION, Day, ImagingSet, Treatment
 from qa.imaging_isocenter_values import Compared, largest
-from qa.imaging_isocenter_vectors import STATED, Move, cautions, coincidence, connected, offsets
+from qa.imaging_isocenter_vectors import STATED, cautions, coincidence, connected, offsets
 from qa.reading import Measured, NotMeasured, Quantity, Reading
 
 Array = NDArray[np.float64]

@@ -26,7 +26,7 @@ from phantoms.view import truth as true_places
 from phantoms.volume import Grid, Scan, Scanned, Sphere, scan
 from qa import rehearsal
 from qa.acquisition import Acquisition
-from qa.imaging_isocenter_vectors import couch_move
+from qa.couch_move import couch_move
 from qa.procedure import Rehearsal
 from qa.shots import RECEPTOR_MM
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.angles import same
+from qa.ball_day import RADIATION, ImagingSet
 from qa.ball_values import Quantities, State, distance
-from qa.imaging_isocenter_sets import RADIATION, ImagingSet
-from qa.imaging_isocenter_vectors import Coincidence, Move, Offsets
+from qa.couch_move import Move
+from qa.imaging_isocenter_vectors import Coincidence, Offsets
 from qa.reading import Measured, NotMeasured, Quantity, Reading
 from qa.rotation import length
 

@@ -10,30 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import frames, grouping
+from qa import ball_position, grouping
+from qa.ball_day import Day, ImagingSet, Treatment, turned_away
 from qa.ball_images import SAME_BALL_MM
 from qa.ball_position import BallPosition, OneDirection, project
-from qa.imaging_isocenter_sets import Couch, Day, ImagingSet, Treatment, turned_away
+from qa.couch_move import Move, couch_move
 
 Array = NDArray[np.float64]
-COUCH_MM = 0.03  # couch readouts of a couch that does not move scatter by this; a smaller difference may be all scatter
-COUCH_RESOLUTION_MM = 0.005  # a readout has at least two decimals
 LOOKS_ALIKE_MM = 0.3  # of diameter: beyond, the same ball is possible and worth a look
 CONTRADICTS_MM, CONTRADICTS_U = 0.3, 3.0  # two sets of one system that differ by more than both of these contradict each other
 LONG_H = 3.0  # between imaging and treatment images of one set-up; a morning check takes minutes
-COUCH_GAIN = 0.01  # relative: real couches moved by 3 mm showed 1.0033 and 1.0019 of their readout
 
 
 STATED = "the couch was not moved between imaging and treatment images, as the performer states"
-
-
-@dataclass(frozen=True)
-class Move:
-    """How far the couch went (x, y, z in F, mm), and its standard uncertainty; ``source`` is "readout", "stated" or "same images"."""
-
-    vector_mm: Array
-    u_mm: Array
-    source: str = "readout"
 
 
 @dataclass(frozen=True)
@@ -61,15 +50,6 @@ class Offsets:
     def u_mm(self) -> Array:
         """Standard uncertainties (n, 2)."""
         return np.asarray(np.sqrt(sum((part**2 for part in self.components.values()), np.zeros_like(self.values_mm))))
-
-
-def couch_move(start: Couch, end: Couch, couch_deg: float) -> Move:
-    """From one couch readout to another, in F; lateral, longitudinal and vertical are x, y, z of a couch at 0 degrees."""
-    difference = np.subtract(end, start)
-    apart = np.abs(difference)
-    u = np.sqrt(np.minimum(apart, COUCH_MM) ** 2 + (COUCH_GAIN * apart) ** 2 + COUCH_RESOLUTION_MM**2)
-    turn = frames.couch_turn(couch_deg)
-    return Move(turn @ difference, np.sqrt(turn**2 @ u**2))
 
 
 def connected(day: Day, item: ImagingSet, couch_still: bool) -> Move | str:
@@ -137,12 +117,7 @@ def cautions(item: ImagingSet, treatment: Treatment, move: Move) -> tuple[tuple[
 
 def _elsewhere(item: ImagingSet) -> str:
     """Why a volume's origin cannot be the imaging isocentre; "" when it can."""
-    if item.volume is None:
-        return ""
-    index = np.linalg.solve(np.array(item.volume.steps_mm).T, -np.array(item.volume.origin_mm))
-    if ((index > -0.5) & (index < np.array(item.volume.shape) - 0.5)).all():
-        return ""
-    return "the DICOM origin lies outside the volume, so it is not the imaging isocentre: export it in the machine's own coordinates"
+    return "" if item.volume is None else ball_position.elsewhere(item.volume)
 
 
 def coincidence(treatment: Treatment, position: BallPosition, move: Move) -> Coincidence:

@@ -16,6 +16,7 @@ from qa.acquisition import Acquisition, Image, Refused, Slice
 from qa.archive import Archive
 from qa.baselines import baselines
 from qa.calibrations import in_force
+from qa.certificate import Certificate
 from qa.desk import Desk
 from qa.grouping import moved
 from qa.left_out import LeftOut
@@ -53,16 +54,18 @@ def run(
     second_engine: bool = False,
     couch_still: bool = False,
     answers: Mapping[str, bool] | None = None,
+    certificate: Certificate | None = None,
 ) -> Session:
     """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.
 
     ``procedures`` are names, None = all there are: those that the protocol has limits for, and what else the images show, measured and
-    not judged; calibrations only where the protocol asks for them. ``machine`` "" = the name in the images. ``couch_still``: the performer
-    states that the couch was not moved between images that do not say where it stood. ``answers`` are the performer's to the protocol's
-    questions, by name; ProtocolError for one that it does not ask. ``phantom`` is which one it is, in the performer's
-    words: procedures hold it against the images. A record with a number in it is stored as soon as it is made, one without when no other
-    test measured the same images. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing could be
-    measured (it says why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
+    not judged; calibrations only where the protocol asks for them. ``machine`` "" = the name in the images. ``couch_still``: the
+    performer states that the couch was not moved between images that do not say where it stood. ``answers`` are the performer's to the
+    protocol's questions, by name; ProtocolError for one that it does not ask. ``phantom`` is which one it is, in the performer's words,
+    ``certificate`` that of a ball phantom: procedures hold both against the images. A record with a number in it is stored as soon as it
+    is made, one without when no other test measured the same images. ``second_engine`` asks for a second opinion wherever a procedure has
+    one. QaError when nothing could be measured (it says why), ProtocolError when the protocol asks for what nobody measures, RecordError
+    when the store refuses.
     """
     from qa import dicom
 
@@ -75,7 +78,10 @@ def run(
     places = [Path(path) for path in paths]
     by_digest: AbstractContextManager[dict[str, Path]] = engines.files_by_digest(places) if second_engine else nullcontext({})
     with dicom.opened(places, lambda done, total: say(f"reading: {done} of {total} files")) as batch, by_digest as files:
-        given = [replace(acquisition, couch_still=couch_still, phantom=phantom.strip()) for acquisition in batch.acquisitions]
+        given = [
+            replace(acquisition, couch_still=couch_still, phantom=phantom.strip(), certificate=certificate)
+            for acquisition in batch.acquisitions
+        ]
         tried = [(acquisition, [(p.name, _missing(p, acquisition)) for p in chosen]) for acquisition in given]
         accepted = [(p, acquisition) for acquisition, said in tried for p, (_, reason) in zip(chosen, said, strict=True) if not reason]
         left = left_out.left_out(tried)
@@ -85,7 +91,7 @@ def run(
         unused = left_out.inputs(left, tried, batch.refused)
         desk = Desk(store, every=procedures is not None)
         for place, (procedure, acquisition) in sorted(enumerate(accepted), key=lambda item: item[1][1].day):  # sets come before their day
-            if acquisition.day and desk.measured(acquisition) and not moved(acquisition.images):
+            if acquisition.day and desk.measured(acquisition, by_sets=True) and not moved(acquisition.images):
                 continue  # what its sets show is known: there is nothing in it that only a day can tell
             say(f"{procedure.title}: {acquisition.title}")
             lost = left_out.lost(batch.refused, acquisition)
@@ -147,8 +153,7 @@ def _record(
     analysis = _analyse(procedure, replace(acquisition, calibrations=calibrations))
     if machine != acquisition.machine:
         notes = (f"recorded for machine {machine!r} as asked; the images say {acquisition.machine!r}", *notes)
-    if acquisition.couch_still:
-        notes = ("the couch was not moved between these images, as the performer states (it counts where readouts are missing)", *notes)
+    notes = (*circumstances.stated(acquisition), *notes)
     files: list[Image | Slice] = [*acquisition.images, *(part for volume in acquisition.volumes for part in volume.slices)]
     used = tuple(Input(file.name, file.sha256, file.sop_instance_uid, True) for file in files)
     compared = protocol.compared(procedure.name)

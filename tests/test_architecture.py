@@ -38,6 +38,7 @@ PAGES = (
     "physics/couch_translation",
     "physics/couch_readout",
     "physics/couch_rotation",
+    "physics/couch_6dof",
 )
 
 

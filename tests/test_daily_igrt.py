@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from phantoms.panel import Panel
 from phantoms.volume import Grid, Scan, Sphere, scan
 from qa import procedure, protocol, rehearsal
 from qa.acquisition import Acquisition, Image, Volume
+from qa.certificate import Ball, Body, Certificate, Mark
 from qa.cli import app
 from qa.limit import Outcome
 from qa.reading import Measured, NotMeasured, Reading
@@ -92,6 +93,17 @@ def test_every_link_of_the_chain_is_what_was_set():
     (beam,) = [r for r in found if r.quantity.key == "daily_coincidence"]
     assert isinstance(beam, Measured)
     assert beam.value == pytest.approx(np.hypot(0.3, -0.2), abs=0.04)  # at gantry 0 the kV isocentre is at (x, y) from the beam
+
+
+def test_a_certificates_mark_says_where_the_ball_was_to_be():
+    ball, mark = Ball("b", 1.0, 2.0, 3.0, 7.0, (0.02, 0.02, 0.02)), Mark("m", 15.0, 14.0, 13.0, (0.1, 0.1, 0.1))
+    paper = Certificate("ball", "1", date(2000, 1, 1), date(2100, 1, 1), "nobody", (ball,), Body("ball", (60.0,)), (mark,))
+    found = read(replace(morning(), certificate=paper))
+    assert np.abs(vector(found, "setup") - (FOUND - (-14.0, -12.0, -10.0))).max() < 0.03
+    assert all(r.u > 0.1 for r in found if isinstance(r, Measured) and r.quantity.key == "daily_setup_x")
+    old = read(replace(morning(), certificate=replace(paper, expires=date(2000, 1, 2))))
+    assert "expired" in reasons(old, "setup_x")
+    assert np.abs(vector(old, "residual") - (FOUND + WENT)).max() < 0.03
 
 
 def test_one_look_gives_the_set_up_alone():

@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from phantoms.volume import Cube, Cylinder, Grid, Rings, Scan, Sphere, Streaks, draw, scan
 from phantoms.volume_faults import noise
-from phantoms.volume_phantoms import ball_block, mimi_cube, penta_cube
+from phantoms.volume_phantoms import FIVE_MM, ball_block, ball_cube, mimi_cube, penta_cube
 
 AIR, BALL = -1000.0, 2000.0
 REAL_ORIENTATION = (0.99999847691329, 0.0, -0.0017453283659, 0.0, 1.0, 0.0)
@@ -320,3 +320,41 @@ def test_cubes_hold_their_targets_where_their_truth_says():
     tip = 30.0 * np.array([np.cos(np.radians(2.0)) * np.cos(np.radians(3.0)), np.cos(np.radians(2.0)) * np.sin(np.radians(3.0)), 0.0])
     tip[2] = 30.0 * np.sin(np.radians(2.0))  # 30 mm along the phantom's X after turns about X (no effect), Y (-2), Z (3 degrees)
     assert voxels[tuple(np.rint(grid.index(np.asarray(centre) + tip)).astype(int))] == 800
+
+
+def turn(pitch, roll, yaw):
+    """Rz Rx Ry, written out here."""
+    from scipy.spatial.transform import Rotation
+
+    return Rotation.from_euler("ZXY", [yaw, pitch, roll], degrees=True).as_matrix()
+
+
+@pytest.mark.parametrize("angles", [(0.0, 0.0, 0.0), (3.0, -2.0, 5.0), (-40.0, 25.0, 130.0)])
+def test_a_cube_of_balls_stands_at_any_pose(angles):
+    """Every ball's centre of mass, over what a ball adds to the plastic, is where the pose takes it; the cube's faces turn with them."""
+    balls, centre, diameters = ((1.0, 2.0, -3.0), (9.0, -8.0, 7.0), (-9.0, 6.0, 8.0)), (1.3, -0.7, 2.1), (5.0, 6.0, 7.0)
+    rotation = turn(*angles)
+    phantom = ball_cube(centre, rotation, balls_mm=balls, diameters_mm=diameters, names=("A", "B", "C"), side_mm=34.0)
+    grid = Grid((50, 53, 56), (1.1, 1.0, 0.9), (0.4, 0.2, -0.3))
+    how = wide(grid)
+    bare = draw(phantom.solids[:1], grid, how).astype(float)
+    added = draw(phantom.solids, grid, how).astype(float) - bare
+    places = grid.room(np.moveaxis(np.indices(grid.shape), 0, -1).astype(float))
+    for solid, ball, diameter in zip(phantom.solids[1:], balls, diameters, strict=True):
+        near = np.where(np.linalg.norm(places - solid.centre_mm, axis=-1) < diameter / 2 + 4.0, added, 0.0)
+        assert np.einsum("ijk,ijkl->l", near, places) / near.sum() == pytest.approx(rotation @ ball + centre, abs=2e-3)
+        amount = 4 / 3 * np.pi * (diameter / 2) ** 3 * (2200.0 - 120.0)
+        assert near.sum() * np.prod(grid.spacing_mm) == pytest.approx(amount, rel=2e-3)
+    cube = phantom.solids[0]
+    for direction in np.eye(3):
+        for sign in (-1, 1):
+            assert cube.depth(rotation @ (sign * 17.0 * direction) + centre) == pytest.approx(0.0, abs=1e-9)
+    assert phantom.target == "A"
+    assert phantom.marks["mark"] == pytest.approx(rotation @ (14.0, 12.0, 10.0) + centre)
+
+
+def test_the_five_balls_of_the_cube_are_told_apart_by_their_distances():
+    from itertools import combinations
+
+    apart = sorted(np.linalg.norm(np.subtract(a, b)) for a, b in combinations(FIVE_MM, 2))
+    assert np.diff(apart).min() > 3.7

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import MISSING, dataclass, fields
+from datetime import date
 from functools import cache
 from importlib import resources
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -266,7 +267,7 @@ def models(kind: str) -> tuple[Model, ...]:
     """All models of a kind ("ct" or "planar"), by key. ValueError names the file and the item that is wrong."""
     folder = resources.files(__name__).joinpath(kind)
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    return tuple(_made(FOLDERS[kind], {"key": f.name.removesuffix(".toml"), **tomllib.loads(f.read_text("utf-8"))}, f.name) for f in files)
+    return tuple(made(FOLDERS[kind], {"key": f.name.removesuffix(".toml"), **tomllib.loads(f.read_text("utf-8"))}, f.name) for f in files)
 
 
 def ct_models() -> tuple[CtModel, ...]:
@@ -283,7 +284,7 @@ def planar_models() -> tuple[PlanarModel, ...]:
 def materials() -> dict[str, Material]:
     """What plugs are made of, by key."""
     table = tomllib.loads(resources.files(__name__).joinpath("materials.toml").read_text("utf-8"))
-    return {key: _made(Material, {"key": key, **item}, f"materials.toml, {key}") for key, item in table.items()}
+    return {key: made(Material, {"key": key, **item}, f"materials.toml, {key}") for key, item in table.items()}
 
 
 def named(text: str, kind: str) -> Model | None:
@@ -298,8 +299,8 @@ def _folded(text: str) -> str:
     return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
-def _made(kind: type[T], table: Any, where: str) -> T:
-    """The table as that dataclass, every key known and every value of its type."""
+def made(kind: type[T], table: Any, where: str) -> T:
+    """The table as that dataclass, every key known and every value of its type; ValueError says ``where`` what is not."""
     if not isinstance(table, dict):
         raise ValueError(f"{where}: expected a table, found {table!r}")
     hints, known = _hints(kind), {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
@@ -321,13 +322,15 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             raise ValueError(f"{where}: expected a list, found {value!r}")
         inner = get_args(hint)
         kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+        if len(kinds) != len(value):
+            raise ValueError(f"{where}: expected {len(kinds)} values, found {len(value)}")
         return tuple(_value(k, v, f"{where} {n}") for n, (k, v) in enumerate(zip(kinds, value, strict=True), 1))
     if get_origin(hint) is dict:
         return {str(key): float(part) for key, part in value.items()}
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    if hint in (str, int, bool) and type(value) is hint:
+    if hint in (str, int, bool, date) and type(value) is hint:
         return value
     if hasattr(hint, "__dataclass_fields__"):
-        return _made(hint, value, where)
+        return made(hint, value, where)
     raise ValueError(f"{where}: expected {getattr(hint, '__name__', hint)}, found {value!r}")

@@ -65,7 +65,7 @@ def _choose(voxels: NDArray[np.float32], pitch: Triple, found: list[Piece], radi
     refused: list[AnalysisError] = []
     for piece in strong:
         try:
-            places.append(_measure(voxels, pitch, piece, radius))
+            places.append(measure(voxels, pitch, piece, radius))
         except AnalysisError as error:
             if piece is strong[0] or piece.cut:
                 refused.append(error)
@@ -79,7 +79,8 @@ def _choose(voxels: NDArray[np.float32], pitch: Triple, found: list[Piece], radi
     return places[0]
 
 
-def _measure(voxels: NDArray[np.float32], pitch: Triple, piece: Piece, radius: float | None) -> Place:
+def measure(voxels: NDArray[np.float32], pitch: Triple, piece: Piece, radius: float | None) -> Place:
+    """One piece as a ball, of that radius where it is known. AnalysisError as ``volume_ball``."""
     rough = _Rough.of(voxels, pitch, piece)
     fit = fit_sphere(rough.crop, rough.centre_mm, rough.radius_mm, max(rough.top - rough.around, 1.0) * rough.beyond, rough.around)
     if not SMALLEST_MM < fit.sphere.radius_mm < LARGEST_MM or not fit.converged:

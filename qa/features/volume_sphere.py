@@ -8,6 +8,7 @@ part of the in-plane blur (the square's variance; its corners change an edge by 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ def profile(sphere: Sphere, thickness_mm: float, z_mm: Array, reach_mm: float) -
     """
     from scipy.special import i0e
 
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = _rule()
     angle = (nodes + 1) * np.pi / 4
     rho, half = sphere.radius_mm * np.sin(angle), sphere.radius_mm * np.cos(angle)
     seen = _passed(z_mm[None, :] + half[:, None], thickness_mm, sphere.axial_mm) - _passed(
@@ -47,6 +48,14 @@ def profile(sphere: Sphere, thickness_mm: float, z_mm: Array, reach_mm: float) -
     variance = sphere.plane_mm**2
     ring = np.exp(-((out[:, None] - rho) ** 2) / (2 * variance)) * i0e(out[:, None] * rho / variance) / variance
     return np.asarray((ring * (rho * half * weights * np.pi / 4)) @ seen)
+
+
+@cache
+def _rule() -> tuple[Array, Array]:
+    """Gauss's nodes and weights between -1 and 1: to make them took half the time of a fit."""
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes.flags.writeable = weights.flags.writeable = False
+    return nodes, weights
 
 
 def at(table: Array, rho_mm: Array, which: NDArray[np.intp]) -> tuple[Array, Array]:

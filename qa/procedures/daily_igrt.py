@@ -49,11 +49,11 @@ def accepts(acquisition: Acquisition) -> str:
 
 def analyse(acquisition: Acquisition) -> Analysis:
     """Every route by itself; what a route lacks is said and keeps no other from being measured."""
-    from qa import daily_evidence, daily_readings, daily_routes, imaging_isocenter_sets
+    from qa import ball_day, daily_evidence, daily_readings, daily_routes
 
-    day = imaging_isocenter_sets.day(acquisition)
+    day = ball_day.day(acquisition)
     routes = daily_routes.routes(day)
-    found = daily_readings.readings({q.key: q for q in QUANTITIES}, day, routes)
+    found = daily_readings.readings({q.key: q for q in QUANTITIES}, day, routes, acquisition.certificate)
     return Analysis(tuple(found), daily_evidence.show(acquisition, day, routes))
 
 

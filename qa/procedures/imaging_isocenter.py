@@ -70,9 +70,9 @@ def analyse(acquisition: Acquisition) -> Analysis:
 
     What cannot be connected to a treatment isocentre of that day is reported in the system's own coordinates, with what is missing.
     """
-    from qa import imaging_isocenter_evidence, imaging_isocenter_readings, imaging_isocenter_sets
+    from qa import ball_day, imaging_isocenter_evidence, imaging_isocenter_readings
 
-    day = imaging_isocenter_sets.day(acquisition)
+    day = ball_day.day(acquisition)
     compared = imaging_isocenter_readings.compare(day, acquisition.couch_still)
     readings = imaging_isocenter_readings.readings({q.key: q for q in QUANTITIES}, day, compared)
     return Analysis(tuple(readings), imaging_isocenter_evidence.show(acquisition, day, compared))
