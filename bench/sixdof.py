@@ -136,9 +136,9 @@ def rows(quick: bool, seed: int) -> list[Row]:
             Row(f"{what}: pose, per axis rms / max", n, goal, _pair(poses), _pair(theirs), _goal(poses, len(refused)), remarks=told)
         )
         table.append(Row(f"{what}: motion between two", len(motions), goal, _pair(motions), NONE, _goal(motions, len(refused))))
-        sd, least = float(np.std(pulls)) if pulls else np.inf, 0.0 if how.streaks else PULL[0]  # streaks that are not there may be feared
-        verdict = between(sd, least, PULL[1], 1 / np.sqrt(2 * max(6 * len(pulls) / 2, 1)))
-        table.append(Row(f"{what}: pulls of the motion", 6 * len(pulls), f"sd {least:g} to {PULL[1]:g}", f"sd {sd:.2f}", NONE, verdict))
+        sd = float(np.std(pulls)) if pulls else np.inf
+        verdict = between(sd, *PULL, 1 / np.sqrt(2 * max(6 * len(pulls) / 2, 1)))
+        table.append(Row(f"{what}: pulls of the motion", 6 * len(pulls), f"sd {PULL[0]:g} to {PULL[1]:g}", f"sd {sd:.2f}", NONE, verdict))
     return table
 
 

@@ -21,7 +21,7 @@ def draw(rng: np.random.Generator) -> Rehearsal:
     from phantoms import rtimage
     from phantoms.linac import Shot
     from qa import rehearsal
-    from qa.imaging_isocenter_rehearsal import BLANK_MM, PAUSE, Place, a_kv_system, a_linac, a_place, a_setup, exposed, in_order, system
+    from qa.ball_day_rehearsal import BLANK_MM, PAUSE, Place, a_kv_system, a_linac, a_place, a_setup, exposed, in_order, system
 
     linac, setup, before, here = a_linac(rng), a_setup(rng), a_place(rng, 0.8), Place(BLANK_MM, BLANK_MM)
     kv = a_kv_system(linac, rng)
