@@ -50,6 +50,7 @@ def _route(quantities: Quantities, day: Day, route: Route, certificate: Certific
         "residual": pair if isinstance(pair, str) else _place(pair[1]),
     }
     result: list[Reading] = []
+    missing = "; ".join(dict.fromkeys(filter(None, (look.missing for look in route.looks))))  # a chain is as good as all of its images
     for key, value in found.items():
         keys = [f"daily_{key}_{axis}" for axis in "xyz"]
         length = quantities[f"daily_{key}_distance"]
@@ -58,7 +59,7 @@ def _route(quantities: Quantities, day: Day, route: Route, certificate: Certific
         if isinstance(value, str):
             result += [NotMeasured(quantities[name], value, at) for name in keys] + [NotMeasured(length, value, at)]
         else:
-            vector, parts, missing = value
+            vector, parts, _ = value
             result += xyz(quantities, keys, vector, parts, at, said, missing)
             result.append(distance(length, vector, parts, at, said, missing))
     return [*result, _coincidence(quantities, day, route, at, flags)]
@@ -166,7 +167,7 @@ def _coincidence(quantities: Quantities, day: Day, route: Route, at: State, flag
         return NotMeasured(quantity, why, at)
     vector, parts, image = max(found, key=lambda one: float(np.hypot(*one[0])))
     at = {**at, "gantry_deg": image.gantry_deg}
-    missing = "; ".join(dict.fromkeys(filter(None, (look.missing, *(item.missing for item in day.of("mv"))))))
+    missing = "; ".join(dict.fromkeys(filter(None, (*(one.missing for one in route.looks), *(item.missing for item in day.of("mv"))))))
     return distance(quantity, vector, parts, at, flags, missing)
 
 
