@@ -1,7 +1,8 @@
 """What every procedure promises, present and future; the one in docs/adding_a_procedure.md is asked like the others.
 
-Set IGRTQA_REHEARSALS to rehearse more often than 16 times (the bench does). The bounds are those of the design, |mean pull| < 0.3 and standard deviation
-0.7 to 1.3, widened by four standard errors of the n pulls there are: 4/sqrt(n) of the mean, 4/sqrt(2 (n - 1)) of the deviation.
+Set IGRTQA_REHEARSALS to rehearse more often than 16 times, as the bench does. The bounds are those of the design, |mean pull| < 0.3 and
+standard deviation 0.7 to 1.3, widened by four standard errors of the n pulls there are: 4/sqrt(n) of the mean, 4/sqrt(2 (n - 1)) of the
+deviation.
 """
 
 import hashlib
