@@ -59,3 +59,10 @@ def _image(uid: str) -> Dataset:
     data = Dataset()
     data.ReferencedSOPClassUID, data.ReferencedSOPInstanceUID = UID("1.2.840.10008.5.1.4.1.1.2"), uid
     return data
+
+
+def frame_of(path: Path) -> str:
+    """The frame of reference of a file that was written before."""
+    from pydicom import dcmread
+
+    return str(dcmread(path, stop_before_pixels=True).FrameOfReferenceUID)

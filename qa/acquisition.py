@@ -154,12 +154,14 @@ class Refused:
 class Placed:
     """How one frame of reference lies in the registered one: ``matrix`` (4 x 4) is applied to its points, patient axes, mm.
 
-    ``images`` are the SOP Instance UIDs that the file says it is about, () when it names none.
+    ``images`` are the SOP Instance UIDs that the file says it is about, none when it names none. ``step`` is that in which the matrix's
+    numbers are written.
     """
 
     frame: str
     images: frozenset[str]
     matrix: Matrix
+    step: float
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ MODALITY = "REG"
 RIGID = "RIGID"
 SQUARE = 1e-4  # of R'R from 1: matrices are written with six decimals and more; a volume scaled by 0.01 % is 5 um off at 50 mm
 LAST_ROW = 1e-6
+DIGITS, EVEN = (3, 6), 1e-9  # decimals of a matrix, at least and at most; how near to its multiples
 
 Array = NDArray[np.float64]
 
@@ -78,10 +79,17 @@ def _item(item: Any) -> Placed:
     steps = [step for one in items(item, "MatrixRegistrationSequence") for step in items(one, "MatrixSequence")]
     if not steps:
         raise DicomError("an item has no matrix (MatrixRegistrationSequence); export it again after the match was accepted")
-    whole = np.eye(4)
-    for step in steps:  # in the order of the file, each applied to what the one before gave
-        whole = _matrix(step) @ whole
-    return Placed(frame, images, _plain(whole))
+    whole, written = np.eye(4), [_matrix(step) for step in steps]
+    for matrix in written:  # in the order of the file, each applied to what the one before gave
+        whole = matrix @ whole
+    return Placed(frame, images, _plain(whole), max(step_of(matrix) for matrix in written))
+
+
+def step_of(matrix: Array) -> float:
+    """The step that its numbers are written in: the coarsest power of ten that all are multiples of, 1e-6 at the finest."""
+    low, high = DIGITS
+    digits = next((d for d in range(low, high) if np.abs(matrix - matrix.round(d)).max() < EVEN), high)
+    return float(10.0**-digits)
 
 
 def _matrix(step: Any) -> Array:
