@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 ARM_MM = 50.0
 POINTS_MM = np.vstack([np.zeros(3), ARM_MM * np.eye(3), -ARM_MM * np.eye(3)])  # the isocentre, and 50 mm from it along every axis
 APART_MM, APART_SIGMAS = 0.1, 4.0  # two ways further apart than both are not one motion
+STIRRED_MM = 2.0  # a phantom that moved less, everywhere within 50 mm, tries a match by no more than a voxel or two
 NOISE = "voxel noise"
 BACK = "the proposed motion is that of the way back: is the registration stated from the first scan to the second?"
 NO_OBJECT = (
@@ -151,6 +152,13 @@ def _flags(one: Compared, stated: Stated) -> tuple[str, ...]:
     return (f"proposed by the {stated.source}", *one.move.flags, *((BACK,) if reversed_(stated.values, one.move.values) else ()))
 
 
+def _missing(one: Compared) -> str:
+    """Why an error cannot pass: a match of a phantom that stayed where it was is no test of a match."""
+    far = float(np.linalg.norm(one.move.motion.moved(POINTS_MM) - POINTS_MM, axis=1).max())
+    still = f"the phantom moved by {far:.1f} mm only, which does not try the match: move it by some mm and degrees and scan again"
+    return "; ".join(filter(None, (one.move.missing, still if far < STIRRED_MM else "")))
+
+
 def _errors(quantities: Quantities, one: Compared) -> list[Reading]:
     """Proposed minus found: shifts as they are, angles of the turn that is left when the found one is taken back."""
     result: list[Reading] = []
@@ -165,7 +173,7 @@ def _errors(quantities: Quantities, one: Compared) -> list[Reading]:
         gain[3:, :3] = gain[3:, :3] @ left
         number = value - float(one.move.values[k]) if k < 3 else float(rigid.angles_deg(left)[k - 3])
         budget = {name: float(np.sqrt(max((gain @ part @ gain.T)[k, k], 0.0))) for name, part in _parts(one, stated).items()}
-        result.append(_number(quantity, number, budget, _flags(one, stated), one.move.missing))
+        result.append(_number(quantity, number, budget, _flags(one, stated), _missing(one)))
     return result
 
 
@@ -194,4 +202,4 @@ def _size(quantity: Quantity, point: Array, one: Compared, stated: Stated) -> Me
     value, u = length(error, np.asarray(sum(parts.values(), np.zeros((3, 3)))))
     shares = {name: float(np.sqrt(max(np.trace(part), 0.0))) for name, part in parts.items()}
     total = float(np.sqrt(sum(share**2 for share in shares.values())))
-    return _number(quantity, value, {name: u * share / total for name, share in shares.items()}, _flags(one, stated), one.move.missing)
+    return _number(quantity, value, {name: u * share / total for name, share in shares.items()}, _flags(one, stated), _missing(one))
