@@ -15,7 +15,7 @@ import importlib.metadata
 import time
 from collections.abc import Sequence
 
-from bench import campaign, cbct_ball, couch, imaging, kv_ball, multi, shift, single, sixdof, size, uncertainty
+from bench import campaign, cbct_ball, couch, imaging, kv_ball, multi, registration, shift, single, sixdof, size, uncertainty
 from bench.table import MISSED, Row, show
 
 
@@ -36,6 +36,7 @@ PARTS = {
     "imaging": ("Row 11: imaging minus treatment isocentre; the peer is a centre of mass of the ball", imaging.rows),
     "multi": ("Row 12: targets 70 mm off the axis, ball minus field, rms / max (mm); what all targets share, rms", _multi),
     "sixdof": ("Row 13: pose and motion of a five-ball cube in a CBCT; the peer is a centre of mass of each ball", sixdof.rows),
+    "registration": ("Row 14: the motion between two CBCTs of a five-ball cube, by its balls and by the voxels", registration.rows),
 }
 
 

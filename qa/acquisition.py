@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from qa.certificate import Certificate
 from qa.reading import Reading
 
+Matrix = tuple[tuple[float, float, float, float], ...]
+
 
 @dataclass(frozen=True)
 class Image:
@@ -106,6 +108,7 @@ class Volume:
     tags: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     load_planes: Callable[[Sequence[int]], NDArray[np.float32]] | None = None
+    room: tuple[tuple[float, float, float], ...] = ()  # (3, 3): patient axes to F, as the volume was read; () = of its patient position
 
     def planes(self, slices: Sequence[int]) -> NDArray[np.float32]:
         """The CT numbers of these slices (slices, rows, columns), read-only; the others are not decoded. DicomError as for ``voxels``."""
@@ -148,6 +151,41 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """How one frame of reference lies in the registered one: ``matrix`` (4 x 4) is applied to its points, patient axes, mm.
+
+    ``images`` are the SOP Instance UIDs that the file says it is about, none when it names none. ``step`` is that in which the matrix's
+    numbers are written.
+    """
+
+    frame: str
+    images: frozenset[str]
+    matrix: Matrix
+    step: float
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What one file says: all of ``placed`` in the frame of reference ``frame``; ``wrong`` says why it cannot be used, "" when it can.
+
+    ``about`` are all frames of reference that it names, also where its matrices cannot be used.
+    """
+
+    name: str
+    sop_instance_uid: str
+    sha256: str
+    frame: str
+    about: frozenset[str]
+    placed: tuple[Placed, ...]
+    wrong: str = ""
+
+    @property
+    def images(self) -> frozenset[str]:
+        """All images that it names."""
+        return frozenset[str]().union(*(one.images for one in self.placed))
+
+
+@dataclass(frozen=True)
 class Calibration:
     """A calibration of this machine that is in force: what it ``provides``, from which record, and until when; its readings."""
 
@@ -176,3 +214,4 @@ class Acquisition:
     phantom: str = ""  # which phantom the performer says it is, in their words: it is held against the images, never believed alone
     calibrations: tuple[Calibration, ...] = ()  # those in force for this machine, of the kinds that the procedure uses
     certificate: Certificate | None = None  # of the ball phantom, as the performer handed it in: held against the images, too
+    registrations: tuple[Registration, ...] = ()  # of a day: how a treatment system matched its volumes, also those that cannot be used

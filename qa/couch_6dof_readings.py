@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.couch_6dof_moves import AXES, SAME_DEG, SAME_MM, Move, Scanned
+from qa.ball_moves import AXES, SAME_DEG, SAME_MM, Move, Scanned
 from qa.reading import At, Measured, NotMeasured, Quantity, Reading
 from qa.rotation import length
 

@@ -128,6 +128,7 @@ def _volume(stack: Stack, shared: Counter[str], part_of_series: bool) -> Dated:
         energy=first.energy,
         tags={**first.tags, "SeriesInstanceUID": first.series},
         notes=tuple(notes),
+        room=tuple(_triple(row) for row in room),
     )
     return volume, earliest.day
 

@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qa import ctseries, ctslice, dataset, film, grouping, intake, pixels, polarity, rtimage, twins
-from qa.acquisition import Acquisition, Image, Refused
+from qa import ctseries, ctslice, dataset, film, grouping, intake, pixels, polarity, rtimage, spatial_registration, twins
+from qa.acquisition import Acquisition, Image, Refused, Registration
 from qa.ctslice import CtSlice, Unusable
 from qa.header import text
 from qa.reading import DicomError
@@ -28,7 +28,7 @@ from qa.unzip import Found
 RT_IMAGE = "1.2.840.10008.5.1.4.1.1.481.1"
 DIRECTORY = "1.2.840.10008.1.3.10"
 
-Read = tuple[Image, str] | CtSlice | Unusable | Refused
+Read = tuple[Image, str] | CtSlice | Unusable | Registration | Refused
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,11 @@ def opened(paths: Sequence[Path], progress: Callable[[int, int], None] | None = 
             images, copies = twins.apart([r for r in read if isinstance(r, tuple)])
             unusable = [r for r in read if isinstance(r, Unusable)]
             volumes, left = ctseries.volumes([r for r in read if isinstance(r, CtSlice)], unusable)
-        refused += [*(r for r in read if isinstance(r, Refused)), *copies, *left]
-        yield Batch(grouping.acquisitions(images, volumes), tuple(sorted(refused, key=lambda r: r.name)))
+        matched, unmatched = grouping.registered(
+            grouping.acquisitions(images, volumes), [r for r in read if isinstance(r, Registration)]
+        )  # fmt: skip
+        refused += [*(r for r in read if isinstance(r, Refused)), *copies, *left, *unmatched]
+        yield Batch(matched, tuple(sorted(refused, key=lambda r: r.name)))
 
 
 def _each(read: Callable[[Found], Read], files: Sequence[Found], progress: Callable[[int, int], None]) -> list[Read]:
@@ -71,7 +74,7 @@ def _each(read: Callable[[Found], Read], files: Sequence[Found], progress: Calla
 
 
 def _read(file: Found) -> Read:
-    """One file as an image and its day, as a slice of a volume, or refused."""
+    """One file as an image and its day, as a slice of a volume, as a registration, or refused."""
     suspect = False  # whether what cannot be read may be an image of the set
     try:
         with file.path.open("rb") as stream:
@@ -82,6 +85,8 @@ def _read(file: Found) -> Read:
         suspect = data[128:132] == b"DICM"
         header, syntax, little_endian = dataset.parsed(data)
         suspect = not (_sop_class(header) or text(header, "Modality"))
+        if spatial_registration.is_one(_sop_class(header), text(header, "Modality")):
+            return spatial_registration.read(file.name, data, header)
         if _is_slice(header):
             return ctslice.read(file, data, header, syntax, little_endian)
         suspect = True

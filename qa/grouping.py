@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from qa.acquisition import Acquisition, Image, Volume
+from qa.acquisition import Acquisition, Image, Refused, Registration, Volume
 
 SAME_PLACE_MM = 0.2  # readouts scatter by 0.03 mm while a couch turns; a correction of 0.4 mm between two images is a real one
 KINDS = ("MV", "kV", "CBCT")
@@ -38,6 +39,42 @@ def acquisitions(images: Sequence[Dated], volumes: Sequence[DatedVolume] = ()) -
     sets += [Acquisition((film,), film.machine, "film", f"film, {film.name}") for film in films]
     sets += [_volume(volume, day, machine) for volume, day, machine in scanned]
     return tuple(sorted(sets, key=_first_name)) + _days(images, scanned)
+
+
+def registered(
+    acquisitions: Sequence[Acquisition], registrations: Sequence[Registration]
+) -> tuple[tuple[Acquisition, ...], tuple[Refused, ...]]:
+    """The same acquisitions, every day with the registrations of its volumes, and those that cannot be used or belong to none.
+
+    What cannot be used goes to its day as well, with the reason in it, and what is of no volume here to every day with volumes: a test
+    that would use a registration must know that one was handed in.
+    """
+    refused, by_day = [], {k: list[Registration]() for k, one in enumerate(acquisitions) if one.day and one.volumes}
+    seen: dict[tuple[str, str], str] = {}
+    for one in sorted(registrations, key=lambda r: r.name):
+        if first := seen.get((one.sop_instance_uid, one.sha256)):
+            refused.append(Refused(one.name, f"the same registration as {first}, counted once"))
+            continue
+        seen[one.sop_instance_uid, one.sha256] = one.name
+        days = [k for k in by_day if any(_about(one, volume) for volume in acquisitions[k].volumes)]
+        told = one if days or one.wrong else replace(one, wrong=_of_no_volume(one, [v for k in by_day for v in acquisitions[k].volumes]))
+        if told.wrong:
+            refused.append(Refused(one.name, told.wrong))
+        for k in days or by_day:
+            by_day[k].append(told)
+    return tuple(replace(a, registrations=tuple(by_day[k])) if by_day.get(k) else a for k, a in enumerate(acquisitions)), tuple(refused)
+
+
+def _about(one: Registration, volume: Volume) -> bool:
+    return volume.frame_of_reference_uid in one.about or not one.images.isdisjoint(s.sop_instance_uid for s in volume.slices)
+
+
+def _of_no_volume(one: Registration, volumes: Sequence[Volume]) -> str:
+    here = ", ".join(sorted({volume.frame_of_reference_uid for volume in volumes})) or "none, there is no volume"
+    return (
+        f"a spatial registration for other scans: it is about the frames of reference {', '.join(sorted(one.about))}, the volumes here "
+        f"have {here}; hand in the registration of these scans"
+    )
 
 
 def _first_name(acquisition: Acquisition) -> str:

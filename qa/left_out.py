@@ -52,6 +52,7 @@ def inputs(left: Sequence[LeftOut], tried: Sequence[tuple[Acquisition, Answers]]
         acquisition = item.acquisition
         entries = [(i.name, i.sha256, i.sop_instance_uid) for i in acquisition.images if i.name not in used]
         entries += [(v.name, v.sha256, v.series_instance_uid) for v in acquisition.volumes if v.slices[0].name not in used]
+        entries += [(r.name, r.sha256, r.sop_instance_uid) for r in acquisition.registrations if not r.wrong and r.name not in used]
         for name, sha256, uid in entries:
             reasons.setdefault(name, (sha256, uid, []))[2].append(item.words)
     unused = [Input(name, sha256, uid, False, "; ".join(words)) for name, (sha256, uid, words) in reasons.items()]
@@ -83,4 +84,5 @@ def _used(tried: Sequence[tuple[Acquisition, Answers]]) -> set[str]:
 
 def names_of(acquisition: Acquisition) -> set[str]:
     """The files of an acquisition, by their names, which are unique in what was handed in."""
-    return {image.name for image in acquisition.images} | {s.name for volume in acquisition.volumes for s in volume.slices}
+    slices = {s.name for volume in acquisition.volumes for s in volume.slices}
+    return {image.name for image in acquisition.images} | slices | {one.name for one in acquisition.registrations if not one.wrong}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from qa import circumstances, engines, left_out
 from qa import procedure as procedures_
-from qa.acquisition import Acquisition, Image, Refused, Slice
+from qa.acquisition import Acquisition, Image, Refused, Registration, Slice
 from qa.archive import Archive
 from qa.baselines import baselines
 from qa.calibrations import in_force
@@ -154,7 +154,8 @@ def _record(
     if machine != acquisition.machine:
         notes = (f"recorded for machine {machine!r} as asked; the images say {acquisition.machine!r}", *notes)
     notes = (*circumstances.stated(acquisition), *notes)
-    files: list[Image | Slice] = [*acquisition.images, *(part for volume in acquisition.volumes for part in volume.slices)]
+    files: list[Image | Slice | Registration] = [*acquisition.images, *(part for volume in acquisition.volumes for part in volume.slices)]
+    files += [one for one in acquisition.registrations if not one.wrong]
     used = tuple(Input(file.name, file.sha256, file.sop_instance_uid, True) for file in files)
     compared = protocol.compared(procedure.name)
     against = baselines(archive, procedure, machine, compared, analysis.readings, [file.sha256 for file in files])

@@ -39,6 +39,7 @@ PAGES = (
     "physics/couch_readout",
     "physics/couch_rotation",
     "physics/couch_6dof",
+    "physics/registration_accuracy",
 )
 
 

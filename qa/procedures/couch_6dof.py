@@ -37,7 +37,7 @@ QUANTITIES = (
 
 def accepts(acquisition: Acquisition) -> str:
     """A day with two CBCT volumes or more, of a certified phantom or with the couch in different places."""
-    from qa.couch_6dof_moves import moved
+    from qa.ball_moves import moved
 
     count = len(acquisition.volumes)
     if not acquisition.day or count < 2:
@@ -53,13 +53,13 @@ def analyse(acquisition: Acquisition) -> Analysis:
 
     Without a certificate in force for the phantom in the scans nothing is measured.
     """
-    from qa import couch_6dof_evidence, couch_6dof_moves, couch_6dof_readings
+    from qa import ball_moves, couch_6dof_evidence, couch_6dof_readings
 
-    scans = couch_6dof_moves.scans(acquisition) if acquisition.volumes else "there is no CBCT volume"
+    scans = ball_moves.scans(acquisition) if acquisition.volumes else "there is no CBCT volume"
     if isinstance(scans, str):
         return Analysis(couch_6dof_readings.nothing(QUANTITIES, scans))
-    steps = couch_6dof_moves.steps([scan.readout for scan in scans])
-    found = [(scan, couch_6dof_moves.move(scans[0], scan, steps)) for scan in scans[1:]]
+    steps = ball_moves.steps([scan.readout for scan in scans])
+    found = [(scan, ball_moves.move(scans[0], scan, steps)) for scan in scans[1:]]
     if not found:
         return Analysis(couch_6dof_readings.nothing(QUANTITIES, "one CBCT shows no motion: move the couch and scan again"))
     readings = couch_6dof_readings.readings({quantity.key: quantity for quantity in QUANTITIES}, found)

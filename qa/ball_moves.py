@@ -27,6 +27,7 @@ SAME_MM, SAME_DEG = 0.1, 0.05  # readouts of a standing couch repeat within 0.03
 TILTED_DEG = 0.3  # without a readout a couch that tilts by less is one that does not tilt: sag and wedged phantoms show 0.1
 DIGITS = (1, 2)  # decimals of a readout, at least and at most: what consoles show
 AGREE_MM, AGREE_PITCH = 0.08, 0.05  # per coordinate, at least and of the largest pitch: drawn scans of 1.2 mm show 0.08 mm over all three
+IMAGER = {"imager position": np.diag([0.0, 0.0, 0.0, *[2 * RECEPTOR_MM**2] * 3])}  # of two scans: rotation vector, translation
 LONG_H = 3.0  # between two scans of one set-up; a phantom on a couch settles
 
 
@@ -151,9 +152,8 @@ def move(first: Scanned, later: Scanned, steps: tuple[float, float]) -> Move | s
     order = commanded(first.readout, later.readout, values, steps)
     left = motion.rotation @ order.rotation.T
     errors = _errors(values, left, order)
-    panel = {"imager position": np.diag([0.0, 0.0, 0.0, *[2 * RECEPTOR_MM**2] * 3])}
-    components = motion.components | panel
-    gain, left_gain = _gain(motion.rotation), _gain(left)
+    components = motion.components | IMAGER
+    gain, left_gain = angle_gain(motion.rotation), angle_gain(left)
     parts, left_parts = (
         {name: np.sqrt(np.maximum(np.diag(g @ part @ g.T), 0.0)) for name, part in components.items()} for g in (gain, left_gain)
     )
@@ -162,7 +162,7 @@ def move(first: Scanned, later: Scanned, steps: tuple[float, float]) -> Move | s
     return Move(later, motion, values, parts, second, order, errors, left_parts, whole, flags, _long(first, later))
 
 
-def _gain(rotation: Array) -> Array:
+def angle_gain(rotation: Array) -> Array:
     """(6, 6): from (rotation vector in rad, translation) to (x, y, z, pitch, roll, yaw) in mm and degrees."""
     gain = np.zeros((6, 6))
     gain[:3, 3:], gain[3:, :3] = np.eye(3), rigid.angle_gain(rotation)
