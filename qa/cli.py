@@ -104,7 +104,7 @@ def run(
 def daily(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="The morning's images: folders or zips.")],
     machine: Annotated[str, typer.Option(help="Name to record the machine under, if not the one in the images.")] = "",
-    protocol: Annotated[str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.")] = "tg142_daily_igrt",
+    protocol: Annotated[str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.")] = "tg142_morning",
     phantom: Annotated[str, typer.Option(help="Which phantom: its model or serial number.")] = "",
     performer: Annotated[str, typer.Option(help="Who took the images.")] = "",
     certificate: Certified = None,

@@ -192,7 +192,7 @@ def test_two_cbcts_are_a_chain_of_their_own():
 
 
 def test_questions_are_answered_by_a_person_or_not_at_all():
-    asked = protocol.read("tg142_daily_igrt")
+    asked = protocol.read("tg142_morning")
     found = read(morning())
     judged = {j.limit.quantity: j for j in protocol.judge(asked, TEST.name, found, None, {"lasers": True, "door_interlock": False})}
     assert judged["lasers"].outcome is Outcome.PASS
@@ -203,7 +203,7 @@ def test_questions_are_answered_by_a_person_or_not_at_all():
 
 
 def test_a_route_that_the_protocol_asks_for_and_nobody_imaged_is_no_pass():
-    judged = protocol.judge(protocol.read("tg142_daily_igrt_cbct"), TEST.name, read(morning()), None, {})
+    judged = protocol.judge(protocol.read("tg142_morning_cbct"), TEST.name, read(morning()), None, {})
     assert {j.outcome for j in judged} == {Outcome.NOT_MEASURED}
 
 
@@ -212,7 +212,7 @@ def test_a_route_that_the_protocol_asks_for_and_nobody_imaged_is_no_pass():
 def test_the_morning_of_a_real_machine(tmp_path: Path):
     """The couch was corrected by -0.394 mm vertically and by 0.03 mm along the other axes, as it read out; the ball went there."""
     database = tmp_path / "records.sqlite"
-    answers = [f"--check={name}=yes" for name in protocol.read("tg142_daily_igrt").questions]
+    answers = [f"--check={name}=yes" for name in protocol.read("tg142_morning").questions]
     ran = CliRunner().invoke(
         app,
         [
