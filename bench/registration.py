@@ -10,7 +10,6 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: small matrices only
 
-import argparse
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.sixdof import HOW
-from bench.table import MISSED, NONE, Errors, Row, progress, show, within
+from bench.table import NONE, Errors, Row, alone, progress, within
 from phantoms.solids import turned
 from phantoms.volume import Grid, Scan, scan
 from phantoms.volume_phantoms import ball_cube
@@ -95,13 +94,7 @@ def _found(first: Volume, later: Volume, known: Certificate) -> dict[str, tuple[
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 1 when a goal is missed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.registration", description="The motion of a cube between two CBCTs.")
-    parser.add_argument("--quick", action="store_true", help="a few draws: a look, not a judgement")
-    parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn (default 1)")
-    asked = parser.parse_args(arguments)
-    found = rows(asked.quick, asked.seed)
-    show("Registration of two CBCTs of a five-ball cube", found)
-    return 1 if any(MISSED in row.verdict for row in found) else 0
+    return alone(arguments, "registration", "Registration of two CBCTs of a five-ball cube", rows)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,13 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: small matrices only
 
-import argparse
 from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.table import MISSED, NONE, Row, between, progress, show, within
+from bench.table import NONE, Row, alone, between, progress, within
 from phantoms.solids import turned
 from phantoms.volume import Grid, Rings, Scan, Scanned, Streaks, scan
 from phantoms.volume_phantoms import CERAMIC_HU, FIVE_MM, STEEL_HU, ball_cube
@@ -144,13 +143,7 @@ def rows(quick: bool, seed: int) -> list[Row]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 1 when a goal is missed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.sixdof", description="6DoF of a five-ball cube in CBCT volumes.")
-    parser.add_argument("--quick", action="store_true", help="a few draws: a look, not a judgement")
-    parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn (default 1)")
-    asked = parser.parse_args(arguments)
-    found = rows(asked.quick, asked.seed)
-    show("Six degrees of freedom of a five-ball cube", found)
-    return 1 if any(MISSED in row.verdict for row in found) else 0
+    return alone(arguments, "sixdof", "Six degrees of freedom of a five-ball cube", rows)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -117,3 +118,14 @@ def progress(items: Sequence[T], what: str) -> Iterable[T]:
     """The items one by one, with a bar on a terminal (standard error) and silence elsewhere."""
     console = Console(stderr=True)
     return track(items, what, console=console, transient=True, disable=not console.is_terminal)
+
+
+def alone(arguments: Sequence[str] | None, module: str, title: str, rows: Callable[[bool, int], list[Row]]) -> int:
+    """The table of one module by itself, ``rows(quick, seed)``; 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(prog=f"python -m bench.{module}", description=title)
+    parser.add_argument("--quick", action="store_true", help="a few draws: a look, not a judgement")
+    parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn (default 1)")
+    asked = parser.parse_args(arguments)
+    found = rows(asked.quick, asked.seed)
+    show(title, found)
+    return 1 if any(MISSED in row.verdict for row in found) else 0

@@ -3,7 +3,9 @@
 F is that of the imaging system: IEC axes, mm, origin at the CBCT isocentre, which is also the origin of the DICOM coordinates.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,12 @@ PATIENT: dict[str, Array] = {
     "FFS": ABOUT_VERTICAL @ SUPINE,
     "FFP": ABOUT_VERTICAL @ ABOUT_LONGITUDINAL @ SUPINE,
 }
+
+
+def point(values: Iterable[float]) -> Point:
+    """Three numbers of any kind as plain ones."""
+    x, y, z = (float(value) for value in values)
+    return x, y, z
 
 
 @dataclass(frozen=True)
@@ -46,11 +54,11 @@ class Grid:
             raise ValueError(f"ImageOrientationPatient holds two unit vectors at right angles, found {self.orientation}")
 
     @classmethod
-    def starting_at(cls, origin_mm: Point, shape: tuple[int, int, int], spacing_mm: Point, **rest: object) -> "Grid":
+    def starting_at(cls, origin_mm: Point, shape: tuple[int, int, int], spacing_mm: Point, **rest: Any) -> "Grid":
         """The grid whose first voxel (0, 0, 0) is centred at ``origin_mm`` in F."""
-        grid = cls(shape, spacing_mm, (0.0, 0.0, 0.0), **rest)  # type: ignore[arg-type]
+        grid = cls(shape, spacing_mm, (0.0, 0.0, 0.0), **rest)
         x, y, z = np.asarray(origin_mm) - np.asarray(grid.origin_mm)
-        return cls(shape, spacing_mm, (float(x), float(y), float(z)), **rest)  # type: ignore[arg-type]
+        return cls(shape, spacing_mm, point((x, y, z)), **rest)
 
     @property
     def to_room(self) -> Array:

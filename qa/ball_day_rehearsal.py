@@ -96,15 +96,19 @@ def a_setup(rng: np.random.Generator) -> BallSetup:
     return BallSetup((x, y, z), float(rng.uniform(6, 8)), float(rng.uniform(0.08, 0.15)), rods=rods)
 
 
-def exposed(linac: Linac, setup: BallSetup, shot: Shot, place: Place, rng: np.random.Generator) -> Exposure:
-    """One exposure with the couch where it truly is and the panel as far off as panels repeat; the file holds the readout."""
+def as_panels_repeat(linac: Linac, rng: np.random.Generator) -> Linac:
+    """The machine with its panel as far from its place as panels repeat."""
     u, v = rng.normal(0, RECEPTOR_MM * linac.sid_mm / linac.sad_mm, 2)
-    moved = replace(
+    return replace(
         linac,
         panel_u_mm=replace(linac.panel_u_mm, mean=linac.panel_u_mm.mean + float(u)),
         panel_v_mm=replace(linac.panel_v_mm, mean=linac.panel_v_mm.mean + float(v)),
     )
-    exposure = expose(moved, setup, [replace(shot, travel_mm=place.true_mm)], rng)[0]
+
+
+def exposed(linac: Linac, setup: BallSetup, shot: Shot, place: Place, rng: np.random.Generator) -> Exposure:
+    """One exposure with the couch where it truly is and the panel as far off as panels repeat; the file holds the readout."""
+    exposure = expose(as_panels_repeat(linac, rng), setup, [replace(shot, travel_mm=place.true_mm)], rng)[0]
     return replace(exposure, linac=linac, shot=replace(shot, travel_mm=place.readout_mm))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phantoms.volume import Grid, Scan, Scanned, scan
+from phantoms.volume_grid import point
 from phantoms.volume_phantoms import ball_cube
 from qa import rehearsal
 from qa.certificate import Ball, Body, Certificate
@@ -43,12 +44,12 @@ def certificate(rng: np.random.Generator) -> tuple[Certificate, list[tuple[float
         Ball(name, round(float(place[0]), 3), round(float(place[1]), 3), round(float(place[2]), 3), diameter, (u, u, u))
         for name, place, diameter in zip("ABCD", places, (5.6, 5.6, 5.3, 5.6), strict=True)
     )
-    made = [tuple(float(v) for v in np.array(ball.place_mm) + u * rng.standard_normal(3)) for ball in balls]
+    made = [point(np.array(ball.place_mm) + u * rng.standard_normal(3)) for ball in balls]
     start = rehearsal.WHEN.date()
     issued, expires = start - timedelta(days=100), start + timedelta(days=200)
     source = "drawn for a rehearsal"
     certified = Certificate("ball phantom", f"{rng.integers(10**4):04d}", issued, expires, source, balls, Body("cube", (34.0,) * 3))
-    return certified, made  # type: ignore[return-value]
+    return certified, made
 
 
 def scanned(
@@ -73,10 +74,10 @@ def scanned(
     )
     shape, pitch = GRID
     along = (1, 2, 0)  # slices along y, rows along z, columns along x
-    true = tuple(float(p * (1 - scale[axis])) for p, axis in zip(pitch, along, strict=True))
-    centre = tuple(float(v) for v in rng.normal(0, 0.3, 3))
-    drawn = scan(phantom.solids, Grid(shape, true, tuple(c * (1 - s) for c, s in zip(centre, scale, strict=True))), rng, how)  # type: ignore[arg-type]
-    return replace(drawn, grid=Grid(shape, pitch, centre))  # type: ignore[arg-type]
+    true = point(p * (1 - scale[axis]) for p, axis in zip(pitch, along, strict=True))
+    centre = point(rng.normal(0, 0.3, 3))
+    drawn = scan(phantom.solids, Grid(shape, true, point(c * (1 - s) for c, s in zip(centre, scale, strict=True))), rng, how)
+    return replace(drawn, grid=Grid(shape, pitch, centre))
 
 
 def write_certificate(certified: Certificate, path: Path) -> None:

@@ -83,8 +83,10 @@ def _target(
     cnr = number(ratio, {"contrast": contrast.u / noise.value, "noise": abs(ratio) * noise.u / noise.value})
     weighted = detectability.area_weighted(cnr, radius)
     d: Number | AnalysisError
-    if isinstance(spectrum, AnalysisError) or isinstance(mtf, AnalysisError):
-        d = spectrum if isinstance(spectrum, AnalysisError) else mtf  # type: ignore[assignment]
+    if isinstance(spectrum, AnalysisError):
+        d = spectrum
+    elif isinstance(mtf, AnalysisError):
+        d = mtf
     else:
         try:
             d = _observer(contrast, radius, mtf, spectrum)

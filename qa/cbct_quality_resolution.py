@@ -67,8 +67,9 @@ class Barred:
 def by_edges(found: Found, inserts: Sequence[Insert]) -> Edges:
     """The MTF from the rims of inserts of high contrast. AnalysisError when none can be used."""
     module = with_inserts(found.model)
-    use = [i for i in inserts if not isinstance(i.hu, AnalysisError) and abs(i.hu.value - module.hu) >= EDGE_HU]
-    use = sorted((i for i in use if "odd voxels" not in i.hu.budget), key=lambda i: -abs(i.plug.hu - module.hu))[:MOST_EDGES]  # type: ignore[union-attr]
+    known = [(i, i.hu) for i in inserts if not isinstance(i.hu, AnalysisError)]
+    strong = [i for i, hu in known if abs(hu.value - module.hu) >= EDGE_HU and "odd voxels" not in hu.budget]
+    use = sorted(strong, key=lambda i: -abs(i.plug.hu - module.hu))[:MOST_EDGES]
     if not use:
         raise AnalysisError("no insert has a contrast of 300 HU that is not clipped: there is no edge to measure the resolution with")
     curves, why = {}, "none"

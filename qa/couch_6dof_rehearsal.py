@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from phantoms import ctseries
 from phantoms.volume import Scan
+from phantoms.volume_grid import point
 from qa import rehearsal
 from qa.acquisition import Acquisition
 from qa.ball_phantom_rehearsal import angles, certificate, scanned, turn, write_certificate
@@ -45,7 +46,7 @@ def draw(rng: np.random.Generator) -> Rehearsal:
     readouts = [tuple(round(float(v), 2) for v in state.said) for state in states]
     volumes = []
     for k, (one, said) in enumerate(zip(scans, readouts, strict=True)):
-        volume = rehearsal.volume(one, MACHINE, couch_mm=said[:3], couch_deg=said[5] % 360, acquired=rehearsal.WHEN + k * PAUSE)  # type: ignore[arg-type]
+        volume = rehearsal.volume(one, MACHINE, couch_mm=point(said[:3]), couch_deg=said[5] % 360, acquired=rehearsal.WHEN + k * PAUSE)
         tags = {"TableTopPitchAngle": f"{said[3]:g}", "TableTopRollAngle": f"{said[4]:g}"}
         volumes.append(replace(volume, name=f"simulated CBCT {k + 1}", tags=tags))
     acquisition: Acquisition = replace(rehearsal.day([], volumes), certificate=certified)
@@ -59,7 +60,7 @@ def draw(rng: np.random.Generator) -> Rehearsal:
                 name=MACHINE,
                 serial=SERIAL,
                 start=ctseries.START + k * PAUSE,
-                couch_mm=said[:3],  # type: ignore[arg-type]
+                couch_mm=point(said[:3]),
                 couch_deg=said[5] % 360,
                 tilt_deg=(said[3], said[4]),
             )

@@ -20,7 +20,8 @@ from phantoms.panel import Panel
 from phantoms.rays import project, to_gantry
 from qa import rehearsal
 from qa.acquisition import Acquisition
-from qa.shots import RECEPTOR_MM, SCALE
+from qa.ball_day_rehearsal import as_panels_repeat
+from qa.shots import SCALE
 
 Array = NDArray[np.float64]
 INTERVAL = timedelta(seconds=20)
@@ -86,12 +87,7 @@ def _exposed(
     linac: Linac, stated: Linac, setup: BallSetup, angle: float, wrong_deg: float, where: Array, shown: Array, rng: np.random.Generator
 ) -> Exposure:
     """One exposure, the panel as far off as panels repeat; the file holds what the machine believes."""
-    u, v = rng.normal(0, RECEPTOR_MM * linac.sid_mm / linac.sad_mm, 2)
-    moved = replace(
-        linac,
-        panel_u_mm=replace(linac.panel_u_mm, mean=linac.panel_u_mm.mean + float(u)),
-        panel_v_mm=replace(linac.panel_v_mm, mean=linac.panel_v_mm.mean + float(v)),
-    )
+    moved = as_panels_repeat(linac, rng)
     true = Shot(gantry_deg=angle + wrong_deg, travel_mm=(float(where[0]), float(where[1]), float(where[2])))
     exposure = expose(moved, setup, [true], rng)[0]
     readout = Shot(gantry_deg=angle, travel_mm=(float(shown[0]), float(shown[1]), float(shown[2])))

@@ -16,6 +16,7 @@ from phantoms.linac import BallSetup, Shot, beam_axes
 from phantoms.meeting import smallest_sphere
 from phantoms.rtimage import FIRST_EXPOSURE, TABLE_MM
 from phantoms.volume import Grid, Scan, Scanned, Sphere, scan
+from phantoms.volume_grid import point
 from qa import rehearsal
 from qa.ball_day_rehearsal import BLANK_MM, PAUSE, Place, Truth, a_kv_system, a_linac, a_place, a_setup, exposed, in_order, system
 from qa.procedure import Rehearsal
@@ -74,7 +75,7 @@ def draw(rng: np.random.Generator) -> Rehearsal:
 def _scanned(setup: BallSetup, centre: Sequence[float], place: Place, rng: np.random.Generator) -> Scanned:
     """The ball in plastic that fills a small volume, in the coordinates of a CBCT whose isocentre is at ``centre``."""
     x, y, z = (float(v) for v in np.array(setup.position_mm) + place.true_mm - np.array(centre))
-    grid = Grid((34, 64, 72), (1.0, 0.55, 0.5), tuple(float(v) for v in rng.normal(0, 1.0, 3)))  # type: ignore[arg-type]
+    grid = Grid((34, 64, 72), (1.0, 0.55, 0.5), point(rng.normal(0, 1.0, 3)))
     blur = float(rng.uniform(0.4, 0.7)), float(rng.uniform(0.4, 0.7))
     how = Scan(blur, air_hu=120.0, noise_hu=float(rng.uniform(15, 40)))
     return scan([Sphere("ball", (x, y, z), setup.diameter_mm / 2, 5000.0)], grid, rng, how)

@@ -92,8 +92,8 @@ def _acquisition(drawn: _Drawn) -> Acquisition:
         tags = {"TableTopPitchAngle": f"{pitch:g}", "TableTopRollAngle": f"{roll:g}"}
         volumes.append(replace(volume, name=f"simulated CBCT {k + 1}", tags=tags))
     frames = [volume.frame_of_reference_uid for volume in volumes]
-    rows = tuple(tuple(float(v) for v in row) for row in drawn.matrix)
-    placed = Placed(frames[1], frozenset(), rows, 10.0**-drawn.decimals)  # type: ignore[arg-type]
+    rows = tuple((a, b, c, d) for a, b, c, d in drawn.matrix.tolist())
+    placed = Placed(frames[1], frozenset(), rows, 10.0**-drawn.decimals)
     match = Registration("simulated match", f"2.25.{drawn.seed}", f"{drawn.seed:064x}", frames[0], frozenset(frames), (placed,))
     return replace(rehearsal.day([], volumes), certificate=drawn.certified, registrations=(match,))
 

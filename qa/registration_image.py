@@ -5,6 +5,7 @@ Physics: docs/physics/registration_accuracy.md, section 5.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,17 +134,17 @@ def _design(points: Array, slope: Array, values: Array) -> Array:
     return np.hstack([np.cross(arms, slope), slope, np.ones((len(points), 1)), (values - values.mean())[:, None]])
 
 
-def _solved(moved: object, fixed: Spline, points: Array, slope: Array, begun: Motion) -> Motion:
+def _solved(moved: Callable[[Array], Array], fixed: Spline, points: Array, slope: Array, begun: Motion) -> Motion:
     """Least squares of (second volume at the moved points) - (first at the points), the first one's slope standing for both."""
     values, middle = fixed.at(points), points.mean(axis=0)
     design = _design(points, slope, values)
     rotation, shift = begun
     for _ in range(TURNS):
-        left = moved(points @ rotation.T + shift) - values  # type: ignore[operator]
+        left = moved(points @ rotation.T + shift) - values
         here = np.isfinite(left)
         if here.sum() < FEWEST:
             raise AnalysisError("the scans hardly overlap about the balls: scan the whole phantom both times")
-        step = np.linalg.lstsq(design[here], left[here], rcond=None)[0]
+        step = np.asarray(np.linalg.lstsq(design[here], left[here], rcond=None)[0], np.float64)
         turn = _exp(-step[:3])
         shift = rotation @ (middle - turn @ middle - turn @ step[3:6]) + shift
         rotation = rotation @ turn

@@ -118,5 +118,4 @@ def _matrix(step: Any) -> Array:
 
 
 def _plain(matrix: Array) -> Matrix:
-    a, b, c, d = (tuple(float(v) for v in row) for row in matrix)
-    return a, b, c, d  # type: ignore[return-value]
+    return tuple((a, b, c, d) for a, b, c, d in matrix.tolist())

@@ -64,7 +64,8 @@ class Body:
 
     def centre(self, y_mm: float) -> tuple[float, float]:
         """(x, z) of the axis at a place along the stack."""
-        return tuple(a + s * (y_mm - self.y_mm) for a, s in zip(self.at_mm, self.slope, strict=True))  # type: ignore[return-value]
+        (x, z), (along_x, along_z), away = self.at_mm, self.slope, y_mm - self.y_mm
+        return x + along_x * away, z + along_z * away
 
 
 def find(scan: Scan) -> Body:
