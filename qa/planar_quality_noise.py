@@ -141,7 +141,7 @@ def even(seen: Seen, box: tuple[int, int, int, int] | None, name: str) -> Even:
         raise AnalysisError(f"no even square of {SMALLEST_PX} pixels was found in the {name}")
     r0, r1, c0, c1 = box
     area, pitch_mm = seen.pixels[r0:r1, c0:c1].astype(np.float64), seen.pitch_mm
-    found = roi.region(area, np.ones(area.shape, dtype=bool), step=1.0)
+    found = roi.region(area, np.ones(area.shape, dtype=bool), step=seen.step)
     if found.clipped > 0.02:
         raise AnalysisError(f"the {name} is saturated; repeat with less exposure")
     if not found.mean.value > 0:

@@ -73,7 +73,7 @@ def measure(seen: Seen, region: Region, like: Roi | None = None) -> Part:
         use &= ~inside(other, x, y, 1 + 2 * MARGIN_MM[seen.image.radiation] / min(other.width_mm, other.height_mm))
     if int(use.sum()) < SMALLEST_PX:
         raise AnalysisError(f"{region.name} covers {int(use.sum())} pixels, too few for a mean; take a smaller pixel or more magnification")
-    found = roi.region(pixels.astype(np.float64), use, like, 1.0)
+    found = roi.region(pixels.astype(np.float64), use, like, seen.step)
     if max(found.clipped, at_the_end(seen, pixels[use])) > CLIPPED:
         raise AnalysisError(f"{region.name} is clipped at the end of the value range; repeat with another exposure")
     apart = abs(found.mean.value - found.median) / max(abs(found.mean.value), 1e-12)
@@ -137,7 +137,7 @@ def about(seen: Seen, region: Region, like: Roi | None = None) -> Roi:
         raise AnalysisError(f"too little of the plate is free round {region.name}")
     if at_the_end(seen, pixels[use]) > CLIPPED:
         raise AnalysisError(f"the plate round {region.name} is clipped at the end of the value range; repeat with another exposure")
-    return _with_steps(seen, roi.region(pixels.astype(np.float64), use, like, 1.0))
+    return _with_steps(seen, roi.region(pixels.astype(np.float64), use, like, seen.step))
 
 
 def backgrounds(seen: Seen) -> tuple[dict[str, Part], dict[str, str]]:

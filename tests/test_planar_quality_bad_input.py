@@ -310,6 +310,18 @@ def test_what_is_no_good_image_has_its_reason(name, change):
     assert reasons(found) or change == "inverted"
 
 
+@pytest.mark.parametrize("name", ["qc3", "leeds"])
+def test_a_rescaled_image_says_the_same_of_every_ratio(name):
+    """Pixel values in units of dose, far below 1: contrast to noise and noise are ratios, and so are their uncertainties."""
+    frame = taken(name)
+    counts, dose = (numbers(answers(acquired(frame, make))) for make in (None, lambda pixels: pixels * 2.5e-5))
+    ratios = [key for key in counts if key[0] in ("planar_contrast", "planar_cnr", "planar_noise", "planar_nps_integral")]
+    assert len(ratios) > 5
+    for key in ratios:
+        assert dose[key].value == pytest.approx(counts[key].value, rel=1e-3)
+        assert dose[key].u == pytest.approx(counts[key].u, rel=0.02)
+
+
 def test_the_wrong_name_is_refused_and_a_ct_name_says_so():
     frame = taken("qc3")
     one = acquired(frame)
