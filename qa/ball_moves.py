@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from qa import ball_pose, ball_position, rigid
 from qa.acquisition import Acquisition, Volume
 from qa.ball_pose import Posed
+from qa.couch_move import LONG_H
 from qa.frames import angle_difference
 from qa.reading import AnalysisError, DicomError
 from qa.rigid import Pose
@@ -28,7 +29,6 @@ TILTED_DEG = 0.3  # without a readout a couch that tilts by less is one that doe
 DIGITS = (1, 2)  # decimals of a readout, at least and at most: what consoles show
 AGREE_MM, AGREE_PITCH = 0.08, 0.05  # per coordinate, at least and of the largest pitch: drawn scans of 1.2 mm show 0.08 mm over all three
 IMAGER = {"imager position": np.diag([0.0, 0.0, 0.0, *[2 * RECEPTOR_MM**2] * 3])}  # of two scans: rotation vector, translation
-LONG_H = 3.0  # between two scans of one set-up; a phantom on a couch settles
 
 
 @dataclass(frozen=True)

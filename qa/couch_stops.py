@@ -17,6 +17,7 @@ from qa.acquisition import Acquisition, Image, Volume
 from qa.angles import distinct, same
 from qa.ball_images import BallImage
 from qa.ball_position import BallPosition, OneDirection
+from qa.couch_move import LONG_H
 from qa.features.turns import COUNT
 from qa.isocentre import towards_source
 from qa.reading import AnalysisError, DicomError
@@ -25,7 +26,6 @@ from qa.shots import Unseen
 Array = NDArray[np.float64]
 KINDS = ("MV", "kV", "CBCT")
 NO_READOUT = "the file does not say where the couch stood: export the images with the couch position, it is not guessed"
-LONG_H = 3.0  # one run of a couch test takes minutes; in hours a phantom is taken away and set up anew
 FINEST_DECIMALS = 3  # a couch display has three decimals of a millimetre at most; what a file holds beyond is arithmetic
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from qa import ball_position, grouping
 from qa.angles import same
 from qa.ball_day import LONG_AGO, Couch, Day, ImagingSet
-from qa.ball_images import BallImage
+from qa.ball_images import SAME_BALL_MM, BallImage
 from qa.ball_position import BallPosition, OneDirection
+from qa.couch_move import LONG_H
 
 PAIR, MIXED, VOLUME = "kV pair", "MV-kV pair", "CBCT"
 TWO_IMAGERS = "kV and MV imager are taken for one system here"
@@ -30,6 +31,18 @@ class Look:
     missing: str
     sets: tuple[ImagingSet, ...]
     flags: tuple[str, ...] = ()
+
+    @property
+    def diameter_mm(self) -> float | None:
+        """The ball's own diameter as it shows here, None when it does not."""
+        return self.sets[0].diameter_mm
+
+    @property
+    def readouts_mm(self) -> tuple[Couch, ...]:
+        """Every couch readout there is."""
+        of_images = [image.couch_mm for image in (seen.image for seen in self.images)]
+        of_volumes = [item.volume.couch_mm for item in self.sets if item.volume is not None]
+        return tuple(one for one in (*of_images, *of_volumes) if one is not None)
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,28 @@ class Route:
             return "the files do not say which images were taken first: export them with date and time"
         if not same(first.couch_deg, last.couch_deg):
             return f"the couch stood at {first.couch_deg:.1f} degrees before and at {last.couch_deg:.1f} after: do not turn it in between"
+        if (other := another(first.diameter_mm, last.diameter_mm)) is not None:
+            return f"the ball is {other}: use one phantom before and after the correction"
         return first, last
+
+    @property
+    def missing(self) -> str:
+        """What keeps every number of the route from passing: images that could not be measured, and hours between the looks."""
+        lost = [look.missing for look in self.looks]
+        return "; ".join(dict.fromkeys(filter(None, (*lost, apart(self.looks[0].acquired, self.looks[-1].acquired)))))
+
+
+def another(one_mm: float | None, other_mm: float | None) -> str | None:
+    """How wide two balls are, in words, where they cannot be one; None where they may be."""
+    if one_mm is None or other_mm is None or abs(one_mm - other_mm) <= SAME_BALL_MM:
+        return None
+    return f"{one_mm:.1f} mm wide in one set of images and {other_mm:.1f} mm in another"
+
+
+def apart(one: datetime | None, other: datetime | None) -> str:
+    """Why two times are not those of one set-up; "" when they are, or when one of them is not known."""
+    hours = abs((one - other).total_seconds()) / 3600 if one is not None and other is not None else 0.0
+    return f"{hours:.0f} hours between the images: image everything in one go" if hours > LONG_H else ""
 
 
 def routes(day: Day) -> tuple[Route, ...]:
@@ -72,6 +106,8 @@ def routes(day: Day) -> tuple[Route, ...]:
 
 def _look(item: ImagingSet) -> Look:
     flags = item.place.flags if item.place is not None else ()
+    if item.volume is not None and item.volume.couch_deg is None:
+        flags = (*flags, "the CBCT's files do not say at which angle the couch stood: 0 is taken")
     position = item.position
     if item.volume is not None and isinstance(position, BallPosition):
         position = ball_position.elsewhere(item.volume) or position

@@ -14,12 +14,11 @@ from qa import ball_position, grouping
 from qa.ball_day import Day, ImagingSet, Treatment, turned_away
 from qa.ball_images import SAME_BALL_MM
 from qa.ball_position import BallPosition, OneDirection, project
-from qa.couch_move import Move, couch_move
+from qa.couch_move import LONG_H, Move, couch_move
 
 Array = NDArray[np.float64]
 LOOKS_ALIKE_MM = 0.3  # of diameter: beyond, the same ball is possible and worth a look
 CONTRADICTS_MM, CONTRADICTS_U = 0.3, 3.0  # two sets of one system that differ by more than both of these contradict each other
-LONG_H = 3.0  # between imaging and treatment images of one set-up; a morning check takes minutes
 
 
 STATED = "the couch was not moved between imaging and treatment images, as the performer states"

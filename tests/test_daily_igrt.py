@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from phantoms.aperture import Rectangle
 from phantoms.kv import KvImager, kv_system
 from phantoms.linac import BallSetup, Exposure, Linac, Rod, Shot, expose
 from phantoms.panel import Panel
@@ -80,6 +81,14 @@ def reasons(found: tuple[Reading, ...], key: str) -> str:
     return " | ".join(r.reason for r in found if isinstance(r, NotMeasured) and r.quantity.key == f"daily_{key}")
 
 
+def judged(day: Acquisition) -> dict[str, Outcome]:
+    """What the protocol for kV says, by quantity, the worst of all techniques."""
+    worst: dict[str, Outcome] = {}
+    for one in protocol.judge(protocol.read("tg142_morning"), TEST.name, read(day), None, {}):
+        worst[one.limit.quantity] = max(one.outcome, worst.get(one.limit.quantity, Outcome.PASS))
+    return worst
+
+
 def changed(day: Acquisition, change) -> Acquisition:
     return replace(day, images=tuple(change(k, image) for k, image in enumerate(day.images)))
 
@@ -144,14 +153,20 @@ def test_files_without_a_couch_readout_are_not_guessed_from():
 
 
 @pytest.mark.parametrize("factor", [10.0, -1.0])
-def test_readouts_in_other_units_or_of_another_sign_are_refused(factor):
-    """Of a couch that went where it was told, the readouts would be in cm, in a tenth of mm, or count the other way."""
-    true = np.array([100.0, 200.0, -50.0])
-    day = changed(morning(), lambda k, image: replace(image, couch_mm=tuple(true + (0.0 if k < 2 else factor) * WENT)))
-    found = read(day)
-    assert "other units" in reasons(found, "match_x")
-    assert "other units" in reasons(found, "couch_distance")
-    assert np.abs(vector(found, "residual") - (FOUND + WENT)).max() < 0.03  # what needs no readout stands
+@pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 1, 2)])
+def test_readouts_in_other_units_or_of_another_sign_never_pass(factor, axes):
+    """Of a couch that went where it was told, one readout or all count the other way, or in a tenth of mm."""
+    true, told = np.array([100.0, 200.0, -50.0]), WENT.copy()
+    told[list(axes)] *= factor
+    day = changed(morning(), lambda k, image: replace(image, couch_mm=tuple(true + (0.0 if k < 2 else 1.0) * told)))
+    found = {r.quantity.key: r for r in read(day)}
+    for key in ("daily_match_x", "daily_match_distance", "daily_couch_y", "daily_couch_distance"):
+        one = found[key]
+        assert isinstance(one, Measured)
+        assert "other units or of another sign" in one.missing
+        assert all(f"{'xyz'[k]} by" in one.missing for k in axes)
+    assert not any(outcome is Outcome.PASS for key, outcome in judged(day).items() if key.startswith(("daily_match", "daily_couch")))
+    assert np.abs(vector(tuple(found.values()), "residual") - (FOUND + WENT)).max() < 0.03  # what needs no readout stands
 
 
 def test_readouts_that_hardly_change_while_the_ball_goes_a_millimetre_give_no_look():
@@ -171,8 +186,98 @@ def test_a_couch_that_did_not_move_is_a_failure_of_the_chain():
 
 
 def test_a_turned_couch_between_the_looks_is_refused():
-    day = changed(morning(), lambda k, image: replace(image, couch_deg=30.0) if k >= 2 else image)
-    assert "do not turn it" in reasons(read(day), "couch_x") + reasons(read(day), "setup_x") or "couch at" in reasons(read(day), "setup_x")
+    """The MV images say at which angle the couch stood; kV images at another one are not of this set-up."""
+    day = morning()
+    turned = changed(replace(day, images=day.images[:4]), lambda k, image: replace(image, couch_deg=30.0) if k >= 2 else image)
+    assert "at 0.0 degrees before and at 30.0 after: do not turn it" in reasons(read(turned), "couch_x")
+
+
+def of_beam(day: Acquisition) -> Measured:
+    (beam,) = [r for r in read(day) if r.quantity.key == "daily_coincidence"]
+    assert isinstance(beam, Measured), beam
+    return beam
+
+
+@pytest.mark.parametrize(("gantry", "expected"), [(0.0, np.hypot(0.3, -0.2)), (90.0, np.hypot(-0.2, 0.4)), (270.0, np.hypot(-0.2, 0.4))])
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_the_beam_is_compared_from_every_side_and_couch_place(gantry, expected, place):
+    """At gantry 0 the kV isocentre is (0.3, -0.2) mm from the beam's axis, at 90 and 270 it is (0.4, -0.2), wherever the couch stands."""
+    day = morning(beam=(gantry,))
+    if place == "before":
+        (shot,) = exposures("mv", (gantry,), (0.0, 0.0, 0.0))
+        (taken,) = rehearsal.day([shot, *exposures("kv", (0.0,), (0.0, 0.0, 0.0))], []).images[:1]
+        last = day.images[-1]
+        moved = replace(taken, couch_mm=(100.0, 200.0, -50.0), acquired=last.acquired)
+        told = changed(
+            day, lambda k, image: replace(image, couch_mm=tuple(np.array([100.0, 200.0, -50.0]) + WENT)) if k in (2, 3) else image
+        )
+        day = replace(told, images=(*told.images[:-1], moved))
+    assert of_beam(day).value == pytest.approx(expected, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda image: replace(image, acquired=None), "do not say when"),
+        (lambda image: replace(image, acquired=image.acquired + timedelta(hours=9)), "9 hours between"),
+        (lambda image: replace(image, acquired=image.acquired - timedelta(hours=9)), "9 hours between"),
+    ],
+)
+def test_a_beam_of_another_hour_never_passes(change, words):
+    day = changed(morning(), lambda k, image: change(image) if k == 4 else image)
+    assert words in of_beam(day).missing
+    assert judged(day)["daily_coincidence"] is Outcome.NOT_MEASURED
+
+
+def test_of_two_beams_one_that_cannot_be_compared_may_have_been_the_worse():
+    day = changed(morning(beam=(0.0, 90.0)), lambda k, image: replace(image, couch_mm=None) if k == 5 else image)
+    assert "do not tell whether the couch" in of_beam(day).missing
+    turned = changed(morning(beam=(0.0, 90.0)), lambda k, image: replace(image, couch_deg=45.0) if k == 5 else image)
+    assert any("other couch angles" in flag for flag in of_beam(turned).flags)
+
+
+def larger(kind: str, gantry: tuple[float, ...]) -> tuple[Exposure, ...]:
+    """The same with a ball of 12 mm."""
+    shots = [Shot(gantry_deg=angle, travel_mm=tuple(WENT.tolist())) for angle in gantry]  # type: ignore[arg-type]
+    machine = KV if kind == "kv" else replace(LINAC, aperture=Rectangle(26.0, 26.0), panel=Panel("wide", 140, 156, (0.56, 0.50)))
+    return expose(machine, replace(BALL, diameter_mm=12.0), shots, np.random.default_rng(5))
+
+
+def test_two_phantoms_are_no_chain():
+    day, other = morning(), rehearsal.day(larger("kv", (0.0, 270.0)), []).images
+    mixed = changed(
+        day,
+        lambda k, image: replace(other[k - 2], couch_mm=image.couch_mm, acquired=image.acquired, name=image.name) if k in (2, 3) else image,
+    )
+    assert "use one phantom before and after" in reasons(read(mixed), "couch_x")
+    assert "use one phantom before and after" in reasons(read(mixed), "residual_distance")
+
+
+def test_the_beam_on_another_ball_is_not_compared():
+    day, other = morning(), rehearsal.day([*larger("mv", (0.0,)), *larger("kv", (0.0,))], []).images[0]
+    mixed = changed(day, lambda k, image: replace(other, couch_mm=image.couch_mm, acquired=image.acquired) if k == 4 else image)
+    assert "use one phantom for all images" in reasons(read(mixed), "coincidence")
+
+
+def test_looks_of_other_hours_never_pass():
+    day = changed(morning(), lambda k, image: replace(image, acquired=image.acquired + timedelta(hours=9)) if k >= 2 else image)
+    assert all("9 hours between" in r.missing for r in read(day) if isinstance(r, Measured))
+    assert not any(outcome is Outcome.PASS for key, outcome in judged(day).items() if key.startswith("daily_"))
+
+
+def test_readouts_in_whole_millimetres_are_known_to_their_rounding():
+    """Each is off by up to half a millimetre, and so a difference of two has 1/sqrt(6) mm along every axis."""
+    day = changed(morning(), lambda k, image: replace(image, couch_mm=(100.0, 200.0, -50.0) if k < 2 else (99.0, 201.0, -50.0)))
+    for one in read(day):
+        if one.quantity.key == "daily_couch_x":
+            assert isinstance(one, Measured)
+            assert one.budget["couch readout's resolution"] == pytest.approx(1 / np.sqrt(6), rel=1e-6)
+
+
+def test_a_certificate_of_another_ball_is_refused():
+    ball, mark = Ball("b", 0.0, 0.0, 0.0, 3.0, (0.02, 0.02, 0.02)), Mark("m", 14.0, 12.0, 10.0, (0.1, 0.1, 0.1))
+    paper = Certificate("ball", "1", date(2000, 1, 1), date(2100, 1, 1), "nobody", (ball,), Body("ball", (60.0,)), (mark,))
+    assert "hand in the certificate of this phantom" in reasons(read(replace(morning(), certificate=paper)), "setup_x")
 
 
 def cbct(centre: np.ndarray, couch_mm: tuple[float, float, float], minutes: int) -> Volume:
