@@ -71,6 +71,7 @@ class Certificate:
     body: Body
     marks: tuple[Mark, ...] = ()
     sha256: str = field(default="")  # of the file
+    file: str = field(default="")  # its name
 
     @property
     def title(self) -> str:
@@ -105,7 +106,7 @@ def read(path: str | Path) -> Certificate:
         table = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise QaError(f"{place.name} is no certificate in TOML: {error}") from error
-    return parse(table | {"sha256": hashlib.sha256(data).hexdigest()}, place.name)
+    return parse(table | {"sha256": hashlib.sha256(data).hexdigest(), "file": place.name}, place.name)
 
 
 def parse(table: dict[str, object], name: str) -> Certificate:

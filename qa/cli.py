@@ -127,8 +127,10 @@ def daily(
     if sys.stdin.isatty() and sys.stdout.isatty():
         for name, question in asked.questions.items():
             if name not in answers:
-                said = typer.prompt(f"{question} [yes/no/skip]", default="skip").strip().lower()
-                answers |= {name: said.startswith("y")} if said[:1] in ("y", "n") else {}
+                said = ""
+                while said not in ("yes", "no", "skip"):
+                    said = typer.prompt(f"{question} [yes/no/skip]", default="skip").strip().lower()
+                answers |= {name: said == "yes"} if said != "skip" else {}
     return _run(paths, protocol, database, pdf, json, Who(machine, phantom, performer, False, answers, certificate), asked.procedures)
 
 
@@ -182,6 +184,10 @@ def _run(
     from qa import protocol as protocols
     from qa.keeping import keeping
 
+    for place in filter(None, (pdf, json)):
+        if place.is_dir() or not place.absolute().parent.is_dir():
+            wrong = "is a folder" if place.is_dir() else "is in no folder that there is"
+            raise QaError(f"{place} {wrong}: nothing was measured; name a file in a folder that there is")
     judged_by = protocols.read(protocol)
     certified = certificate.read(who.certificate) if who.certificate is not None else None
     with keeping(database) if store else nullcontext() as kept:
@@ -203,8 +209,8 @@ def _run(
         status = _shown(result.records, kept.where if kept else "", pdf, json, database)
         for words in result.set_aside:
             print(f"no record: {words}")
-        if result.missing and tests is None:
-            print(f"not fulfilled: {judged_by.title} also asks for {', '.join(result.missing)}, and nothing that was handed in shows it")
+        if missing := [name for name in result.missing if tests is None or name in tests]:
+            print(f"not fulfilled: {judged_by.title} also asks for {', '.join(missing)}, and nothing that was handed in shows it")
             status = worst([status, Status.UNDECIDED])
     return status
 
@@ -287,7 +293,16 @@ def accept(
     first = store.accepted(done.record.machine, [name])[0].record.record_id == done.record.record_id
     print(f"it is the baseline of {done.record.machine} for {name}" + ("" if first else ", for what the record accepted first lacks"))
     if provides:
-        print(f"its calibration ({provides}) is in force for images taken after it, until it expires")
+        from qa.calibrations import in_force
+
+        _, words = in_force(store, (provides,), done.record.machine, done.record.taken)
+        users = [other for other in procedure.names() if provides in procedure.load(other).uses]
+        print(f"its calibration: {'; '.join(words) or provides}")
+        print(
+            f"applied by {', '.join(users)}" if users else "no test applies it by itself: it is for those who correct the machine"
+        )
+        for flag in _common(store.get(done.record.record_id)):
+            print(f"caveat of all its readings: {flag}")
     return Status.PASSED
 
 
@@ -318,9 +333,19 @@ def rehearse(
         if not where.startswith(of_one):
             print(f"truth {key}{f' ({where})' if where else ''}: {value:.4f} {found.quantity(key).unit}".rstrip())
     drawn = [_count(len(images), "image")] if images else []
+    if rehearsal.acquisition.phantom:
+        print(f'phantom {rehearsal.acquisition.phantom}: run it with --phantom "{rehearsal.acquisition.phantom}"')
     drawn += [f"{_count(len(volumes), 'volume')} ({_count(sum(len(one.slices) for one in volumes), 'slice')})"] if volumes else []
     print(f"{' and '.join(drawn)} with their truth in {out}, seed {seed}")
     return Status.PASSED
+
+
+def _common(record: Record) -> list[str]:
+    """The caveats that all numbers of a record share."""
+    from qa.reading import Measured
+
+    flags = [set(reading.flags) for reading in record.readings if isinstance(reading, Measured)]
+    return sorted(set.intersection(*flags)) if flags else []
 
 
 def _count(number: int, noun: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from qa.acquisition import Acquisition
 from qa.archive import Archive
 from qa.left_out import names_of
+from qa.limit import Outcome
 from qa.reading import Measured, NotMeasured
 from qa.record import Record
 
@@ -32,7 +33,8 @@ class Desk:
     def take(self, place: int, record: Record, acquisition: Acquisition) -> None:
         """One more record, with its place in the order that they are shown in."""
         found = _measured_files(record, acquisition)
-        if not found and not self.every:
+        failed = any(judgement.outcome is Outcome.FAIL for judgement in record.judgements)  # a person said no: that is never put aside
+        if not found and not self.every and not failed:
             self._waiting[place] = record, acquisition
             return
         self._keep(place, record)

@@ -9,6 +9,8 @@ from enum import IntEnum
 
 from qa.reading import Measured, NotMeasured, ProtocolError, Reading
 
+NO_NUMBER = "set your own limit: the source gives no number"
+
 
 class Outcome(IntEnum):
     """Ordered so that ``max()`` aggregates: nothing missing ever beats a pass.
@@ -95,7 +97,7 @@ class Limit:
             raise ProtocolError(f"limit {self.limit_id}: unit is {self.unit!r}, but its baseline is in {baseline.unit!r}")
         held = baseline if self.kind == "baseline" else None
         if self.tolerance is None:
-            return Outcome.NOT_MEASURED, "set your own limit: the source gives no number"
+            return Outcome.NOT_MEASURED, NO_NUMBER
         if self.kind == "baseline" and baseline is None:
             return Outcome.NOT_MEASURED, "no baseline"
         return _unless_missing(reading, self._decide(self.tolerance, reading, coverage_factor, held))

@@ -37,6 +37,11 @@ class Protocol:
         return {limit.quantity: limit.note for limit in self.limits if limit.kind == "functional"}
 
     @property
+    def asking(self) -> frozenset[str]:
+        """The procedures whose limits hold a question."""
+        return frozenset(limit.procedure for limit in self.limits if limit.kind == "functional")
+
+    @property
     def procedures(self) -> tuple[str, ...]:
         """The procedures that this protocol has limits for, in the file's order."""
         return tuple(dict.fromkeys(limit.procedure for limit in self.limits))

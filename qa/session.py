@@ -85,10 +85,13 @@ def run(
         tried = [(acquisition, [(p.name, _missing(p, acquisition)) for p in chosen]) for acquisition in given]
         accepted = [(p, acquisition) for acquisition, said in tried for p, (_, reason) in zip(chosen, said, strict=True) if not reason]
         left = left_out.left_out(tried)
+        refused = tuple(file for file in batch.refused if certificate is None or Path(file.name).name != certificate.file)
         if not accepted:
-            raise QaError(left_out.nothing_measured(left, batch.refused))
+            raise QaError(left_out.nothing_measured(left, refused))
         _one_machine(machine, batch.acquisitions)
-        unused = left_out.inputs(left, tried, batch.refused)
+        if answers:
+            _one_morning([acquisition for procedure, acquisition in accepted if procedure.name in protocol.asking])
+        unused = left_out.inputs(left, tried, refused)
         desk = Desk(store, every=procedures is not None)
         for place, (procedure, acquisition) in sorted(enumerate(accepted), key=lambda item: item[1][1].day):  # sets come before their day
             if acquisition.day and desk.measured(acquisition, by_sets=True) and not moved(acquisition.images):
@@ -103,7 +106,7 @@ def run(
             desk.take(place, record, acquisition)
         records, aside = desk.cleared()
         done = {record.procedure for record in records}
-        return Session(records, left, batch.refused, tuple(name for name in protocol.procedures if name not in done), aside)
+        return Session(records, left, refused, tuple(name for name in protocol.procedures if name not in done), aside)
 
 
 def _choose(protocol: Protocol, names: Sequence[str] | None) -> tuple[Procedure, ...]:
@@ -127,6 +130,19 @@ def _one_machine(machine: str, acquisitions: Iterable[Acquisition]) -> None:
     found = sorted({acquisition.machine for acquisition in acquisitions if acquisition.radiation != "film"})  # film names none
     if machine.strip() and len(found) > 1:
         raise QaError(f"the images come from {len(found)} machines ({', '.join(found)}), not only from {machine}: hand them in one by one")
+
+
+def _one_morning(acquisitions: Iterable[Acquisition]) -> None:
+    """QaError when answers to a protocol's questions would count for more than one machine or day."""
+    found = {
+        (one.machine, *(f"{time:%Y-%m-%d}" if time else "date unknown" for time in [circumstances.acquired(one)[0]]))
+        for one in acquisitions
+    }
+    if len(found) > 1:
+        said = "; ".join(f"{machine}, {day}" for machine, day in sorted(found))
+        raise QaError(
+            f"the answers (--check) are for one machine and one day, and the images are of several: {said}: hand them in one by one"
+        )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reportlab.platypus import Flowable
 
-from qa.limit import Judgement, Outcome
+from qa.limit import NO_NUMBER, Judgement, Outcome
 from qa.reading import Measured, NotMeasured, Reading
 from qa.record import Record
 from reports import engines, numbers
@@ -143,7 +143,7 @@ def _small(text: str) -> list[Flowable]:
 
 
 def _why(reasons: Sequence[str], judgements: Sequence[Judgement]) -> list[Flowable]:
-    unset = all(j.limit.tolerance is None and j.limit.action is None and j.limit.kind != "functional" for j in judgements)
+    unset = all(j.reason == NO_NUMBER for j in judgements)  # what was not measured is to be measured first
     techniques = ", ".join(dict.fromkeys(numbers.technique(name) for j in judgements for name in j.limit.techniques))
     todo = SET_ONE if unset else FACES[judgements[0].outcome].todo.format(techniques=techniques)
     return [*(paragraph(reason, CELL) for reason in reasons), paragraph(f"→ {todo}", CELL_STRONG)]

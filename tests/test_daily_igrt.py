@@ -4,12 +4,15 @@ import os
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
+from importlib.resources import files
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from phantoms import rtimage
 from phantoms.aperture import Rectangle
 from phantoms.kv import KvImager, kv_system
 from phantoms.linac import BallSetup, Exposure, Linac, Rod, Shot, expose
@@ -21,6 +24,7 @@ from qa.certificate import Ball, Body, Certificate, Mark
 from qa.cli import app
 from qa.limit import Outcome
 from qa.reading import Measured, NotMeasured, Reading
+from qa.store import Store
 
 TEST = procedure.load("daily_igrt")
 LINAC = Linac(name="small", panel=Panel("small", 118, 134, (0.56, 0.50)), noise_sigma=0.002)
@@ -331,8 +335,6 @@ def test_the_morning_of_a_real_machine(tmp_path: Path):
         ],
     )
     assert ran.exit_code == 0, ran.output
-    from qa.store import Store
-
     (summary,) = Store(database).list()
     record = Store(database).get(summary.record_id)
     found = {r.quantity.key: r for r in record.readings}
@@ -353,3 +355,50 @@ def test_a_check_that_is_not_asked_or_answered_twice_is_wrong_input(tmp_path: Pa
         ran = runner.invoke(app, ["daily", str(tmp_path), *arguments, "--database", str(tmp_path / "r.sqlite")])
         assert ran.exit_code == 2
         assert said in ran.output
+
+
+def written(folder: Path, days: tuple[int, ...], machines: tuple[str, ...] = ("A",)) -> Path:
+    """The morning as files, once for every day and machine."""
+    went = tuple(WENT.tolist())
+    looks = (("kv", (0.0, 270.0), (0.0, 0.0, 0.0), 0), ("kv", (0.0, 270.0), went, 3), ("mv", (0.0,), went, 5))
+    for day, machine, (kind, gantry, travel, minutes) in product(days, machines, looks):
+        taken = [replace(one, linac=replace(one.linac, name=machine)) for one in exposures(kind, gantry, travel)]
+        start = rtimage.FIRST_EXPOSURE + timedelta(days=day, minutes=minutes)
+        rtimage.write(taken, folder / f"{machine}{day}{kind}{minutes}", seed=day, start=start)
+    return folder
+
+
+ANSWERED = [f"--check={name}=yes" for name in protocol.read("tg142_morning").questions]
+
+
+def run_daily(folder: Path, *arguments: str) -> tuple[int, str]:
+    ran = CliRunner().invoke(app, ["daily", str(folder), *arguments, "--database", str(folder.parent / "r.sqlite")])
+    return ran.exit_code, ran.output
+
+
+def test_answers_are_for_one_machine_and_one_morning(tmp_path: Path):
+    status, said = run_daily(written(tmp_path / "days", (0, 40)), *ANSWERED)
+    assert (status, "for one machine and one day" in said) == (2, True)
+    status, said = run_daily(written(tmp_path / "machines", (0,), ("A", "B")), *ANSWERED)
+    assert (status, "for one machine and one day" in said) == (2, True)
+    assert Store(tmp_path / "r.sqlite").list() == ()
+
+
+def test_a_test_that_the_protocol_asks_for_and_nothing_shows_is_said(tmp_path: Path):
+    """The morning's protocol with a line for the couch's turns: no image shows these."""
+    ours, couch = (files("qa.protocols").joinpath(f"{name}.toml").read_text("utf-8") for name in ("tg142_morning", "tg142_monthly_couch"))
+    turns = next(row for row in couch.split("[[limit]]")[1:] if 'procedure = "couch_rotation"' in row)
+    own = ours.replace('"tg142_morning"', '"own"') + "\n[[limit]]" + turns
+    (tmp_path / "own.toml").write_text(own, "utf-8")
+    status, said = run_daily(written(tmp_path / "day", (0,)), *ANSWERED, "--protocol", str(tmp_path / "own.toml"))
+    assert "not fulfilled" in said
+    assert "couch_rotation" in said
+    assert status == 3
+
+
+def test_a_report_that_could_not_be_written_is_said_before_anything_is_measured(tmp_path: Path):
+    folder = written(tmp_path / "day", (0,))
+    for place in (tmp_path / "no" / "such.pdf", tmp_path):
+        status, said = run_daily(folder, "--pdf", str(place))
+        assert (status, "nothing was measured" in said) == (2, True)
+    assert not (tmp_path / "r.sqlite").exists()
