@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class Found:
             a, b = a + self.pose.slope[0] * moved, b + self.pose.slope[1] * moved
         return a, b
 
-    @property
+    @cached_property
     def air_hu(self) -> float:
         """The air beside the phantom at the inserts' module; what fills the corners of the slices need not be air."""
         module = ct_recognise.with_inserts(self.model)

@@ -185,6 +185,14 @@ class Line:
     missing: str
 
 
+def steepness(found: list[Insert]) -> float | None:
+    """The slope of the inserts' line against the maker's, None where there are too few with a stated CT number."""
+    try:
+        return linearity(found).slope.value
+    except AnalysisError:
+        return None
+
+
 def linearity(found: list[Insert]) -> Line:
     """The weighted straight line through the inserts. AnalysisError for fewer than four.
 

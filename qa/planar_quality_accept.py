@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qa import frames
 from qa.acquisition import Acquisition, Image
-from qa.planar_quality_lines import mended
+from qa.planar_quality_lines import without_lines
 from qa.reading import AnalysisError, DicomError
 
 LOOKED_AT = 3  # images of a set: first, middle, last; sets of balls and targets are seen through at the first
@@ -34,7 +34,7 @@ def missing(acquisition: Acquisition) -> str:
     reasons = []
     for image in few(acquisition.images):
         try:
-            reason = seen(mended(image.pixels)[0], frames.pixel_mm(image), image.radiation)
+            reason = seen(image.pixels, frames.pixel_mm(image), image.radiation)
         except (AnalysisError, DicomError) as error:
             reason = str(error)
         if not reason:
@@ -49,7 +49,7 @@ def seen(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], radiation: 
         return "a small field shows, with nothing as large as a phantom in it"
     from qa.features.planar_recognise import LIKELY, recognise
 
-    found = recognise(pixels, pitch_mm, radiation)
+    found = recognise(without_lines(pixels).pixels, pitch_mm, radiation)
     return "" if found.found is not None or any(m.score > UNSURE * LIKELY for m in found.ranking) else found.reason
 
 

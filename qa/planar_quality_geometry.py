@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from phantoms.models import PlanarModel
 from qa import frames
 from qa.features.number import Number, number
 from qa.features.planar_sides import Outlined
 from qa.planar_quality_look import Seen
+from qa.planar_quality_place import TOLD
 from qa.reading import AnalysisError
 
-Pairs = Iterable[tuple[str, str, Number | str]]  # key, part, value or reason
+
+@dataclass(frozen=True)
+class Doubted:
+    """A number that can fail, and why it cannot pass."""
+
+    value: Number
+    missing: str
+
+
+Pairs = Iterable[tuple[str, str, Number | Doubted | str]]  # key, part, value or reason
 HUNDRED = 100.0
-QUIET = 2.0  # times u: outline and inside may differ by this without a part in the budget
+QUIET, PLAIN = 2.0, 4.0  # times u: outline and inside may differ by this without a part in the budget; contradict each other beyond
 
 
 def geometry(seen: Seen) -> Pairs:
@@ -39,10 +50,8 @@ def _of_outline(seen: Seen, outlined: Outlined) -> Pairs:
     sides, known = sizes(seen, outlined), known_u(model)
     for name, (size, nominal) in sides.items():
         yield "planar_scale", name, times(size, 1 / nominal)
-        beyond = max(abs(_inside(seen, name) - size.value / nominal) - QUIET * _inside_u(seen), 0.0) / 2 * nominal
-        error = number(size.value - nominal, {**size.budget, "nominal size": known[name], "parts inside": beyond})
-        inside = _by_inside(seen, name, nominal, "", max(abs(_inside(seen, name) * nominal - size.value) - QUIET * error.u, 0.0) / 2)
-        yield "planar_size_error", name, error if inside is None or error.u <= inside.u else inside
+        error = number(size.value - nominal, {**size.budget, "nominal size": known[name]})
+        yield "planar_size_error", name, _agreed(error, _by_inside(seen, name, nominal, ""), nominal)
     if model.shape == "circle":
         one, other = outlined.size_mm
         parts = {"edges": HUNDRED * float((one.u**2 + other.u**2) ** 0.5) / one.value}
@@ -61,13 +70,29 @@ def _of_outline(seen: Seen, outlined: Outlined) -> Pairs:
     yield "planar_center_v", "", number(float(v), y.budget, least_u=1e-4)
 
 
-def _by_inside(seen: Seen, name: str, nominal: float, why: str, beyond: float = 0.0) -> Number | None:
+def _agreed(error: Number, inside: Number | None, nominal: float) -> Number | Doubted:
+    """What is known better of the outline's and the inside's error, half of what they differ by beyond two u in its budget.
+
+    Where they plainly contradict each other nobody knows which is right: the number cannot pass.
+    """
+    if inside is None:
+        return error
+    apart, u = abs(error.value - inside.value), float((error.u**2 + inside.u**2) ** 0.5)
+    best = error if error.u <= inside.u else inside
+    found = number(best.value, {**best.budget, "outline and inside": max(apart - QUIET * u, 0.0) / 2}, best.flags)
+    if apart <= max(PLAIN * u, TOLD * nominal):
+        return found
+    words = f"outline and parts inside say sizes {apart:.1f} mm apart: lay the phantom flat, clear its sides, or look which model it is"
+    return Doubted(found, words)
+
+
+def _by_inside(seen: Seen, name: str, nominal: float, why: str) -> Number | None:
     """The error over the outline's size by the parts inside, whose places are often known better than a plate's edge; None without them."""
     if isinstance(seen.inside, str):
         return None
     said = ("by the places of the parts inside" + (f": {why}" if why else ", which are known better than the outline"),)
     scale = _inside(seen, name)
-    return number(nominal * (scale - 1), {"parts inside": nominal * _inside_u(seen), "outline": beyond}, said)
+    return number(nominal * (scale - 1), {"parts inside": nominal * _inside_u(seen)}, said)
 
 
 def _nominal(model: PlanarModel) -> dict[str, float]:

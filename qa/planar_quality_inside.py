@@ -22,7 +22,7 @@ CELL_MM, FINE = 1.0, 4  # of the picture that is compared, on the phantom, and h
 OUTER = 0.94  # of the outline: its own edges are left to themselves
 FINEST = 0.35  # 1/mm: finer bars are left out, cells do not show them
 BLUR_MM = {"kV": 0.4, "MV": 0.8}  # of the drawn picture: what that of a panel is about
-ROUNDS, SETTLED_MM = 6, 0.01  # of fitting: a start that is 2 mm off has arrived by then
+ROUNDS, SETTLED_MM = 12, 0.01  # of fitting: a start that is 2 mm off has arrived by then
 CLUSTER = 6  # cells whose errors go together
 PLACES_MM = 0.2  # places of parts were measured on one image of one specimen
 LARGEST_U = 0.004  # of the scale: beyond, what stands out inside is too little to say anything
@@ -65,6 +65,8 @@ def register(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], model: 
             raise AnalysisError("the parts inside the phantom lie nowhere near where they should")
         if float(np.abs(change * np.array([1.0, 1.0, arm, arm, arm])).max()) < SETTLED_MM:
             break
+    else:
+        raise AnalysisError("the parts inside the phantom could not be fitted: they do not lie where this model has them")
     places = PLACES_MM / np.sqrt(max(len(picture.shares) - 1, 1))
     parts = [number(s, {"noise": s * float(part), "places of parts": s * places / arm}) for s, part in zip(pose.scale, u[2:4], strict=True)]
     if max(part.u / part.value for part in parts) > LARGEST_U:

@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from phantoms.models import PlanarModel, named, planar_models
 from qa import frames
 from qa.acquisition import Image
+from qa.features.planar_likeness import full_range
 from qa.features.planar_map import Pose
 from qa.features.planar_recognise import Match, Recognition, recognise
 from qa.features.planar_sides import Outlined
 from qa.planar_quality_inside import Inside
-from qa.planar_quality_lines import mended
+from qa.planar_quality_lines import Mended, mended
 from qa.planar_quality_place import placed
 from qa.reading import AnalysisError, DicomError
 from qa.visible import visible
 
-TOPS = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # the largest values that 8, 10, 12, 14 and 16 bits hold
+PILE, BEYOND = 0.002, 0.001  # share of the pixels about a phantom that pile up at an end of the values; that may lie beyond: hot pixels
+ABOUT_MM = 15.0  # round the phantom: where the ends of the values are looked for
 SATURATED = 0.002  # share of the pixels in the phantom at the very top of the image's values
 TOLD_STEP, MOST_STEP = 0.004, 0.015  # of the range: values in larger steps hide the noise of most images; edges and bars
 
@@ -47,9 +49,10 @@ class Seen:
     pose: Pose
     zero: bool
     flags: tuple[str, ...]
-    ends: tuple[float, float]  # lowest and highest value of the image
+    ends: tuple[float, float]  # lowest and highest value that the image holds about the phantom
     step: float
     raw: NDArray[np.float32]
+    mended: Mended
 
     @property
     def model(self) -> PlanarModel:
@@ -100,49 +103,75 @@ def look(image: Image, words: str = "") -> Seen | Unseen:
     try:
         said, flags = stated(words)
         raw, pitch = image.pixels, frames.pixel_mm(image)
-        pixels, lines = mended(raw)
-        recognition = recognise(pixels, pitch, image.radiation, said)
+        whole = mended(raw)
+        recognition = recognise(whole.pixels, pitch, image.radiation, said)
         if recognition.found is None:
             return Unseen(image, recognition.reason, recognition)
-        return _seen(image, raw, pixels, recognition, recognition.found, (*flags, *lines))
+        return _seen(image, raw, whole, recognition, recognition.found, (*flags, *whole.flags))
     except (AnalysisError, DicomError) as error:
         return Unseen(image, str(error), recognition)
 
 
-def _seen(
-    image: Image, raw: NDArray[np.float32], pixels: NDArray[np.float32], recognition: Recognition, match: Match, flags: tuple[str, ...]
-) -> Seen:
+def _seen(image: Image, raw: NDArray[np.float32], whole: Mended, recognition: Recognition, match: Match, flags: tuple[str, ...]) -> Seen:
     """The recognised phantom in its place. AnalysisError when that cannot be."""
-    pitch, zero = frames.pixel_mm(image), True
+    pitch, pixels, zero = frames.pixel_mm(image), whole.pixels, True
     if recognition.reversed:
         top = float(pixels.max())
-        full = next((t for t in TOPS if top <= t), top)
+        full = full_range(top)
         zero = top == full
         pixels, raw = (np.asarray(full - values, dtype=np.float32) for values in (pixels, raw))
         flags = (*flags, "values fall with radiation, as the picture shows; they were turned round")
-    step, spread = value_step(pixels), float(np.ptp(pixels))
+    if recognition.beside:
+        flags = (*flags, "something else lies in the field beside the phantom; image the phantom alone")
+    step, spread = value_step(raw), float(np.ptp(pixels))  # filled lines have values between the steps
     if step > MOST_STEP * spread:
         raise AnalysisError(f"values come in steps of {100 * step / spread:.1f} % of their range: {ALL_BITS}")
     row, column = frames.to_pixel(image, *(-float(mm) for mm in frames.receptor_mm(image)))
-    place = placed(pixels, pitch, match, step, (column * pitch[1], row * pitch[0]))
+    ends = value_ends(about(pixels, pitch, match.model, match.pose, ABOUT_MM))
+    place = placed(pixels, pitch, match, step, ends, (column * pitch[1], row * pitch[0]))
     flags = (*flags, *place.flags)
     if place.frame.mirrored:
         flags = (*flags, "the phantom is seen mirrored: it lies face down, or the image was turned over")
-    low, top = float(pixels.min()), float(pixels.max())
-    if float(np.mean(_over(pixels, pitch, match.model, place.frame) >= top)) > SATURATED:
+    low, top = ends
+    if float(np.mean(about(pixels, pitch, match.model, place.frame) >= top)) > SATURATED:
         flags = (*flags, "part of the phantom's image is saturated")
     if step > TOLD_STEP * (top - low):
         flags = (*flags, f"values come in steps of {100 * step / (top - low):.1f} % of their range: {ALL_BITS}")
     return Seen(
-        image, pixels, pitch, recognition, match, place.outlined, place.inside, place.frame, place.pose, zero, flags, (low, top), step, raw
+        image, pixels, pitch, recognition, match, place.outlined, place.inside, place.frame, place.pose, zero, flags, ends, step, raw, whole
     )
 
 
-def _over(pixels: NDArray[np.float32], pitch: tuple[float, float], model: PlanarModel, frame: Pose) -> NDArray[np.float32]:
-    """The pixels of a box round the phantom."""
-    x, y = frame.place(*np.array([[-1, 1, 1, -1], [-1, -1, 1, 1]]) * np.array([[model.width_mm], [model.height_mm]]) / 2)
+def about(
+    pixels: NDArray[np.float32], pitch: tuple[float, float], model: PlanarModel, frame: Pose, room_mm: float = 0.0
+) -> NDArray[np.float32]:
+    """The pixels of a box round the phantom, and so far beyond it."""
+    half = np.array([[model.width_mm], [model.height_mm]]) / 2 + room_mm
+    x, y = frame.place(*np.array([[-1, 1, 1, -1], [-1, -1, 1, 1]]) * half)
     first = max(int(y.min() / pitch[0]), 0), max(int(x.min() / pitch[1]), 0)
     return pixels[first[0] : int(y.max() / pitch[0]) + 2, first[1] : int(x.max() / pitch[1]) + 2]
+
+
+def value_ends(pixels: NDArray[np.float32]) -> tuple[float, float]:
+    """The lowest and highest value at which values are cut off: where they pile up, with hardly any beyond; else the extremes.
+
+    A pile is more than 0.2 % of the pixels and twice as many as at the next value within. Hot or dead pixels, annotations and frames lie
+    beyond it and do not hide it.
+    """
+    values, counts = np.unique(pixels, return_counts=True)
+    return -_end(-values[::-1], counts[::-1]), _end(values, counts)
+
+
+def _end(values: NDArray[np.float32], counts: NDArray[np.intp]) -> float:
+    """The upper end; ``values`` ascend."""
+    total, beyond = int(counts.sum()), 0
+    for k in range(len(values) - 1, 0, -1):
+        if counts[k] > PILE * total and counts[k] > 2 * counts[k - 1]:
+            return float(values[k])
+        beyond += int(counts[k])
+        if beyond > BEYOND * total:
+            break
+    return float(values[-1])
 
 
 def value_step(pixels: NDArray[np.float32]) -> float:

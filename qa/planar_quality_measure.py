@@ -60,7 +60,7 @@ def measure(seen: Seen) -> Found:
     """One image, part by part: what one part lacks does not keep the others from being measured."""
     grounds, why = backgrounds(seen)
     search = planar_outline.coarse(seen.pixels, seen.pitch_mm)
-    open_ = open_mask(search, whole(seen))
+    open_ = open_mask(search, whole(seen), seen.recognition.beside)
     evens: dict[str, Even | str] = {}
     for name, mask in (_in_phantom(search, seen), ("open field", open_)):
         box = largest_square(mask, search, seen.pixels.shape, seen.pitch_mm)

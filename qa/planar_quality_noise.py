@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from qa.features import panel_defects, roi
 from qa.features.nps import Nps, detrended, noise_power
 from qa.features.number import Number, number
 from qa.features.planar_map import Pose, drawn, inside, outline
-from qa.features.planar_outline import Coarse
+from qa.features.planar_outline import Coarse, Outline
 from qa.features.position import Array, middle
 from qa.features.uniformity import planar_uniformity
 from qa.planar_quality_look import ALL_BITS, Seen
@@ -73,7 +74,7 @@ def bend(image: Coarse, seen: Seen) -> float:
     return float(-(along + down) / 2 / level)
 
 
-def open_mask(image: Coarse, shade: tuple[Pose, Region] | None) -> Mask:
+def open_mask(image: Coarse, shade: tuple[Pose, Region] | None, beside: Sequence[Outline] = ()) -> Mask:
     """Where on the search grid the field is open: bright, without slopes, away from the image's edge and from the phantom."""
     from scipy.ndimage import binary_erosion, gaussian_filter, median_filter
 
@@ -88,6 +89,15 @@ def open_mask(image: Coarse, shade: tuple[Pose, Region] | None) -> Mask:
         x, y = pose.back(*_grid(image))
         grown = 1 + 2 * AWAY_MM / pose.mean_scale / min(region.width_mm, region.height_mm)
         mask &= ~inside(region, x, y, grown)
+    for other in beside:
+        x, y = _grid(image)
+        a, b = (float(size) / 2 + AWAY_MM for size in other.size_mm)
+        turn = np.radians(other.angle_deg)
+        along, across = (
+            ((x - other.centre_mm[0]) * np.cos(turn) + (y - other.centre_mm[1]) * np.sin(turn)),
+            ((y - other.centre_mm[1]) * np.cos(turn) - (x - other.centre_mm[0]) * np.sin(turn)),
+        )
+        mask &= (np.abs(along) > a) | (np.abs(across) > b)
     border = np.zeros_like(mask)
     rows, columns = _cells(image, EDGE_MM)
     border[rows:-rows, columns:-columns] = True

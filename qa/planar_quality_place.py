@@ -43,12 +43,19 @@ class Placed:
     flags: tuple[str, ...]
 
 
-def placed(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], match: Match, step: float, axis_mm: tuple[float, float]) -> Placed:
-    """The phantom placed both ways; ``axis_mm`` (x, y) is the beam's axis in the pixel frame.
+def placed(
+    pixels: NDArray[np.float32],
+    pitch_mm: tuple[float, float],
+    match: Match,
+    step: float,
+    ends: tuple[float, float],
+    axis_mm: tuple[float, float],
+) -> Placed:
+    """The phantom placed both ways; ``ends``: where values are cut off, ``axis_mm`` (x, y): the beam's axis in the pixel frame.
 
     AnalysisError when neither way gives an answer, the phantom is tilted, or both contradict each other.
     """
-    outlined = _outlined(pixels, pitch_mm, match, step)
+    outlined = _outlined(pixels, pitch_mm, match, step, ends)
     frame = match.pose if isinstance(outlined, str) else measured_pose(match, outlined)
     inside: Inside | str
     try:
@@ -65,7 +72,9 @@ def placed(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], match: Ma
     return _both(match.model, outlined, inside, frame, axis_mm)
 
 
-def _outlined(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], match: Match, step: float) -> Outlined | str:
+def _outlined(
+    pixels: NDArray[np.float32], pitch_mm: tuple[float, float], match: Match, step: float, ends: tuple[float, float]
+) -> Outlined | str:
     """The outline to a fraction of a pixel, or why it cannot be had."""
     try:
         found = planar_sides.measure(pixels, pitch_mm, match.outline, step)
@@ -73,7 +82,7 @@ def _outlined(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], match:
         return str(error)
     frame = measured_pose(match, found)
     beside = np.concatenate([_beside(pixels, pitch_mm, match.model, frame, sign * mm) for sign in (-1, 1) for mm in BESIDE_MM])
-    low, top = float(pixels.min()), float(pixels.max())
+    low, top = ends
     if max(float(np.mean(beside >= top)), float(np.mean(beside <= low))) > CUT_OFF:
         return CUT
     return found

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from qa.features.mtf import Mtf
 from qa.features.number import Number, number
 from qa.planar_quality_bars import BarGroups
-from qa.planar_quality_geometry import HUNDRED, Pairs, geometry, product, times
+from qa.planar_quality_geometry import HUNDRED, Doubted, Pairs, geometry, product, times
 from qa.planar_quality_look import Seen
 from qa.planar_quality_measure import ROSE, ZERO, Found
 from qa.planar_quality_noise import Even
@@ -27,10 +27,11 @@ def of_image(quantities: Mapping[str, Quantity], found: Found) -> list[Reading]:
     return readings
 
 
-def _reading(quantity: Quantity, seen: Seen, part: str, value: Number | str) -> Reading:
+def _reading(quantity: Quantity, seen: Seen, part: str, value: Number | Doubted | str) -> Reading:
     if isinstance(value, str):
         return NotMeasured(quantity, f"{seen.image.name}: {value}", seen.at(part))
-    return Measured(quantity, value.value, value.u, seen.at(part), value.budget, (*seen.flags, *value.flags))
+    missing, found = (value.missing, value.value) if isinstance(value, Doubted) else ("", value)
+    return Measured(quantity, found.value, found.u, seen.at(part), found.budget, (*seen.flags, *found.flags), missing=missing)
 
 
 def sharpness(found: Found) -> Pairs:
@@ -128,20 +129,29 @@ def of_area(seen: Seen, area: Even) -> Pairs:
 
 
 def panel(found: Found) -> Pairs:
-    """Defective lines and pixels."""
-    defects = found.defects
+    """Defective lines and pixels: those of the open field, and those that were filled wherever they are."""
+    defects, filled = found.defects, found.seen.mended
     if isinstance(defects, str):
-        yield "planar_defects", "rows and columns", defects
-        yield "planar_defects", "pixels", defects
-        return
-    lines = len(defects.rows) + len(defects.columns)
-    said = f"{defects.looked_at} pixels of open field looked at"
-    at = _where(defects.rows, defects.columns)
-    yield "planar_defects", "rows and columns", Number(float(lines), 0.1, {"a line near the threshold": 0.1}, (at, said))
-    places = ", ".join(f"({r}, {c})" for r, c in defects.pixels[:12])
-    spread = max(0.1, float(len(defects.pixels)) ** 0.5 / 4)
-    flags = (f"(row, column): {places}",) if places else ()
-    yield "planar_defects", "pixels", Number(float(len(defects.pixels)), spread, {"pixels near the threshold": spread}, (*flags, said))
+        rows, columns, pixels, said = set(filled.rows), set(filled.columns), set(filled.specks), defects
+    else:
+        rows, columns = {*filled.rows, *defects.rows}, {*filled.columns, *defects.columns}
+        pixels, said = {*filled.specks, *defects.pixels}, f"{defects.looked_at} pixels of open field looked at"
+    pixels = {(r, c) for r, c in pixels if r not in rows and c not in columns}
+    lines = len(rows) + len(columns)
+    where = _where(tuple(sorted(rows)), tuple(sorted(columns)))
+    yield "planar_defects", "rows and columns", _counted(lines, 0.1, "a line near the threshold", (where, said), defects)
+    places = ", ".join(f"({r}, {c})" for r, c in sorted(pixels)[:12])
+    flags = (*((f"(row, column): {places}",) if places else ()), said)
+    spread = max(0.1, float(len(pixels)) ** 0.5 / 4)
+    yield "planar_defects", "pixels", _counted(len(pixels), spread, "pixels near the threshold", flags, defects)
+
+
+def _counted(count: int, u: float, name: str, flags: tuple[str, ...], defects: object) -> Number | Doubted | str:
+    """A count; without an open field to look at, one of what was filled is the least there can be."""
+    value = Number(float(count), u, {name: u}, flags)
+    if not isinstance(defects, str):
+        return value
+    return Doubted(value, f"only grossly wrong ones are counted: {defects}") if count else defects
 
 
 def _where(rows: tuple[int, ...], columns: tuple[int, ...]) -> str:

@@ -18,6 +18,7 @@ STRIPE_MM = 1.0  # of the stripes along columns, along rows, of which the mean i
 LEFT = 0.35  # of the model's variance that must be left then: below, too little of it remains to be told by
 NEAR, FAR = 0.58, 1.55  # scale on the isocentre plane: a phantom on the panel at 1.7 m, one 350 mm above the isocentre
 TOPS = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # the largest values that 8, 10, 12, 14 and 16 bits hold
+TAKEN = 0.03  # of the logarithm of the light: a slab of a centimetre takes that much
 SHUT, BESIDE_MM = float(np.log(0.5)), 3.0  # a side this much darker outside than inside is a blade's, looked at so far from it
 
 
@@ -31,23 +32,37 @@ class Match:
     score: float
 
 
+def full_range(top: float) -> float:
+    """The largest value that the bits hold which hold ``top``."""
+    return next((full for full in TOPS if top <= full), top)
+
+
 def logarithm(image: Coarse, falls: bool = False) -> Coarse:
     """The image with the logarithm of its signal over the open beam's; ``falls``: its values fall with radiation."""
     low, high = image.levels
     values = low + image.signal * (high - low)
     if falls:
         top = float(values.max())
-        values = next((full for full in TOPS if top <= full), top) - values
+        values = full_range(top) - values
     beam = max(float(np.percentile(values, 99.0)), 1e-9)
     return Coarse(np.log(np.maximum(values / beam, DARK)), image.step_mm, image.corner_mm, image.levels)
 
 
 def shut(image: Coarse, outline: Outline) -> bool:
     """Whether three sides or all are those of blades: a phantom takes light away, so what lies round it is brighter."""
+    return int((_steps(image, outline) < SHUT).sum()) >= 3
+
+
+def darker(image: Coarse, outline: Outline) -> bool:
+    """Whether three sides or all are brighter outside: what lies within takes light away."""
+    return int((_steps(image, outline) > TAKEN).sum()) >= 3
+
+
+def _steps(image: Coarse, outline: Outline) -> Array:
+    """Outside minus inside at each of the four sides."""
     t = np.linspace(-0.8, 0.8, 25)
     inner, outer = (_beside(outline, t, sign * BESIDE_MM) for sign in (-1, 1))
-    step = np.median(sampled(image, *outer), axis=1) - np.median(sampled(image, *inner), axis=1)
-    return int((step < SHUT).sum()) >= 3
+    return np.asarray(np.median(sampled(image, *outer), axis=1) - np.median(sampled(image, *inner), axis=1))
 
 
 def _beside(outline: Outline, t: Array, out_mm: float) -> tuple[Array, Array]:
@@ -81,6 +96,3 @@ def unit(values: Array) -> Array:
     """Pictures (..., places) of length one; zeros where nothing is left."""
     length = np.linalg.norm(values, axis=-1, keepdims=True)
     return np.asarray(values / np.where(length > 1e-9, length, np.inf))
-
-
-TURNS = tuple((quarter, mirrored) for quarter in range(4) for mirrored in (False, True))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from phantoms.models import PlanarModel, planar_models
 from qa.features import planar_faces, planar_rings
-from qa.features.planar_likeness import Match, logarithm, shut
+from qa.features.planar_likeness import Match, darker, logarithm, shut
 from qa.features.planar_outline import Coarse, Outline, coarse, outlines
 
 __all__ = ["Match", "Recognition", "recognise"]
@@ -27,7 +27,8 @@ LIKELY, CLOSE = 0.40, 0.03  # with the performer's word for it, and how far anot
 class Recognition:
     """What an image shows: ``found`` when it is sure, else None and ``reason`` what to do; ``ranking`` best match of each model tried.
 
-    ``reversed``: its values fall with radiation, against what reading took them for.
+    ``reversed``: its values fall with radiation, against what reading took them for. ``beside``: outlines of things that take light away
+    elsewhere in the image.
     """
 
     found: Match | None
@@ -35,6 +36,7 @@ class Recognition:
     reason: str
     reversed: bool = False
     outlines: int = 0
+    beside: tuple[Outline, ...] = ()
 
 
 def recognise(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], radiation: str, said: PlanarModel | None = None) -> Recognition:
@@ -54,7 +56,8 @@ def recognise(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], radiat
         if found is not None and other is not None:
             reason = f"two phantoms are in the image, a {found.model.name} and a {other.model.name}: image one at a time"
             found = None
-        verdicts.append(Recognition(found, ranking, reason, falls, len(seen)))
+        others = tuple(one for one in seen if found is not None and _apart(one, found.outline) and darker(signal, one))
+        verdicts.append(Recognition(found, ranking, reason, falls, len(seen), others))
         if found is not None:
             return verdicts[-1]
     return verdicts[0]
@@ -65,6 +68,12 @@ def _matches(signal: Coarse, outline: Outline) -> list[Match]:
     if shut(signal, outline):
         return []
     return planar_rings.circular(signal, outline) if outline.shape == "circle" else planar_faces.square(signal, outline)
+
+
+def _apart(one: Outline, other: Outline) -> bool:
+    """Whether two outlines hold nothing in common."""
+    far = float(np.hypot(*np.subtract(one.centre_mm, other.centre_mm)))
+    return far > (min(one.size_mm) + min(other.size_mm)) / 2
 
 
 def _beside(found: Match, matches: list[Match]) -> Match | None:

@@ -54,6 +54,8 @@ def analyse(acquisition: Acquisition) -> Analysis:
     try:
         inserts = ct_inserts.inserts(found)
         materials = hu_calibration_materials.plugged(inserts, acquisition.phantom)
+        if wrong := ct_scale.wrong(found.air_hu, ct_inserts.steepness(inserts)):
+            raise AnalysisError(f"{volume.name}: {wrong}")
     except AnalysisError as error:
         return Analysis(tuple(make.missing(q.key, str(error)) for q in QUANTITIES))
     curves = hu_calibration_readings.curves(materials)
