@@ -35,7 +35,10 @@ def _moves(moves: Sequence[Move]) -> Table:
                     f"{move.second[k]:+.3f}",
                 )
             )
-    note = "From CBCT 1, at its isocentre; ± U = 2u. The last column comes from the second algorithm, without the certificate."
+    note = (
+        "From CBCT 1, at its isocentre; ± U = 2u. The last column comes from the second algorithm, without the certificate: it sees a "
+        "ball to about 0.05 mm, and so tells gross errors only; beyond 0.14 mm at a ball nothing would be measured."
+    )
     return Table(
         "What the couch did, and what it says",
         ("to", "axis", "measured", "read out", "measured - read out", "second way"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.ball_moves import AXES, SAME_DEG, SAME_MM, Move, Scanned
+from qa.ball_moves import AXES, SAME_DEG, SAME_MM, Move, Readout, Scanned
 from qa.reading import At, Measured, NotMeasured, Quantity, Reading
 from qa.rotation import length
 
@@ -103,6 +103,11 @@ def _coupling(quantities: Quantities, move: Move) -> list[Reading]:
     return found
 
 
+def _silent(readout: Readout, k: int) -> bool:
+    """Whether a scan has lost the readout of this axis, which other scans of the day have."""
+    return readout.yaw_deg is None or (readout.mm, readout.mm, readout.mm, readout.pitch_deg, readout.roll_deg, readout.yaw_deg)[k] is None
+
+
 def _largest(quantity: Quantity, k: int, found: Sequence[Found]) -> Reading:
     """The largest error along an axis over all moves. Unless that axis was moved, and every scan measured, it can fail and not pass."""
     why = [move for _, move in found if isinstance(move, str)]
@@ -120,5 +125,6 @@ def _largest(quantity: Quantity, k: int, found: Sequence[Found]) -> Reading:
     one = _error(quantity, worst, k, "; ".join(dict.fromkeys(why)))
     assert isinstance(one, Measured)
     excluded = [f"{m.scan.name} does not count: {m.errors[k]}" for m in moves if isinstance(m.errors[k], str)]
-    late = "; ".join(dict.fromkeys(filter(None, [one.missing, *(m.missing for m in known)])))
+    silent = [f"{m.scan.name} does not say where the couch stood" for m in moves if _silent(m.scan.readout, k)]
+    late = "; ".join(dict.fromkeys(filter(None, [one.missing, *silent, *(m.missing for m in known)])))
     return Measured(quantity, abs(one.value), one.u, {}, one.budget, (*one.flags, *excluded), missing=late)

@@ -16,6 +16,7 @@ from qa.reading import Measured, NotMeasured, Quantity, Reading
 
 Array = NDArray[np.float64]
 STEP = 1e-6  # of a derivative
+FAR_MM = 20.0  # a large correction by images: a scale that was seen over few millimetres must hold so far
 
 
 def readings(quantities: Mapping[str, Quantity], travels: Sequence[Travel]) -> list[Reading]:
@@ -97,6 +98,8 @@ def _lines(make: Maker) -> list[Reading]:
     for k, axis in enumerate(AXES):
         scale: Found | str = affine.reasons[k] or Found(float(affine.matrix[k, k]), affine.u(k, k))
         found.append(make.number(f"couch_scale_{axis}", scale, make.at))
+        far = scale if isinstance(scale, str) else Found(FAR_MM * (scale.value - 1), {name: FAR_MM * u for name, u in scale.budget.items()})
+        found.append(make.number(f"couch_far_error_{axis}", far, make.at))
         found.append(make.number(f"couch_linearity_{axis}", affine.reasons[k] or residual(affine, k), make.at))
     return found
 

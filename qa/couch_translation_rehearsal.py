@@ -36,6 +36,7 @@ def truth(drawn: Drawn, uids: list[str]) -> dict[tuple[str, str], float]:
             found[f"couch_error_{axis}", f"MV stop {stop + 1}"] = float(error[stop, k])
     for k, axis in enumerate("xyz"):
         found[f"couch_scale_{axis}", "MV"] = float(drawn.matrix[k, k])
+        found[f"couch_far_error_{axis}", "MV"] = 20.0 * (float(drawn.matrix[k, k]) - 1)
         found[f"couch_linearity_{axis}", "MV"] = float(np.abs(drawn.residual_mm[:, k]).max())
         found[f"couch_backlash_{axis}", "MV"] = float(error[1, k] - error[LAST, k])
     for a, b in combinations(range(3), 2):

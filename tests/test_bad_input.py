@@ -354,11 +354,13 @@ def test_full_disk_loses_the_report_but_not_the_record(
 
 
 @pytest.mark.parametrize("option", ["--pdf", "--json"])
-def test_output_in_a_folder_that_is_not_there(option: str, images: Path, tmp_path: Path, igrtqa: Callable[..., Ended]) -> None:
+def test_output_in_a_folder_that_is_not_there_is_said_before_the_measurement(
+    option: str, images: Path, tmp_path: Path, igrtqa: Callable[..., Ended], database: Path
+) -> None:
     ended = igrtqa("run", images, option, tmp_path / "nowhere" / "out")
     assert ended.status == 2
-    assert "nowhere" in ended.text
-    assert "No such file or directory" in ended.text
+    assert f"{tmp_path / 'nowhere' / 'out'} is in no folder that there is: nothing was measured" in ended.text
+    assert stored(database) == 0
 
 
 def test_read_only_database_is_refused_and_left_as_it_was(images: Path, igrtqa: Callable[..., Ended], database: Path) -> None:

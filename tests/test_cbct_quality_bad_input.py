@@ -125,8 +125,10 @@ def test_numbers_of_a_wrong_rescale_never_pass_and_lengths_stay(slope, shift, sa
     assert far(found, lengths) == []
 
 
-def test_a_calibration_is_not_made_from_a_wrong_rescale():
-    given = Acquisition((), "LINAC", "CBCT", "a scan", (volume(drawn().scanned, lambda voxels: 0.5 * voxels),))
+@pytest.mark.parametrize("scale", [lambda voxels: 0.5 * voxels, lambda voxels: 2 * voxels + 1000])
+def test_a_calibration_is_not_made_from_a_wrong_rescale(scale):
+    """Air is wrong, or right and the contrast doubled."""
+    given = Acquisition((), "LINAC", "CBCT", "a scan", (volume(drawn().scanned, scale),))
     readings = CALIBRATION.analyse(given).readings
     assert all(isinstance(r, NotMeasured) and "rescale" in r.reason for r in readings)
 

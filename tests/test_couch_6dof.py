@@ -253,6 +253,15 @@ def test_without_readouts_the_motion_is_all_there_is(first, shifted):
     assert all("PatientSupportAngle" in told[f"couch6d_error_{axis}"].reason for axis in AXES)
 
 
+def test_a_scan_that_lost_its_readout_may_hide_the_largest_error(first, shifted):
+    told = found(day(volume(first, 0), volume(shifted, 1, there()), volume(shifted, 2, None)))
+    assert all("CBCT 3 does not say where the couch stood" in told[f"couch6d_max_error_{axis}"].missing for axis in "xyz")
+    assert all("does not say" not in told[f"couch6d_max_error_{axis}"].missing for axis in ("pitch", "roll", "yaw"))
+    told = found(day(volume(first, 0), volume(shifted, 1, there()), volume(shifted, 2, there(), tilt=None)))
+    for axis in AXES:
+        assert ("CBCT 3 does not say" in told[f"couch6d_max_error_{axis}"].missing) == (axis in ("pitch", "roll"))
+
+
 def test_a_couch_without_a_tilt_readout_is_not_judged_by_its_tilt(first, shifted):
     told = found(day(volume(first, 0, tilt=None), volume(shifted, 1, there(), tilt=None)))
     assert "no readout of pitch and roll" in told["couch6d_error_pitch"].reason

@@ -33,6 +33,7 @@ QUANTITIES = (
     _quantity("couch_error_3d", "distance in space of the ball's move from the readout", 3),
     *(_quantity(f"couch_error_{axis}", f"the ball's move minus the readout in one image, along {axis}", 3) for axis in "uv"),
     *_along("couch_scale", "true move for every mm read out, along", 4, ""),
+    *_along("couch_far_error", "error that the scale makes of a move of 20 mm, along", 4),
     *_along("couch_linearity", "largest distance of a stop from the straight line of moves against readouts, along", 4),
     *(
         _quantity(f"couch_square_{pair}", f"angle between travel along {pair[0]} and along {pair[1]}, minus 90", 4, "deg")
