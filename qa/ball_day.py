@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import ball_images, ball_position, grouping, shot_sets
+from qa import ball_images, ball_position, couch_correction, grouping, shot_sets
 from qa.acquisition import Acquisition, Image, Volume
 from qa.angles import distinct, same
 from qa.ball_images import BallImage, in_open_field
 from qa.ball_position import BallPosition
+from qa.couch_correction import Correction
 from qa.features.place import Place
 from qa.features.turns import COUNT
 from qa.reading import AnalysisError, DicomError
@@ -92,10 +93,14 @@ class ImagingSet:
 
 @dataclass(frozen=True)
 class Day:
-    """Everything that one machine's images of one day show; ``treatment`` is a text when there is no treatment isocentre."""
+    """Everything that one machine's images of one day show; ``treatment`` is a text when there is no treatment isocentre.
+
+    ``correction`` is what the protocol has couch readouts corrected by, None: they count as they are.
+    """
 
     treatment: Treatment | str
     sets: tuple[ImagingSet, ...]
+    correction: Correction | None = None
 
     def of(self, kind: str) -> tuple[ImagingSet, ...]:
         """The sets of one kind, earliest first."""
@@ -103,7 +108,10 @@ class Day:
 
 
 def day(acquisition: Acquisition) -> Day:
-    """All balls found, all sets solved. An image or volume that cannot be measured is named in its set."""
+    """All balls found, all sets solved. An image or volume that cannot be measured is named in its set.
+
+    AnalysisError when couch readouts are to be corrected by a calibration that cannot be used.
+    """
     megavolt = [ball_images.in_megavolt(place) for place in grouping.places([i for i in acquisition.images if i.radiation == "MV"])]
     treatment = _treatment([found for found in megavolt if found], acquisition)
     known = treatment if isinstance(treatment, Treatment) else None
@@ -112,7 +120,8 @@ def day(acquisition: Acquisition) -> Day:
     for place in grouping.places([i for i in acquisition.images if i.radiation == "kV"]):
         sets.append(_projections("kv", [in_open_field(image, k % COUNT + 1, diameter) for k, image in enumerate(place)], couch_deg))
     sets += [_reconstructed(volume, diameter) for volume in acquisition.volumes]
-    return Day(treatment, _named(sorted(sets, key=lambda item: item.acquired or LONG_AGO)))
+    named = _named(sorted(sets, key=lambda item: item.acquired or LONG_AGO))
+    return Day(treatment, named, couch_correction.applied(acquisition.calibrations))
 
 
 def _named(sets: Sequence[ImagingSet]) -> tuple[ImagingSet, ...]:

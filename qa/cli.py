@@ -297,10 +297,10 @@ def accept(
 
         _, words = in_force(store, (provides,), done.record.machine, done.record.taken)
         users = [other for other in procedure.names() if provides in procedure.load(other).uses]
+        asked = [other for other in procedure.names() if provides in procedure.load(other).applies]
+        users += [f"{other} where a protocol says so" for other in asked]
         print(f"its calibration: {'; '.join(words) or provides}")
-        print(
-            f"applied by {', '.join(users)}" if users else "no test applies it by itself: it is for those who correct the machine"
-        )
+        print(f"applied by {', '.join(users)}" if users else "no test applies it by itself: it is for those who correct the machine")
         for flag in _common(store.get(done.record.record_id)):
             print(f"caveat of all its readings: {flag}")
     return Status.PASSED

@@ -19,11 +19,15 @@ COUCH_GAIN = 0.01  # relative: real couches moved by 3 mm showed 1.0033 and 1.00
 
 @dataclass(frozen=True)
 class Move:
-    """How far the couch went (x, y, z in F, mm), and its standard uncertainty; ``source`` is "readout", "stated" or "same images"."""
+    """How far the couch went (x, y, z in F, mm), and its standard uncertainty; ``source`` is "readout", "stated" or "same images".
+
+    ``said`` is what a reader should know of it.
+    """
 
     vector_mm: Array
     u_mm: Array
     source: str = "readout"
+    said: str = ""
 
 
 def couch_move(start: Couch, end: Couch, couch_deg: float) -> Move:

@@ -34,7 +34,8 @@ def _element(make: Maker, row: int, column: int) -> Reading:
     low, high = reach(make.travel, column)
     shared = np.sum(list(affine.components.values()), axis=0)[3 * row + column]
     names = [f"covariance_{a}{b}" for a, b in product(AXES, repeat=2)]
-    at = {**make.at, "from_mm": low, "to_mm": high, **{name: float(value) for name, value in zip(names, shared, strict=True)}}
+    stood = {"couch_deg": make.travel.stops.couch_deg}
+    at = {**make.at, **stood, "from_mm": low, "to_mm": high, **{name: float(value) for name, value in zip(names, shared, strict=True)}}
     return make.number(key, Found(float(affine.matrix[row, column]), affine.u(row, column)), at)
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import ball_position, grouping
+from qa import ball_position, couch_correction, grouping
 from qa.ball_day import Day, ImagingSet, Treatment, turned_away
 from qa.ball_images import SAME_BALL_MM
 from qa.ball_position import BallPosition, OneDirection, project
-from qa.couch_move import LONG_H, Move, couch_move
+from qa.couch_move import LONG_H, Move
 
 Array = NDArray[np.float64]
 LOOKS_ALIKE_MM = 0.3  # of diameter: beyond, the same ball is possible and worth a look
@@ -74,7 +74,7 @@ def connected(day: Day, item: ImagingSet, couch_still: bool) -> Move | str:
             f"the {silent} do not tell where the couch stood, so nobody knows whether it moved in between: if it did not, say so "
             "(--couch-not-moved)"
         )
-    return couch_move(item.couch_mm, treatment.couch_mm, item.couch_deg)
+    return couch_correction.moved(day.correction, item.couch_mm, treatment.couch_mm, item.couch_deg)
 
 
 def _other_ball(day: Day, item: ImagingSet) -> str:
@@ -102,7 +102,7 @@ def contradiction(differences: Array, u: Array) -> bool:
 
 def cautions(item: ImagingSet, treatment: Treatment, move: Move) -> tuple[tuple[str, ...], str]:
     """What a reader should know of a comparison (flags), and what keeps it from passing ("" nothing)."""
-    flags = [STATED] if move.source == "stated" else []
+    flags = [STATED] if move.source == "stated" else [move.said] if move.said else []
     wide = item.diameter_mm
     if wide is not None and abs(wide - treatment.diameter_mm) > LOOKS_ALIKE_MM:
         flags.append(f"the ball looks {wide:.1f} mm wide here and {treatment.diameter_mm:.1f} mm in the treatment images: is it the same?")

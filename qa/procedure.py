@@ -54,8 +54,9 @@ class Procedure:
     ``version`` names the algorithm in the record and changes whenever a number could. ``demonstrate(folder, say)`` writes the images of an
     ordinary check on an ordinary machine as DICOM files and returns them. ``second_engine(acquisition, files by SOP Instance UID, say)``
     measures the same images independently. Either is None where a test has no such thing. A calibration says what it ``provides``
-    ("CT number to density"), and a procedure what it ``uses``: it is then handed the machine's calibrations in force. What is done
-    ``on_request`` is measured where the protocol asks for it or a person names it, not wherever its images are.
+    ("CT number to density"), and a procedure what it ``uses``: it is then handed the machine's calibrations in force. What it ``applies``
+    it is handed only where the protocol says so, because it changes what is judged. What is done ``on_request`` is measured where the
+    protocol asks for it or a person names it, not wherever its images are.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Procedure:
     second_engine: Callable[[Acquisition, Mapping[str, Path], Callable[[str], None]], Theirs] | None = None
     provides: str = ""
     uses: tuple[str, ...] = ()
+    applies: tuple[str, ...] = ()
     on_request: bool = False
 
     def quantity(self, key: str) -> Quantity:

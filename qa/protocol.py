@@ -22,7 +22,10 @@ UNITS = ("mm", "deg", "HU", "1/mm", "%", "")
 
 @dataclass(frozen=True)
 class Protocol:
-    """The limits that a clinic judges by, and the coverage factor k of the decision (0 = simple acceptance)."""
+    """The limits that a clinic judges by, and the coverage factor k of the decision (0 = simple acceptance).
+
+    ``apply`` names the calibrations that readings are corrected by before they are judged, by what they provide.
+    """
 
     name: str
     title: str
@@ -30,6 +33,7 @@ class Protocol:
     limits: tuple[Limit, ...]
     frequency: str
     source: str
+    apply: tuple[str, ...] = ()
 
     @property
     def questions(self) -> dict[str, str]:
@@ -205,7 +209,7 @@ def _parse(content: bytes, where: str) -> Protocol:
         table = tomllib.loads(content.decode("utf-8-sig"))  # Windows editors write a byte order mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProtocolError(f"{where}: not a TOML file in UTF-8: {error}") from error
-    top = _Item(where, table, ("name", "title", "coverage_factor", "frequency", "source", "limit"))
+    top = _Item(where, table, ("name", "title", "coverage_factor", "frequency", "source", "apply", "limit"))
     rows = table.get("limit")
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise top.wrong("limit", "at least one [[limit]] table")
@@ -217,7 +221,15 @@ def _parse(content: bytes, where: str) -> Protocol:
     coverage_factor = top.number("coverage_factor")
     if coverage_factor is None or coverage_factor < 0:
         raise top.wrong("coverage_factor", "a number, 0 or larger (2 is usual)")
-    return Protocol(top.text("name"), top.text("title"), coverage_factor, limits, top.choice("frequency", FREQUENCIES), top.text("source"))
+    return Protocol(
+        name=top.text("name"),
+        title=top.text("title"),
+        coverage_factor=coverage_factor,
+        limits=limits,
+        frequency=top.choice("frequency", FREQUENCIES),
+        source=top.text("source"),
+        apply=top.texts("apply") if "apply" in table else (),
+    )
 
 
 _REQUIRED = ("id", "procedure", "quantity", "unit", "kind", "techniques", "frequency", "source", "confirmed")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from qa import circumstances, engines, left_out
 from qa import procedure as procedures_
-from qa.acquisition import Acquisition, Image, Refused, Registration, Slice
+from qa.acquisition import Acquisition, Calibration, Image, Refused, Registration, Slice
 from qa.archive import Archive
 from qa.baselines import baselines
 from qa.calibrations import in_force
@@ -123,6 +123,12 @@ def _choose(protocol: Protocol, names: Sequence[str] | None) -> tuple[Procedure,
         chosen = tuple(p for p in chosen if not (p.provides or p.on_request) or p.name in protocol.procedures)
     for procedure in chosen:
         check(protocol, procedure.name, procedure.quantities)
+    can = {kind for procedure in chosen if procedure.name in protocol.procedures for kind in procedure.applies}
+    if unknown := [kind for kind in protocol.apply if kind not in can]:
+        raise ProtocolError(
+            f"{protocol.name}: none of its tests applies a calibration {', '.join(map(repr, unknown))}; they apply "
+            f"{', '.join(map(repr, sorted(can))) or 'none'}"
+        )
     return chosen
 
 
@@ -165,7 +171,9 @@ def _record(
 ) -> Record:
     machine = said.machine or acquisition.machine
     acquired, notes = circumstances.acquired(acquisition)
-    calibrations, told = in_force(archive, procedure.uses, machine, acquired)
+    asked = tuple(kind for kind in procedure.applies if kind in protocol.apply)
+    calibrations, told = in_force(archive, (*procedure.uses, *asked), machine, acquired)
+    doubts = [*_unread(lost), *_not_applied(protocol, asked, calibrations)]
     analysis = _analyse(procedure, replace(acquisition, calibrations=calibrations))
     if machine != acquisition.machine:
         notes = (f"recorded for machine {machine!r} as asked; the images say {acquisition.machine!r}", *notes)
@@ -192,17 +200,30 @@ def _record(
         versions=circumstances.versions(),
         inputs=(*used, *unused),
         readings=analysis.readings,
-        judgements=_of_the_whole(judge(protocol, procedure.name, analysis.readings, against, said.answers), lost),
+        judgements=_of_the_whole(judge(protocol, procedure.name, analysis.readings, against, said.answers), doubts),
         evidence=analysis.evidence,
         notes=(*told, *notes, *circumstances.image_notes(acquisition)),
     )
 
 
-def _of_the_whole(judgements: tuple[Judgement, ...], lost: Sequence[str]) -> tuple[Judgement, ...]:
-    """The judgements, none a pass when images were handed in that could not be read: the worst one may be among them."""
+def _unread(lost: Sequence[str]) -> list[str]:
+    """Why nothing passes when images were handed in that could not be read: the worst one may be among them."""
     if not lost:
+        return []
+    return [f"{len(lost)} image(s) handed in could not be read ({', '.join(lost)}): export them again, or hand in the others alone"]
+
+
+def _not_applied(protocol: Protocol, asked: Sequence[str], calibrations: Sequence[Calibration]) -> list[str]:
+    """Why nothing passes when the protocol applies a calibration and none is in force: what was judged is not what it judges."""
+    lacking = [kind for kind in asked if kind not in {one.provides for one in calibrations}]
+    return [f"{protocol.title} applies the calibration {kind}, and none is in force: calibrate, and accept the record" for kind in lacking]
+
+
+def _of_the_whole(judgements: tuple[Judgement, ...], doubts: Sequence[str]) -> tuple[Judgement, ...]:
+    """The judgements, none a pass where there are doubts about all of them."""
+    if not doubts:
         return judgements
-    why = f"{len(lost)} image(s) handed in could not be read ({', '.join(lost)}): export them again, or hand in the others alone"
+    why = "; ".join(doubts)
     short = {Outcome.PASS, Outcome.INDETERMINATE}
     return tuple(
         replace(j, outcome=Outcome.NOT_MEASURED, reason=f"{why} (the rest: {j.reason})") if j.outcome in short else j for j in judgements

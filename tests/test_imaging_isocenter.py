@@ -16,7 +16,7 @@ from phantoms.panel import Panel
 from phantoms.volume import Grid, Scan, Sphere, scan
 from phantoms.volume_phantoms import penta_cube
 from qa import ball_position, procedure, protocol, rehearsal, session
-from qa.acquisition import Acquisition, Image, Volume
+from qa.acquisition import Acquisition, Calibration, Image, Volume
 from qa.evidence import Curve, Overlay, Room, Table
 from qa.imaging_isocenter_demonstration import CBCT_ISOCENTRE_MM
 from qa.limit import Outcome
@@ -152,6 +152,30 @@ def test_a_couch_move_between_imaging_and_treatment_is_applied_and_stated(mv):
     (along,) = found["kv_isocenter_z"]
     assert isinstance(along, Measured)
     assert along.budget["couch readout"] > 0.02
+
+
+def calibrated(matrix: np.ndarray) -> Calibration:
+    """A calibration of the couch readout as its record holds it."""
+    calibrates = procedure.load("couch_readout")
+    elements = [a + b for a in "xyz" for b in "xyz"]
+    found = []
+    for k, element in enumerate(elements):
+        covariance = {f"covariance_{other}": 1e-8 * (k == j) for j, other in enumerate(elements)}
+        at = {"set": "MV", "couch_deg": 0.0, "from_mm": -30.0, "to_mm": 30.0, **covariance}
+        found.append(Measured(calibrates.quantity(f"couch_gain_{element}"), float(matrix.flat[k]), 1e-4, at, {"x": 1e-4}))
+    return Calibration(calibrates.provides, "record-1", WHEN, WHEN + timedelta(days=300), tuple(found))
+
+
+def test_a_readout_that_is_off_is_corrected_where_the_protocol_says_so(mv):
+    """The couch goes 0.95 mm for every mm that it reads out along y: 10 mm of it would be an isocentre 0.5 mm off."""
+    day = rehearsal.day([*mv, *exposed(kv(), (0.0, 270.0), travel_mm=(0.0, -9.5, 0.0))])
+    said = replace(day, images=tuple(replace(i, couch_mm=(0.0, -10.0, 0.0)) if i.radiation == "kV" else i for i in day.images))
+    bare, found = read(said), read(replace(said, calibrations=(calibrated(np.diag((1.0, 0.95, 1.0))),)))
+    assert vector(bare, "kv_isocenter")[1] == pytest.approx(K[1] - 0.5, abs=0.02)
+    assert np.abs(vector(found, "kv_isocenter") - K).max() < 0.02
+    (along,) = found["kv_isocenter_y"]
+    assert any("corrected by the couch readout's calibration" in flag and "record-1" in flag for flag in along.flags)
+    assert not any("corrected" in flag for flag in bare["kv_isocenter_y"][0].flags)
 
 
 def test_moves_between_kv_sets_are_seen_and_held_against_the_readout(mv, pair):

@@ -10,7 +10,7 @@ import pytest
 
 from qa import dicom, session
 from qa import procedure as procedures
-from qa.acquisition import Acquisition, Image, Refused, Slice, Volume
+from qa.acquisition import Acquisition, Calibration, Image, Refused, Slice, Volume
 from qa.evidence import Table
 from qa.procedure import Analysis, Procedure, Rehearsal
 from qa.protocol import Judgement, Limit, Outcome, Protocol, verdicts
@@ -251,6 +251,36 @@ def test_a_calibration_is_made_only_where_it_is_asked_for(handed_in, known: dict
     assert [r.procedure for r in session.run(["folder"], PROTOCOL).records] == ["mean"]
     asks = Protocol("own", "Our own", 2.0, (LIMIT, replace(LIMIT, limit_id="o", procedure="other")), "daily", "test")
     assert [r.procedure for r in session.run(["folder"], asks).records] == ["mean", "other"]
+
+
+def test_a_correction_that_the_protocol_applies_must_be_in_force(
+    handed_in, known: dict[str, Procedure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[tuple[Calibration, ...]] = []
+
+    def analyse_it(given: Acquisition) -> Analysis:
+        handed.append(given.calibrations)
+        return analyse(given)
+
+    known["mean"] = replace(known["mean"], analyse=analyse_it, applies=("a ruler",))
+    handed_in(acquisition(image()))
+    applies = replace(PROTOCOL, name="own", apply=("a ruler",))
+    (record,) = session.run(["folder"], applies).records
+    assert {j.outcome for j in record.judgements} == {Outcome.NOT_MEASURED}
+    assert all("applies the calibration a ruler, and none is in force" in j.reason for j in record.judgements)
+    day = datetime(2026, 1, 5, tzinfo=UTC)
+    ruler = Calibration("a ruler", "record-1", day, day, ())
+    monkeypatch.setattr(
+        session, "in_force", lambda archive, kinds, *rest: ((ruler,) if kinds else (), ("a ruler: record-1",) if kinds else ())
+    )
+    (record,) = session.run(["folder"], applies).records
+    assert {j.outcome for j in record.judgements} == {Outcome.PASS}
+    assert "a ruler: record-1" in record.notes
+    (record,) = session.run(["folder"], PROTOCOL).records
+    assert handed == [(), (ruler,), ()]
+    assert "a ruler: record-1" not in record.notes
+    with pytest.raises(ProtocolError, match="none of its tests applies a calibration 'a rulr'; they apply 'a ruler'"):
+        session.run(["folder"], replace(PROTOCOL, apply=("a rulr",)))
 
 
 def test_a_day_whose_sets_were_measured_is_not_measured_again(handed_in, known: dict[str, Procedure]) -> None:

@@ -102,4 +102,5 @@ PROCEDURE = Procedure(
     rehearse=rehearse,
     demonstrate=demonstrate,
     demonstration_protocol="tg142_daily",
+    applies=("couch readout to displacement",),
 )
