@@ -12,6 +12,7 @@ from qa import frames
 Array = NDArray[np.float64]
 Couch = tuple[float, float, float]
 LONG_H = 3.0  # one set-up is imaged in minutes; in hours a phantom is taken away and set up anew
+SILENT_ANGLE = "the CBCT's files do not say at which angle the couch stood: 0 is taken"
 COUCH_MM = 0.03  # couch readouts of a couch that does not move scatter by this; a smaller difference may be all scatter
 COUCH_RESOLUTION_MM = 0.005  # a readout has at least two decimals
 COUCH_GAIN = 0.01  # relative: real couches moved by 3 mm showed 1.0033 and 1.0019 of their readout

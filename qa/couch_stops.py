@@ -17,7 +17,7 @@ from qa.acquisition import Acquisition, Image, Volume
 from qa.angles import distinct, same
 from qa.ball_images import BallImage
 from qa.ball_position import BallPosition, OneDirection
-from qa.couch_move import LONG_H
+from qa.couch_move import LONG_H, SILENT_ANGLE
 from qa.features.turns import COUNT
 from qa.isocentre import towards_source
 from qa.reading import AnalysisError, DicomError
@@ -56,6 +56,7 @@ class Stops:
     timed: bool
     resolution_mm: float
     couch_deg: float
+    flags: tuple[str, ...] = ()
 
     @property
     def missing(self) -> str:
@@ -173,13 +174,13 @@ def _of_volumes(volumes: Sequence[Volume]) -> Stops:
     """The ball in every volume with a readout; without a couch angle in its files the couch counts as at 0."""
     unseen: list[tuple[Image | Volume, str]] = []
     stops: list[Stop] = []
-    degrees = [v.couch_deg or 0.0 for v in volumes if v.couch_mm is not None]
-    stood = degrees[0] if degrees else 0.0
-    for volume in volumes:
+    degrees = [volume.couch_deg or 0.0 for volume in volumes]
+    stood = next((angle for volume, angle in zip(volumes, degrees, strict=True) if volume.couch_mm is not None), 0.0)
+    for volume, angle in zip(volumes, degrees, strict=True):
         if volume.couch_mm is None:
             unseen.append((volume, NO_READOUT))
-        elif not same(volume.couch_deg or 0.0, stood):
-            unseen.append((volume, f"couch at {volume.couch_deg:.1f}, not {stood:.1f} degrees: do not turn it between the scans"))
+        elif not same(angle, stood):
+            unseen.append((volume, f"couch at {angle:.1f}, not {stood:.1f} degrees: do not turn it between the scans"))
         else:
             try:
                 place = ball_images.in_volume(volume.voxels, volume.pitch_mm, None)
@@ -194,7 +195,8 @@ def _of_volumes(volumes: Sequence[Volume]) -> Stops:
     if timed:
         stops.sort(key=lambda stop: _moment(stop.acquired))
     known = [volume.couch_mm for volume in volumes if volume.couch_mm is not None]
-    return Stops("CBCT", tuple(stops), tuple(unseen), timed, resolution(known), stood)
+    silent = (SILENT_ANGLE,) if any(volume.couch_deg is None for volume in volumes) else ()
+    return Stops("CBCT", tuple(stops), tuple(unseen), timed, resolution(known), stood, silent)
 
 
 def resolution(readouts: Sequence[tuple[float, float, float]]) -> float:

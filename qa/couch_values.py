@@ -59,7 +59,8 @@ class Maker:
     def flags(self) -> tuple[str, ...]:
         """Caveats of the images."""
         seen = [ball for stop in self.travel.stops.stops for ball in stop.images]
-        return tuple(dict.fromkeys(flag for ball in seen for flag in ball.flags if flag.startswith(("the file", "no ball"))))
+        said = dict.fromkeys(flag for ball in seen for flag in ball.flags if flag.startswith(("the file", "no ball")))
+        return (*self.travel.stops.flags, *said)
 
 
 def residual(affine: Affine, axis: int) -> Found | str:

@@ -13,7 +13,7 @@ from qa.angles import same
 from qa.ball_day import LONG_AGO, Couch, Day, ImagingSet
 from qa.ball_images import SAME_BALL_MM, BallImage
 from qa.ball_position import BallPosition, OneDirection
-from qa.couch_move import LONG_H
+from qa.couch_move import LONG_H, SILENT_ANGLE
 
 PAIR, MIXED, VOLUME = "kV pair", "MV-kV pair", "CBCT"
 TWO_IMAGERS = "kV and MV imager are taken for one system here"
@@ -107,7 +107,7 @@ def routes(day: Day) -> tuple[Route, ...]:
 def _look(item: ImagingSet) -> Look:
     flags = item.place.flags if item.place is not None else ()
     if item.volume is not None and item.volume.couch_deg is None:
-        flags = (*flags, "the CBCT's files do not say at which angle the couch stood: 0 is taken")
+        flags = (*flags, SILENT_ANGLE)
     position = item.position
     if item.volume is not None and isinstance(position, BallPosition):
         position = ball_position.elsewhere(item.volume) or position

@@ -14,7 +14,7 @@ from qa import ball_position, couch_correction, grouping
 from qa.ball_day import Day, ImagingSet, Treatment, turned_away
 from qa.ball_images import SAME_BALL_MM
 from qa.ball_position import BallPosition, OneDirection, project
-from qa.couch_move import LONG_H, Move
+from qa.couch_move import LONG_H, SILENT_ANGLE, Move
 
 Array = NDArray[np.float64]
 LOOKS_ALIKE_MM = 0.3  # of diameter: beyond, the same ball is possible and worth a look
@@ -103,6 +103,8 @@ def contradiction(differences: Array, u: Array) -> bool:
 def cautions(item: ImagingSet, treatment: Treatment, move: Move) -> tuple[tuple[str, ...], str]:
     """What a reader should know of a comparison (flags), and what keeps it from passing ("" nothing)."""
     flags = [STATED] if move.source == "stated" else [move.said] if move.said else []
+    if item.volume is not None and item.volume.couch_deg is None:
+        flags.append(SILENT_ANGLE)
     wide = item.diameter_mm
     if wide is not None and abs(wide - treatment.diameter_mm) > LOOKS_ALIKE_MM:
         flags.append(f"the ball looks {wide:.1f} mm wide here and {treatment.diameter_mm:.1f} mm in the treatment images: is it the same?")

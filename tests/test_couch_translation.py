@@ -13,9 +13,10 @@ import pytest
 from phantoms.rays import project, to_gantry
 from phantoms.volume import Grid, Scan, Sphere, scan
 from qa import couch_rehearsal, couch_stops, couch_travel, dicom, procedure, rehearsal, session
-from qa.acquisition import Acquisition, Image
+from qa.acquisition import Acquisition, Image, Volume
 from qa.ball_images import BallImage
 from qa.couch_affine import fit
+from qa.couch_move import SILENT_ANGLE
 from qa.couch_stops import Stop, Stops
 from qa.couch_translation_backlash import backlash
 from qa.couch_travel import Travel
@@ -242,7 +243,8 @@ def test_a_ball_that_comes_nearer_to_the_source_is_the_same_ball():
     assert [b.diameter_mm for b in couch_stops._at_one_height(seen, np.eye(3))] == pytest.approx([10.0, 10.0])
 
 
-def test_volumes_show_moves_too():
+@cache
+def volumes_of_three_places() -> tuple[Volume, ...]:
     """A ball in plastic at three couch places, in CBCT volumes."""
     places = [(0.0, 0.0, 0.0), (5.0, 0.0, 0.0), (0.0, -4.0, 3.0)]
     volumes = []
@@ -253,12 +255,29 @@ def test_volumes_show_moves_too():
         )
         when = rehearsal.WHEN + timedelta(minutes=k)
         volumes.append(rehearsal.volume(scanned, "L", couch_mm=(x + 10.01, y, z), couch_deg=0.0, acquired=when))
-    found = analysed(rehearsal.day([], volumes))
+    return tuple(volumes)
+
+
+def test_volumes_show_moves_too():
+    found = analysed(rehearsal.day([], volumes_of_three_places()))
     for axis in "xyz":
         assert len(found[f"couch_error_{axis}"]) == 2
         assert all(isinstance(r, Measured) and abs(r.value) < 3 * r.u < 0.1 for r in found[f"couch_error_{axis}"])
     assert found["couch_scale_x"][0].value == pytest.approx(1.0, abs=0.02)
+    assert all(SILENT_ANGLE not in r.flags for axis in "xyz" for r in found[f"couch_error_{axis}"])
     assert "projection images" in found["couch_error_u"][0].reason
+
+
+def test_volumes_that_do_not_tell_the_couch_angle_are_taken_at_0_and_say_so():
+    volumes = volumes_of_three_places()
+    found = analysed(rehearsal.day([], [replace(volume, couch_deg=None) for volume in volumes]))
+    assert all(SILENT_ANGLE in r.flags for key in ("couch_error_x", "couch_scale_y") for r in found[key] if isinstance(r, Measured))
+    assert isinstance(found["couch_error_x"][0], Measured)
+    mixed = (replace(volumes[0], couch_deg=10.0), replace(volumes[1], couch_deg=10.0), replace(volumes[2], couch_deg=None))
+    (stops,) = couch_stops.of_day(rehearsal.day([], mixed))
+    assert [(item.name, reason) for item, reason in stops.unseen] == [
+        (volumes[2].name, "couch at 0.0, not 10.0 degrees: do not turn it between the scans")
+    ]
 
 
 def test_a_day_of_files_is_judged_and_every_place_keeps_its_own_record(tmp_path: Path):
