@@ -66,7 +66,7 @@ def _group(seen: Seen, region: Region, noise: roi.Roi) -> mtf_bars.Bars:
     per_pixel = np.abs(wave) * np.array([seen.pitch_mm[1], seen.pitch_mm[0]])
     if per_pixel.max() > RESOLVED / 2:
         most = region.lp_per_mm * RESOLVED / 2 / float(per_pixel.max())
-        raise AnalysisError(f"{region.name} lies beyond what the pixels show without aliasing in this direction ({most:.2f} lp/mm)")
+        raise AnalysisError(f"finer than what the pixels show without aliasing in this direction ({most:.2f} lp/mm)")
     part = whole_periods(seen, region)
     pixels, x, y = crop(seen, corners(part))
     direction = float(np.degrees(np.arctan2(across[1], across[0])))

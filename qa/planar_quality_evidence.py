@@ -62,11 +62,14 @@ def overlay(found: Found) -> Overlay:
     x, y = seen.frame.place(xy[:, 0] * seen.model.width_mm / 2, xy[:, 1] * seen.model.height_mm / 2)
     marks.append(Mark("outline", "outline", _plane(seen, x, y), seen.model.name))
     kinds = {"contrast": "contrast", "disc": "disc", "background": "background", "bars": "bars"}
+    groups = [region.lp_per_mm for region in seen.model.regions if region.kind == "bars"]
     for region in seen.model.regions:
         if region.kind in kinds:
             shrink, _ = kept(seen, region)
             points = np.array(outline_of(seen.pose, region, shrink))
-            marks.append(Mark("outline", kinds[region.kind], _plane(seen, points[:, 0], points[:, 1]), region.name))
+            crowded = region.kind == "bars" and min(groups) < region.lp_per_mm < max(groups)  # the ends of a row of groups say enough
+            label = "" if crowded else region.name
+            marks.append(Mark("outline", kinds[region.kind], _plane(seen, points[:, 0], points[:, 1]), label))
     if isinstance(found.edge, Sharpness):
         marks.append(Mark("line", "edge for the MTF", _edge(seen, found.edge.border)))
     for area in found.evens.values():
