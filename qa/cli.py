@@ -153,6 +153,7 @@ def demo(
 ) -> Status:
     """Simulate a typical machine's checks and run them, from images to report, each test in a folder of its own."""
     from qa import procedure, progress
+    from qa import protocol as protocols
 
     statuses = []
     for found in map(procedure.load, procedure.names()):
@@ -162,7 +163,11 @@ def demo(
         with progress.shown() as say:
             images = found.demonstrate(place / "images", say)
         results = place / "report.pdf", place / "readings.json"
-        status = _run(images, found.demonstration_protocol, str(out / "records.sqlite"), *results, Who(performer="demo"), [found.name])
+        questions = protocols.read(found.demonstration_protocol).questions
+        who = Who(performer="demo", answers=dict.fromkeys(questions, True))
+        status = _run(images, found.demonstration_protocol, str(out / "records.sqlite"), *results, who, [found.name])
+        if questions:
+            print(f"the demonstration answered yes to: {', '.join(questions)}")
         print(f"images in {place / 'images'}")
         statuses.append(status)
     return worst(statuses)

@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
 from phantoms import ctseries, rtimage
 from phantoms.examples import DEMONSTRATION_BALL, typical, typical_kv
-from phantoms.linac import Exposure, Shot, expose
 from phantoms.volume import Cylinder, Grid, Scan, Sphere, scan
+from qa import ball_legs_demonstration
+from qa.ball_legs_demonstration import Leg
 
 SEED = 3  # any: the demonstration is the same for everybody
 BEFORE_MM = (0.8, -0.5, 1.1)  # how far the couch stood from where it stands for the treatment images
 HERE_MM = (0.0, 0.0, 0.0)
 CBCT_ISOCENTRE_MM = (-0.20, 0.15, 0.30)  # in F, as kV and CBCT isocentres differ on real machines
-PAUSE = timedelta(minutes=5)
 CARDINALS = (0.0, 90.0, 180.0, 270.0)
 
 
 def write(folder: Path, say: Callable[[str], None]) -> list[Path]:
     """Four kV images before a couch correction and four after it, a CBCT, four MV images: DICOM with ``truth.json`` beside them."""
-    rng = np.random.default_rng(SEED)
-    paths: list[Path] = []
-    start = rtimage.FIRST_EXPOSURE
-    for name, machine, travel in (("kv_before", typical_kv(), BEFORE_MM), ("kv_after", typical_kv(), HERE_MM), ("mv", typical(), HERE_MM)):
-        exposures: list[Exposure] = []
-        for gantry in CARDINALS:
-            exposures += expose(machine, DEMONSTRATION_BALL, [Shot(gantry_deg=gantry, travel_mm=travel)], rng)
-            say(f"drawing: {name}, gantry {gantry:.0f}")
-        paths += rtimage.write(exposures, folder / name, seed=SEED, start=start)
-        start += PAUSE
+    rng, kv = np.random.default_rng(SEED), typical_kv()
+    legs = [Leg("kv_before", kv, CARDINALS, BEFORE_MM), Leg("kv_after", kv, CARDINALS, HERE_MM), Leg("mv", typical(), CARDINALS, HERE_MM)]
+    paths, start = ball_legs_demonstration.write(folder, legs, rng, SEED, say)
     say("drawing: CBCT")
     x, y, z = (b - c for b, c in zip(DEMONSTRATION_BALL.position_mm, CBCT_ISOCENTRE_MM, strict=True))
     solids = (

@@ -11,6 +11,9 @@ from qa.reading import Quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     import numpy as np
 
 _PAGE = "docs/physics/couch_translation.md"
@@ -67,6 +70,13 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
     return couch_translation_rehearsal.draw(rng)
 
 
+def demonstrate(folder: Path, say: Callable[[str], None]) -> list[Path]:
+    """A ball in MV images from two sides at six couch places of an ordinary machine."""
+    from qa import couch_translation_demonstration
+
+    return couch_translation_demonstration.files(folder, say)
+
+
 PROCEDURE = Procedure(
     name="couch_translation",
     title="Couch translation against its readout",
@@ -75,5 +85,6 @@ PROCEDURE = Procedure(
     accepts=accepts,
     analyse=analyse,
     rehearse=rehearse,
+    demonstrate=demonstrate,
     demonstration_protocol="tg142_monthly_couch",
 )

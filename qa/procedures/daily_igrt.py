@@ -11,6 +11,9 @@ from qa.reading import Quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     import numpy as np
 
 _PAGE = "docs/physics/daily_igrt.md"
@@ -64,6 +67,13 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
     return daily_rehearsal.draw(rng)
 
 
+def demonstrate(folder: Path, say: Callable[[str], None]) -> list[Path]:
+    """A kV pair, a couch correction, a second pair and one image of the beam of an ordinary machine."""
+    from qa import daily_demonstration
+
+    return daily_demonstration.files(folder, say)
+
+
 PROCEDURE = Procedure(
     name="daily_igrt",
     title="Daily IGRT check",
@@ -72,5 +82,7 @@ PROCEDURE = Procedure(
     accepts=accepts,
     analyse=analyse,
     rehearse=rehearse,
+    demonstrate=demonstrate,
+    demonstration_protocol="tg142_morning",
     on_request=True,
 )
