@@ -1,6 +1,10 @@
 """Tests that share what is expensive to make stay in one process, so that it is made once: those of a file, or of one procedure."""
 
+import os
+
 import pytest
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported, as for the command line: beside each other threads only wait
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -164,11 +164,12 @@ def test_no_second_registry():
     """No module names a procedure but its own and those whose names begin with its name: the directory is the registry."""
     wrong = []
     for place, tree in below("qa", "reports").items():
+        said, imported = list(texts(tree)), [module for module, _, _ in imports(place)]
         for name in procedure_names():
             if place.startswith(("qa/procedures/", f"qa/{name}_")):
                 continue
-            wrong += [f"{place} says {text!r}" for text in texts(tree) if text == name or f"qa.procedures.{name}" in text]
-            wrong += [f"{place} imports {m}" for m, _, _ in imports(place) if m.startswith((f"qa.procedures.{name}", f"qa.{name}_"))]
+            wrong += [f"{place} says {text!r}" for text in said if text == name or f"qa.procedures.{name}" in text]
+            wrong += [f"{place} imports {m}" for m in imported if m.startswith((f"qa.procedures.{name}", f"qa.{name}_"))]
     assert wrong == []
 
 

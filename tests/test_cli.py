@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -385,12 +386,18 @@ def test_progress_is_shown_on_a_terminal_and_gone_from_the_output(tmp_path: Path
     rtimage.write(expose(LINAC, BALL, [Shot()], np.random.default_rng(1)), tmp_path / "images", seed=1)
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "qa.cli", "run", str(tmp_path / "images"), "--database", str(tmp_path / "r.sqlite")]
-    done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=slave, env={**os.environ, "TERM": "xterm"})
+    running = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=slave, env={**os.environ, "TERM": "xterm"})
     os.close(slave)
-    shown = os.read(master, 65536).decode()
+    shown = b""
+    try:
+        while more := os.read(master, 65536):  # all of it: a slow machine turns the wheel often before it comes to a test's name
+            shown += more
+    except OSError as end:  # Linux says so when the other side has closed
+        assert end.errno == errno.EIO
     os.close(master)
-    assert "Winston-Lutz" in shown
-    assert not COLOUR.search(done.stdout.decode())
+    out, _ = running.communicate()
+    assert "Winston-Lutz" in shown.decode()
+    assert not COLOUR.search(out.decode())
     piped = subprocess.run(command, cwd=REPOSITORY, capture_output=True)
     assert piped.stderr == b""
 
