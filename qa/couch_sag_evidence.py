@@ -45,7 +45,7 @@ def _heights(system: System, passes: Sequence[Hung]) -> list[Curve]:
         series.append(Series(words, _tuple(extension), _tuple(sag.rise_mm), "points", tuple(u)))
         along = np.linspace(extension.min(), extension.max(), DRAWN)
         series.append(Series(f"{words}, model", _tuple(along), _tuple(fitted.at(along)), "line"))
-    note = "Height of the ball minus the vertical readout, from each pass's least extended stop. Bars u."
+    note = "Height of the ball minus the vertical readout, from each pass's least extended stop."
     return (
         [Curve(f"{system.kind}: couch height against extension", (ALONG, "height - readout / mm"), tuple(series), note=note)]
         if series
@@ -61,7 +61,7 @@ def _pitches(system: System, passes: Sequence[Hung]) -> list[Curve]:
         known = [(k, value) for k, value in one.tipped.stops.items() if isinstance(value, Found)]
         x = (float(one.sag.extension_mm[one.sag.known[0]]), *(float(one.sag.extension_mm[k]) for k, _ in known))
         series.append(Series(one.sag.taken.name, x, (0.0, *(v.value for _, v in known)), "both", (0.0, *(_u(v) for _, v in known))))
-    note = "From the least extended stop, pitch readouts taken off; positive: the gantry's end is higher. Bars u."
+    note = "From the least extended stop, pitch readouts taken off; positive: the gantry's end is higher."
     return [Curve(f"{system.kind}: pitch against extension", (ALONG, "pitch / deg"), tuple(series), note=note)] if series else []
 
 
@@ -71,7 +71,7 @@ def _added(system: System, passes: Sequence[Hung], load: Added | str) -> list[Cu
     extension = system.extension_mm
     x = tuple(float(extension[empty]) for empty, _ in load.pairs)
     series = Series("loaded below unloaded", x, tuple(one.value for one in load.lowering), "both", tuple(_u(one) for one in load.lowering))
-    note = "Unloaded minus loaded height at one extension; positive: the load lowers the couch. Bars u."
+    note = "Unloaded minus loaded height at one extension; positive: the load lowers the couch."
     axes = (ALONG, "lowering by the load / mm")
     return [Curve(f"{system.kind}: what the load adds", axes, (series,), note=note, lines=(Line("y", 0.0),))]
 
@@ -104,7 +104,9 @@ def _stops(system: System, passes: Sequence[Hung]) -> Table:
         "pass", "stop", "first image", "images", "couch lateral, longitudinal, vertical / mm",
         "ball moved x, y, z / mm", "height - readout / mm", "- model / mm",
     )  # fmt: skip
-    note = f"Ball moved: from stop {system.travel.reference + 1}. Readouts in steps of {system.travel.stops.resolution_mm:g} mm. ± U = 2u."
+    why = "".join(f" {one.sag.taken.name}: {one.sag.reason}." for one in passes if one.sag.reason)
+    first = system.travel.reference + 1
+    note = f"Ball moved: from stop {first}. Readouts in steps of {system.travel.stops.resolution_mm:g} mm. ± U = 2u.{why}"
     return Table(f"{system.kind}: where the couch stopped", header, tuple(rows), note)
 
 
@@ -113,10 +115,10 @@ def _height(sag: Sag, fitted: models.Model | None, stop: int) -> tuple[str, str,
         return sag.lost.get(stop, "not seen"), "", ""
     moved = ", ".join(f"{value:+.3f}" for value in sag.system.travel.moved_mm[stop])
     if fitted is None:
-        return moved, sag.reason, ""
+        return moved, "not measured", ""
     left = float(fitted.left[sag.known.index(stop)] @ sag.height_mm)
     if stop == sag.known[0]:
-        return moved, "the others are measured from here", f"{left:+.3f}"
+        return moved, "0, the first", f"{left:+.3f}"
     return moved, _said(models.value(sag, sag.row({stop: 1.0, sag.known[0]: -1.0}))), f"{left:+.3f}"
 
 

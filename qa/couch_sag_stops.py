@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import ball_moves, ball_position, couch_sag_volumes, couch_stops, couch_travel, grouping
+from qa import ball_moves, ball_position, couch_sag_volumes, couch_stops, couch_travel
 from qa.acquisition import Acquisition, Image, Volume
 from qa.angles import same
 from qa.ball_moves import Scanned
@@ -59,14 +59,28 @@ def extended(acquisition: Acquisition) -> str:
     """Why a day shows no couch at several extensions, in words; "" when it does. Nothing is decoded for it."""
     if reason := couch_stops.of_several_places(acquisition):
         return reason
-    items: list[Item] = [*acquisition.images, *acquisition.volumes]
-    along = [item.couch_mm[1] for item in items if item.couch_mm is not None]
-    if len(distinct(np.array(along))) >= FEWEST_EXTENSIONS and np.ptp(along) >= RANGE_MM:
+    count, span = max((_extent(items) for items in _by_kind(acquisition).values()), key=lambda found: (_far(*found), found[1]))
+    if _far(count, span):
         return ""
     return (
-        f"the couch must be imaged at {FEWEST_EXTENSIONS} extensions (longitudinal readouts) or more, {RANGE_MM:.0f} mm apart in all; "
-        f"here are {len(distinct(np.array(along)))} over {np.ptp(along):.1f} mm (are the readouts in cm?)"
+        f"the couch must be imaged at {FEWEST_EXTENSIONS} extensions (longitudinal readouts) or more, {RANGE_MM:.0f} mm apart in all, by "
+        f"one imaging system; here are {count} over {span:.1f} mm (are the readouts in cm?)"
     )
+
+
+def _by_kind(acquisition: Acquisition) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {kind: [image for image in acquisition.images if image.radiation == kind] for kind in KINDS[:2]}
+    return found | {KINDS[2]: list(acquisition.volumes)}
+
+
+def _extent(items: Sequence[Item]) -> tuple[int, float]:
+    """How many extensions the readouts tell of, and over how many mm."""
+    along = np.array([item.couch_mm[1] for item in items if item.couch_mm is not None])
+    return len(distinct(along)), float(np.ptp(along)) if len(along) else 0.0
+
+
+def _far(count: int, span_mm: float) -> bool:
+    return count >= FEWEST_EXTENSIONS and span_mm >= RANGE_MM
 
 
 def distinct(extension_mm: Array) -> list[list[int]]:
@@ -81,15 +95,11 @@ def distinct(extension_mm: Array) -> list[list[int]]:
 
 
 def of_day(acquisition: Acquisition) -> list[System]:
-    """Every imaging system that took images or volumes at several couch places."""
-    found = []
-    for kind in KINDS[:2]:
-        images = [image for image in acquisition.images if image.radiation == kind]
-        if grouping.moved(images):
-            found.append(_system(kind, images, partial(_look, kind)))
-    if couch_stops.volumes_moved(acquisition.volumes):
-        found.append(_scanned(acquisition))
-    return found
+    """Every imaging system that was used at several extensions; where the readouts tell of none, all whose couch places differ."""
+    kinds = _by_kind(acquisition)
+    chosen = [kind for kind, items in kinds.items() if _far(*_extent(items))]
+    chosen = chosen or [kind for kind, items in kinds.items() if len({item.couch_mm for item in items if item.couch_mm is not None}) > 1]
+    return [_scanned(acquisition) if kind == KINDS[2] else _system(kind, kinds[kind], partial(_look, kind)) for kind in chosen]
 
 
 def _look(kind: str, items: Sequence[Item]) -> Stops:

@@ -36,7 +36,7 @@ def _curves(travel: Travel, affine: Affine) -> list[Curve]:
         if not affine.reasons[axis]:
             line = error - affine.residual_mm
             series.append(Series("affine", x, tuple(float(line[k, axis]) for k in order), "points"))
-        note = "The stop that others are measured from is at 0. Bars u. The affine is that of all axes together."
+        note = "The stop that others are measured from is at 0. The affine is that of all axes together."
         axes = (f"readout along {WORDS[letter]} / mm", "measured - readout / mm")
         curves.append(Curve(f"{travel.stops.kind}: couch along {WORDS[letter]}", axes, tuple(series), note=note))
     return curves

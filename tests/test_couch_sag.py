@@ -14,11 +14,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from phantoms.aperture import Rectangle
+from phantoms.linac import BallSetup, Linac, Wave
+from phantoms.panel import Panel
 from phantoms.rays import project, to_gantry
 from phantoms.solids import Sphere
 from phantoms.volume import Grid, Scan, scan
 from phantoms.volume_phantoms import ball_cube
-from qa import ball_moves, couch_sag_pass, couch_sag_stops, couch_stops, dicom, labels, procedure, rehearsal, session
+from qa import ball_moves, couch_rehearsal, couch_sag_pass, couch_sag_stops, couch_stops, dicom, labels, procedure, rehearsal, session
 from qa.acquisition import Acquisition, Image, Volume
 from qa.ball_images import BallImage
 from qa.certificate import Ball, Body, Certificate
@@ -204,6 +207,26 @@ def test_a_couch_at_359_8_degrees_is_at_0_and_a_turned_one_is_refused(monkeypatc
     refused(analysed(day([replace(stop, couch_deg=30.0) for stop in stops], monkeypatch)), "turned to 30.0 degrees")
 
 
+def test_a_drawn_ball_that_travels_over_the_panel():
+    """Open MV images; the panel's turn is in u and not drawn, so the heights are nearer than that."""
+    rng, panel = np.random.default_rng(4), Panel("crop", 420, 130, (0.56, 0.50))
+    linac = Linac(name="L", panel=panel, aperture=Rectangle(38.0, 145.0), panel_u_mm=Wave(0.2, 0.1, 0.1), noise_sigma=0.003)
+    setup = BallSetup((1.0, -56.0, 2.0), 7.0, 0.12)
+    exposures = [
+        couch_rehearsal.exposed(linac, linac, setup, gantry, 0.0, np.array([0.0, out, up]), np.array([0.02, out, 0.0]), rng)
+        for out, up in ((0.0, 0.0), (50.0, -0.6), (112.0, -1.9))
+        for gantry in (0.0, 90.0)
+    ]
+    drawn = rehearsal.day(exposures)
+    told = [replace(i, acquired=START + timedelta(seconds=k), tags={"RTImageLabel": "loaded"}) for k, i in enumerate(drawn.images)]
+    found = analysed(replace(drawn, images=tuple(told)))
+    for reading, up in zip(found["couch_sag_height"], (-0.6, -1.9), strict=True):
+        assert isinstance(reading, Measured)
+        assert abs(reading.value - up) < 0.15
+        assert abs(reading.value - up) < 2 * reading.u < 0.5
+    assert one(found, "couch_sag_max").missing == ""
+
+
 # Loads
 
 
@@ -336,6 +359,16 @@ def test_no_readout_is_asked_for(monkeypatch: pytest.MonkeyPatch):
     found = analysed(lost)
     assert any(isinstance(r, NotMeasured) and "005.dcm" in r.reason and "not guessed" in r.reason for r in found["couch_sag_height"])
     assert "005.dcm" in one(found, "couch_sag_max").missing
+
+
+def test_an_imaging_system_that_stayed_at_one_extension_takes_no_part(monkeypatch: pytest.MonkeyPatch):
+    """A kV pair before and after a shift of 3 mm, on the same day."""
+    whole = day(travelling(), monkeypatch)
+    pair = [
+        replace(whole.images[0], name=f"kv {k}", sop_instance_uid=f"9.{k}", radiation="kV", couch_mm=(0.0, 3.0 * k, 0.0)) for k in range(2)
+    ]
+    found = analysed(replace(whole, images=(*whole.images, *pair)))
+    assert {r.at["set"] for readings in found.values() for r in readings} == {"MV unloaded", "MV loaded - unloaded"}
 
 
 def test_a_lost_ball_is_named_and_what_lacks_it_cannot_pass(monkeypatch: pytest.MonkeyPatch):
@@ -539,7 +572,7 @@ def test_files_are_measured_on_request_and_nothing_passes_without_a_baseline(tmp
         assert isinstance(reading, Measured)
         assert reading.missing == ""
         assert abs(reading.value - drawn.truth["couch_sag_max", name]) < 4 * reading.u
-    assert len(record.judgements) == 7
+    assert len(record.judgements) == 7  # the largest of two passes, three and two extensions beside the first
     assert {judgement.outcome for judgement in record.judgements} == {Outcome.NOT_MEASURED}
     assert all("no record" in judgement.reason for judgement in record.judgements)
 
