@@ -57,12 +57,17 @@ class Sag:
         return row
 
     @property
-    def missing(self) -> str:
+    def lacks(self) -> tuple[str, ...]:
         """What keeps its numbers from passing, in words."""
         stops = self.system.travel.stops
         own = tuple(stops.stops[k] for k in self.taken.stops)
         lost = f"not measured: {', '.join(f'stop {k + 1}' for k in self.lost)}" if self.lost else ""
-        return "; ".join(filter(None, (replace(stops, stops=own).missing, lost, *self.doubts)))
+        return tuple(filter(None, (replace(stops, stops=own).missing, lost, *self.doubts)))
+
+    @property
+    def missing(self) -> str:
+        """The same as one text."""
+        return "; ".join(self.lacks)
 
     @property
     def couch_mm(self) -> tuple[Array, Array]:

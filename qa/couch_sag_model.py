@@ -106,7 +106,7 @@ def added(unloaded: Sag, loaded: Sag) -> Added | str:
     both = replace(unloaded, parts=parts)
     found = tuple(value(both, both.row({empty: 1.0, full: -1.0})) for empty, full in pairs)
     own = tuple(stops.stops[k] for k in (*unloaded.taken.stops, *loaded.taken.stops))
-    reasons = [replace(stops, stops=own).missing, unloaded.missing, loaded.missing]
+    reasons = [replace(stops, stops=own).missing, *unloaded.lacks, *loaded.lacks]
     if (most := max(abs(one.value) for one in found)) > MOST_MM:
         reasons.append(f"no load lowers a couch top by {most:.0f} mm: was the phantom set on something else?")
     raised = min(found, key=lambda one: one.value)
