@@ -24,7 +24,7 @@ class Sag:
     ``height_mm`` (n,) and ``parts`` (n, n) are of all stops of the imaging system: z minus readout and named parts of the covariance, of
     which only differences mean anything. ``lost`` says of other stops why they are not known; ``tilted`` are those of them whose pitch
     readout changed. ``reason`` says why nothing is known, "" when all is well; ``doubts`` what keeps it from passing, ``flags`` what a
-    reader should know.
+    reader should know; ``pitch_deg`` is the couch's pitch readout, None where there is none.
     """
 
     system: System
@@ -36,6 +36,7 @@ class Sag:
     lost: Mapping[int, str]
     reason: str = ""
     tilted: tuple[int, ...] = ()
+    pitch_deg: float | None = None
     doubts: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
 

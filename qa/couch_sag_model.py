@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.ball_images import SAME_BALL_MM
+from qa.ball_moves import SAME_DEG
 from qa.couch_sag_checks import MOST_MM, REPEAT_MM, SURE_U
 from qa.couch_sag_heights import FOOT, FOOT_MM, Sag
 from qa.couch_sag_stops import SAME_EXTENSION_MM, distinct
@@ -95,6 +96,9 @@ def added(unloaded: Sag, loaded: Sag) -> Added | str:
     stops, extension = unloaded.system.travel.stops, unloaded.extension_mm
     if other := _other_ball(stops, unloaded, loaded):
         return other
+    if abs((unloaded.pitch_deg or 0.0) - (loaded.pitch_deg or 0.0)) > SAME_DEG:
+        told = f"{unloaded.pitch_deg or 0.0:.2f} degrees in the unloaded pass and {loaded.pitch_deg or 0.0:.2f} in the loaded one"
+        return f"the couch's pitch readout is {told}: level the couch the same way in both"
     pairs: list[tuple[int, int]] = []
     for group in distinct(extension[list(unloaded.known)]):
         first = unloaded.known[min(group)]

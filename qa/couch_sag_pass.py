@@ -39,7 +39,7 @@ def sag(system: System, taken: Pass) -> Sag:
     order = [k for k in order if k not in lost]
     height = travel.error_mm[:, 2].copy()
     parts = {name: part[2::3, 2::3] for name, part in travel.error_components.items()}
-    found = Sag(system, taken, tuple(order), False, height, parts, lost, tilted=tilted)
+    found = Sag(system, taken, tuple(order), False, height, parts, lost, tilted=tilted, pitch_deg=start)
     if reason := _turned(system) or travel.doubt or checks.short(found) or _pitched(start) or checks.way(found):
         return replace(found, reason=reason)
     anew = not checks.follows(found)

@@ -420,6 +420,12 @@ def test_a_pitch_that_changed_leaves_the_stop_out(monkeypatch: pytest.MonkeyPatc
     assert "stop 3" in one(found, "couch_sag_max").missing
 
 
+def test_passes_at_two_pitches_do_not_compare(monkeypatch: pytest.MonkeyPatch):
+    (added,) = analysed(day([*travelling(pitch="0"), *travelling(words="loaded", pitch="0.2")], monkeypatch))["couch_sag_load"]
+    assert isinstance(added, NotMeasured)
+    assert "0.00 degrees in the unloaded pass and 0.20" in added.reason
+
+
 def test_another_ball_is_named_or_refused(monkeypatch: pytest.MonkeyPatch):
     stops = travelling()
     stops[2] = replace(stops[2], diameter=9.0)
