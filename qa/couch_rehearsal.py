@@ -66,7 +66,7 @@ class Drawn:
 
 def draw(rng: np.random.Generator, views: Sequence[float] = (0.0, 90.0)) -> Drawn:
     """One couch, one ball, one machine."""
-    linac, setup = _linac(rng), _setup(rng)
+    linac, setup = a_linac(rng), a_setup(rng)
     readout = PATH * rng.uniform(0.9, 1.1, 3) + np.where(PATH == 0, 0.0, rng.normal(0, 0.02, PATH.shape)) + rng.uniform(-50, 50, 3)
     stretch = np.eye(3) + rng.normal(0, 0.01, (3, 3))
     slack = rng.normal(0, 0.1, 3)
@@ -76,14 +76,14 @@ def draw(rng: np.random.Generator, views: Sequence[float] = (0.0, 90.0)) -> Draw
     angles = [(float(rng.uniform(-15, 15)) + angle) % 360 for angle in views]
     wrong, turns = float(rng.normal(0, WRONG_DEG)), rng.normal(0, WRONG_DEG, len(angles))
     exposures = [
-        _exposed(replace(linac, panel_rotation_deg=float(turn)), linac, setup, angle, wrong, where, shown, rng)
+        exposed(replace(linac, panel_rotation_deg=float(turn)), linac, setup, angle, wrong, where, shown, rng)
         for where, shown in zip(true, np.round(readout, 2), strict=True)
         for angle, turn in zip(angles, turns, strict=True)
     ]
     return Drawn(tuple(exposures), setup, readout, true, len(angles))
 
 
-def _exposed(
+def exposed(
     linac: Linac, stated: Linac, setup: BallSetup, angle: float, wrong_deg: float, where: Array, shown: Array, rng: np.random.Generator
 ) -> Exposure:
     """One exposure, the panel as far off as panels repeat; the file holds what the machine believes."""
@@ -94,7 +94,7 @@ def _exposed(
     return replace(exposure, linac=stated, shot=readout)
 
 
-def _linac(rng: np.random.Generator) -> Linac:
+def a_linac(rng: np.random.Generator) -> Linac:
     """A beam and a small panel that sags; pixels that are not square."""
     waves = rng.normal(0, 0.2, (2, 3))
     return Linac(
@@ -112,7 +112,7 @@ def _linac(rng: np.random.Generator) -> Linac:
     )
 
 
-def _setup(rng: np.random.Generator) -> BallSetup:
+def a_setup(rng: np.random.Generator) -> BallSetup:
     """A ball that the couch's path leads through the field's middle, on a rod or without."""
     x, y, z = (float(v) for v in rng.normal((-1.5, -1.8, -1.5), 0.5))
     rods = (Rod(transmission=float(rng.uniform(0.85, 0.95))),) if rng.random() < 0.5 else ()

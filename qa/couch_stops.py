@@ -5,7 +5,7 @@ Physics: docs/physics/couch_translation.md, section 2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,7 +33,8 @@ FINEST_DECIMALS = 3  # a couch display has three decimals of a millimetre at mos
 class Stop:
     """One standing still of the couch: ``place`` counts places, the same one when the couch came back to it.
 
-    ``readout_mm`` is the couch readout in F (x, y, z), ``images`` what shows the ball, ``position`` the ball of a volume.
+    ``readout_mm`` is the couch readout in F (x, y, z), ``images`` what shows the ball, ``position`` the ball of the ``volume`` and
+    ``second_mm`` where its second algorithm sees it.
     """
 
     place: int
@@ -41,6 +42,8 @@ class Stop:
     acquired: datetime | None
     images: tuple[BallImage, ...] = ()
     position: BallPosition | None = None
+    volume: Volume | None = None
+    second_mm: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ class Stops:
 def of_day(acquisition: Acquisition) -> tuple[Stops, ...]:
     """The stops of every imaging system that took images at several couch places, by the readouts."""
     of_kind = {kind: [image for image in acquisition.images if image.radiation == kind] for kind in KINDS[:2]}
-    found = [_of_images(kind, images) for kind, images in of_kind.items() if grouping.moved(images)]
-    return (*found, _of_volumes(acquisition.volumes)) if volumes_moved(acquisition.volumes) else tuple(found)
+    found = [of_images(kind, images) for kind, images in of_kind.items() if grouping.moved(images)]
+    return (*found, of_volumes(acquisition.volumes)) if volumes_moved(acquisition.volumes) else tuple(found)
 
 
 def volumes_moved(volumes: Sequence[Volume]) -> bool:
@@ -93,7 +96,7 @@ def of_several_places(acquisition: Acquisition) -> str:
     return "the couch test needs images of one ball at two couch places or more (by their readouts), of one machine and day"
 
 
-def _of_images(kind: str, images: Sequence[Image]) -> Stops:
+def of_images(kind: str, images: Sequence[Image]) -> Stops:
     """The ball in every image with a readout at the most frequent couch angle."""
     angles = distinct([image.couch_deg for image in images])
     stood = max(angles, key=lambda angle: sum(same(image.couch_deg, angle) for image in images), default=0.0)
@@ -170,8 +173,15 @@ def _stop(images: Sequence[BallImage], place: int, turn: Array) -> Stop:
     return Stop(place, turn @ np.mean(readouts, axis=0), min(times, default=None), tuple(images))
 
 
-def _of_volumes(volumes: Sequence[Volume]) -> Stops:
-    """The ball in every volume with a readout; without a couch angle in its files the couch counts as at 0."""
+def ball_in(volume: Volume) -> tuple[BallPosition, Array]:
+    """The one ball of a volume in F, and where the second algorithm sees it. AnalysisError or DicomError when there is none."""
+    place = ball_images.in_volume(volume.voxels, volume.pitch_mm, None)
+    second = ball_position.from_volume(volume, place.second, {}).point_mm
+    return ball_position.from_volume(volume, place.index_mm, place.budget), second
+
+
+def of_volumes(volumes: Sequence[Volume], see: Callable[[Volume], tuple[BallPosition, Array]] = ball_in) -> Stops:
+    """What ``see`` finds in every volume with a readout; without a couch angle in its files the couch counts as at 0."""
     unseen: list[tuple[Image | Volume, str]] = []
     stops: list[Stop] = []
     degrees = [volume.couch_deg or 0.0 for volume in volumes]
@@ -183,14 +193,13 @@ def _of_volumes(volumes: Sequence[Volume]) -> Stops:
             unseen.append((volume, f"couch at {angle:.1f}, not {stood:.1f} degrees: do not turn it between the scans"))
         else:
             try:
-                place = ball_images.in_volume(volume.voxels, volume.pitch_mm, None)
+                position, second = see(volume)
             except (AnalysisError, DicomError) as error:
                 unseen.append((volume, str(error)))
                 continue
-            position = ball_position.from_volume(volume, place.index_mm, place.budget)
             readout = frames.couch_turn(stood) @ np.array(volume.couch_mm)
             number = next((s.place for s in stops if np.abs(s.readout_mm - readout).max() <= grouping.SAME_PLACE_MM), len(stops))
-            stops.append(Stop(number, readout, volume.acquired, (), position))
+            stops.append(Stop(number, readout, volume.acquired, (), position, volume, second))
     timed = _timed([stop.acquired for stop in stops])
     if timed:
         stops.sort(key=lambda stop: _moment(stop.acquired))

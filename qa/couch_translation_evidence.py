@@ -6,21 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qa.ball_images import BallImage
 from qa.couch_affine import AXES, WORDS, Affine, fit
+from qa.couch_pictures import pictures, unused
 from qa.couch_travel import Travel, room
-from qa.evidence import Curve, Evidence, Mark, Overlay, Series, Table
-
-PICTURES = 12  # of one imaging system; more would fill pages and show nothing new
-POINTS = 49  # of a circle drawn
+from qa.evidence import Curve, Evidence, Series, Table
 
 
 def show(travels: Sequence[Travel]) -> tuple[Evidence, ...]:
     """For every imaging system its curves, its stops, its pictures; then what was not used."""
     found: list[Evidence] = []
     for travel in travels:
-        found += [*_curves(travel, fit(travel)), _stops(travel), *_pictures(travel)]
-    return (*found, _unused(travels))
+        found += [*_curves(travel, fit(travel)), _stops(travel), *pictures(travel)]
+    return (*found, unused(travels))
 
 
 def _curves(travel: Travel, affine: Affine) -> list[Curve]:
@@ -39,7 +36,7 @@ def _curves(travel: Travel, affine: Affine) -> list[Curve]:
         if not affine.reasons[axis]:
             line = error - affine.residual_mm
             series.append(Series("affine", x, tuple(float(line[k, axis]) for k in order), "points"))
-        note = "The stop that others are measured from is at 0. Bars u. The affine is that of all axes together."
+        note = "The stop that others are measured from is at 0. The affine is that of all axes together."
         axes = (f"readout along {WORDS[letter]} / mm", "measured - readout / mm")
         curves.append(Curve(f"{travel.stops.kind}: couch along {WORDS[letter]}", axes, tuple(series), note=note))
     return curves
@@ -70,26 +67,3 @@ def _stops(travel: Travel) -> Table:
     )  # fmt: skip
     note = f"{travel.doubt or 'U = 2u.'} Readouts in steps of {travel.stops.resolution_mm:g} mm."
     return Table(f"{travel.stops.kind}: where the couch stopped", header, tuple(rows), note)
-
-
-def _pictures(travel: Travel) -> list[Overlay]:
-    seen = [(k, ball) for k, stop in enumerate(travel.stops.stops) for ball in stop.images]
-    return [_picture(travel.stops.kind, k, ball) for k, ball in seen[:PICTURES]]
-
-
-def _picture(kind: str, stop: int, seen: BallImage) -> Overlay:
-    """The ball in one image; the field is not asked."""
-    ball, turn = seen.ball_mm - seen.origin_mm, np.linspace(0, 2 * np.pi, POINTS)
-    rim = tuple((float(ball[0] + seen.radius_mm * np.cos(t)), float(ball[1] + seen.radius_mm * np.sin(t))) for t in turn)
-    marks = (Mark("outline", "ball", rim), Mark("cross", "ball centre", ((float(ball[0]), float(ball[1])),)))
-    note = (
-        f"from the imager's origin: u {seen.ball_mm[0]:+.3f} ± {2 * seen.u_mm[0]:.3f}, v {seen.ball_mm[1]:+.3f} ± {2 * seen.u_mm[1]:.3f} mm"
-    )
-    title = f"Stop {stop + 1}  G {round(seen.image.gantry_deg, 1) % 360:.1f}"
-    row = f"{kind}: the ball against the panel"
-    return Overlay(title, seen.picture, seen.extent_mm, marks, ("u / mm", "v / mm"), f"{note}; {seen.image.name}", row=row)
-
-
-def _unused(travels: Sequence[Travel]) -> Table:
-    rows = tuple((travel.stops.kind, item.name, reason) for travel in travels for item, reason in travel.stops.unseen)
-    return Table("Images that were not used", ("kind", "file", "why"), rows or (("", "none", ""),))

@@ -30,7 +30,7 @@ RIGHT_ANGLE = 1e-3  # direction cosines may be rounded to three decimals
 COUCH = ("TableTopLateralPosition", "TableTopLongitudinalPosition", "TableTopVerticalPosition")
 TILT = ("TableTopPitchAngle", "TableTopRollAngle")  # (300A,0140), (300A,0144): kept as text, for the test that asks for them
 BELOW = "TableHeight"  # (0018,1130): distance of the table top from the centre of rotation, positive below it
-KEPT = ("Manufacturer", "ManufacturerModelName", "SeriesNumber")
+KEPT = ("Manufacturer", "ManufacturerModelName", "SeriesNumber", "SeriesDescription")
 PARTS = ("AcquisitionNumber", "ImageType", "ConvolutionKernel")  # what tells two stacks of one series apart
 
 Vector = NDArray[np.float64]

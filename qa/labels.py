@@ -1,4 +1,4 @@
-"""Angles and distances that people and vendors write in words: file names, series and image descriptions.
+"""Angles, distances and loads that people and vendors write in words: file names, series and image descriptions.
 
 Two styles are read: words ("gantry90_coll0_couch270", "Gantry: 180.0") and the letters G, C and T or P together ("G90 C0 T0").
 A sign counts only after ":" or "=", because "gantry-90" may mean either 90 or 270.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+WORDS = ("RTImageLabel", "RTImageName", "RTImageDescription", "SeriesDescription")  # where words of one image or series stand
 NUMBER = r"(?:(?<=[:=])\s*(?P<{0}_sign>-)?|[\s_:=]*)(?P<{0}>\d+(?:\.\d+)?)(?![\d]|\.\d)"
 WORD = r"(?<![a-z])(?:{0})(?:[\s_]*(?:rotation|angle))?[\s_]*[:=]?"
 
@@ -24,6 +25,12 @@ LETTERS = re.compile(
     re.IGNORECASE,
 )
 ENERGY = re.compile(r"(?P<nominal>\d+(?:\.\d+)?)\s*x?\s*(?P<fff>FFF)?\s*\[?(?P<unit>[MK]V)(?![a-z])\]?(?P<after>\s*FFF)?", re.IGNORECASE)
+EMPTY = re.compile(
+    r"(?<![a-z])(?:un|(?:non|not?|without)[\s_-]*(?:any|an?)?)[\s_-]*load(?:ed|ing)?(?![a-z])|(?<![\d.])0+(?:\.0*)?\s*_?kg(?![a-z])",
+    re.IGNORECASE,
+)
+LOAD = re.compile(r"(?<![a-z])load(?:ed)?(?![a-z])", re.IGNORECASE)
+KILOGRAMS = re.compile(r"(?<![\d.])(?P<kg>\d+(?:\.\d+)?)[\s_]*kg(?![a-z])", re.IGNORECASE)
 KIND = re.compile(r"(?<![a-z])(?P<kind>[mk]v)(?![a-z])", re.IGNORECASE)
 
 
@@ -56,3 +63,14 @@ def kind(text: str) -> str:
     """ "MV" or "kV" when the text has exactly one of the two as a word, else ""."""
     kinds = {match["kind"].lower() for match in KIND.finditer(text)}
     return {"mv": "MV", "kv": "kV"}[kinds.pop()] if len(kinds) == 1 else ""
+
+
+def load(text: str) -> str:
+    """ "loaded" or "unloaded" when the text says one of them, "" when it says neither, "both" when it says both: then it is not known."""
+    empty, loaded = EMPTY.search(text) is not None, LOAD.search(EMPTY.sub(" ", text)) is not None
+    return "both" if empty and loaded else "unloaded" if empty else "loaded" if loaded else ""
+
+
+def kilograms(text: str) -> set[float]:
+    """All weights that the text states, kg."""
+    return {float(match["kg"]) for match in KILOGRAMS.finditer(text)}

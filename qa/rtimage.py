@@ -15,7 +15,7 @@ from qa.frames import angle_difference
 from qa.header import AGREE_DEG, ANGLES, Header, text, whole
 from qa.polarity import Jaws
 
-WORDS = ("RTImageLabel", "RTImageName", "RTImageDescription", "SeriesDescription", "StudyDescription", "ImageComments")
+WORDS = (*labels.WORDS, "StudyDescription", "ImageComments")
 COUCH = ("TableTopLateralPosition", "TableTopLongitudinalPosition", "TableTopVerticalPosition")
 KEPT = ("RTImagePosition", "TableTopPitchAngle", "TableTopRollAngle", "PhotometricInterpretation", "Manufacturer", "ManufacturerModelName")
 DISTANCE_MM = (300.0, 5000.0)  # from the shortest source-axis distance in use, with room, to ceiling-mounted panels
@@ -68,7 +68,7 @@ def facts(name: str, dataset: Any) -> Facts:
     acquired, day = exposure.acquired(header)
     slope, intercept, sign = exposure.scale(header)
     receptor, couch = _receptor(header), _couch(header)
-    for keyword in KEPT:
+    for keyword in (*KEPT, *labels.WORDS):
         header.text(keyword)
     if (origin := header.text("ReportedValuesOrigin")) not in ("", "ACTUAL"):
         header.notes.append(f"angles and positions are no readouts (ReportedValuesOrigin {origin})")

@@ -39,6 +39,7 @@ PAGES = (
     "physics/couch_readout",
     "physics/couch_rotation",
     "physics/couch_6dof",
+    "physics/couch_sag",
     "physics/registration_accuracy",
 )
 
