@@ -30,6 +30,8 @@ PLAIN_U, NEAR_U = 5.0, 4.0  # times u: a move that can be told from none, a read
 UNITS, UNITS_PART = (10.0, 0.1, -1.0, -10.0, -0.1), 0.05  # readout over true move: cm for mm, a vendor's sign; how near to it
 OTHER_UNITS = "they are in other units or of another sign than the files should have; ask the physicist"
 TURNED = "{} MV images at other couch angles were not compared"
+NO_BEAM = "no MV image shows the ball in a collimated field: take one at any gantry angle"
+ELSEWHERE = "all {} MV images were taken at other couch angles: take one with the couch at {:.1f} degrees, as for the other images"
 RESOLUTION = "couch readout's resolution"
 
 
@@ -164,7 +166,7 @@ def _coincidence(quantities: Quantities, day: Day, route: Route, at: State, flag
             else:
                 found.append((*one, seen.image))
     if not found:
-        why = "; ".join(dict.fromkeys(reasons)) or "no MV image shows the ball in a collimated field: take one at any gantry angle"
+        why = "; ".join(dict.fromkeys(reasons)) or (ELSEWHERE.format(turned, look.couch_deg) if turned else NO_BEAM)
         return NotMeasured(quantity, why, at)
     vector, parts, image = max(found, key=lambda one: float(np.hypot(*one[0])))
     at = {**at, "gantry_deg": image.gantry_deg}

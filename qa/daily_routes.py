@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from qa import ball_position, grouping
+from qa.acquisition import Acquisition
 from qa.angles import same
 from qa.ball_day import LONG_AGO, Couch, Day, ImagingSet
 from qa.ball_images import SAME_BALL_MM, BallImage
@@ -89,6 +90,12 @@ def apart(one: datetime | None, other: datetime | None) -> str:
     """Why two times are not those of one set-up; "" when they are, or when one of them is not known."""
     hours = abs((one - other).total_seconds()) / 3600 if one is not None and other is not None else 0.0
     return f"{hours:.0f} hours between the images: image everything in one go" if hours > LONG_H else ""
+
+
+def angles_deg(acquisition: Acquisition) -> tuple[float, ...]:
+    """The couch angles of the kV images and volumes: beams at others have nothing to be compared with."""
+    of_volumes = [0.0 if volume.couch_deg is None else volume.couch_deg for volume in acquisition.volumes]
+    return tuple(dict.fromkeys([*(image.couch_deg for image in acquisition.images if image.radiation == "kV"), *of_volumes]))
 
 
 def routes(day: Day) -> tuple[Route, ...]:

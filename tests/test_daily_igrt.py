@@ -240,6 +240,12 @@ def test_of_two_beams_one_that_cannot_be_compared_may_have_been_the_worse():
     assert any("other couch angles" in flag for flag in of_beam(turned).flags)
 
 
+def test_beams_at_other_couch_angles_alone_are_no_comparison():
+    turned = changed(morning(beam=(0.0, 90.0)), lambda k, image: replace(image, couch_deg=45.0) if k >= 4 else image)
+    assert "all 2 MV images were taken at other couch angles" in reasons(read(turned), "coincidence")
+    assert np.abs(vector(read(turned), "residual") - (FOUND + WENT)).max() < 0.03  # the kV images need no beam
+
+
 def larger(kind: str, gantry: tuple[float, ...]) -> tuple[Exposure, ...]:
     """The same with a ball of 12 mm."""
     shots = [Shot(gantry_deg=angle, travel_mm=tuple(WENT.tolist())) for angle in gantry]  # type: ignore[arg-type]

@@ -51,7 +51,7 @@ def analyse(acquisition: Acquisition) -> Analysis:
     """Every route by itself; what a route lacks is said and keeps no other from being measured."""
     from qa import ball_day, daily_evidence, daily_readings, daily_routes
 
-    day = ball_day.day(acquisition)
+    day = ball_day.day(acquisition, daily_routes.angles_deg(acquisition))
     routes = daily_routes.routes(day)
     found = daily_readings.readings({q.key: q for q in QUANTITIES}, day, routes, acquisition.certificate)
     return Analysis(tuple(found), daily_evidence.show(acquisition, day, routes))
