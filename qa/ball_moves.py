@@ -85,11 +85,12 @@ class Move:
 
 def readout(volume: Volume) -> Readout:
     """What the files say; a value that is no number is none."""
-    pitch, roll = (_number(volume.tags.get(keyword, "")) for keyword in TILT)
+    pitch, roll = (number(volume.tags.get(keyword, "")) for keyword in TILT)
     return Readout(volume.couch_mm, pitch, roll, volume.couch_deg)
 
 
-def _number(text: str) -> float | None:
+def number(text: str) -> float | None:
+    """A readout's text as a number, None when it is none."""
     try:
         value = float(text)
     except ValueError:
