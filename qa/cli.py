@@ -231,7 +231,7 @@ def _ahead(report: bool) -> None:
             if report:
                 import reports.pdf  # noqa: F401
 
-    threading.Thread(target=load, name="imports", daemon=True).start()
+    threading.Thread(target=load, name="imports").start()  # no daemon: one that is stopped while it loads a library takes the process down
 
 
 @app.command("list")

@@ -24,6 +24,7 @@ from qa.rigid import Pose
 Array = NDArray[np.float64]
 READOUT, MARK = "couch readout's resolution", "certificate: mark"
 DEG = float(np.degrees(1.0))
+DROPPED = 1e-9  # of the variance: what two looks share is left with this much of itself, or less
 APART_MM = 3.0  # between two shadows, from rim to rim: nearer, one takes part of the other's open surroundings
 
 
@@ -118,7 +119,7 @@ def link(first: Look, last: Look, looks: Sequence[Look]) -> Link | str:
     here = posed(first)
     start, parts = _at(here.pose, np.array(here.certificate.balls[0].place_mm))
     gain = np.hstack([-rigid.cross(move.motion.rotation @ start), np.eye(3)])
-    went = {name: gain @ part @ gain.T for name, part in (move.motion.components | ball_moves.IMAGER).items()}
+    went = _felt({name: gain @ part @ gain.T for name, part in (move.motion.components | ball_moves.IMAGER).items()})
     end = move.motion.moved(start)
     match_turn, couch_turn = _turns(here, move)
     told = _told(move)
@@ -147,7 +148,13 @@ def _turns(here: Posed, move: Move) -> tuple[Vector | str, Vector | str]:
     told, rounded = move.commanded.rotation, {READOUT: np.diag(move.commanded.u[3:] ** 2)}
     match, of_match = _turn(told @ here.pose.rotation, here.pose.components, told)
     couch, of_couch = _turn(move.motion.rotation @ told.T, move.motion.components, np.eye(3))
-    return (match, of_match | rounded), (couch, of_couch | rounded)
+    return (match, of_match | rounded), (couch, _felt(of_couch) | rounded)
+
+
+def _felt(parts: Mapping[str, Array]) -> dict[str, Array]:
+    """The parts without those that drop out of a difference of two looks, but for rounding."""
+    whole = sum(float(np.trace(part)) for part in parts.values())
+    return {name: part for name, part in parts.items() if float(np.trace(part)) > DROPPED * whole}
 
 
 def hides(scan: Scanned, seen: BallImage, move_mm: Array) -> str:

@@ -88,7 +88,7 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
 PROCEDURE = Procedure(
     name="daily_igrt",
     title="Daily IGRT check",
-    version="1",
+    version="2",
     quantities=QUANTITIES,
     accepts=accepts,
     analyse=analyse,
