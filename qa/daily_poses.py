@@ -20,9 +20,10 @@ from qa.ball_pose import Posed
 from qa.ball_position import BallPosition, project
 from qa.daily_routes import Look
 from qa.rigid import Pose
+from qa.shots import RECEPTOR_MM
 
 Array = NDArray[np.float64]
-READOUT, MARK = "couch readout's resolution", "certificate: mark"
+READOUT, MARK, IMAGER = "couch readout's resolution", "certificate: mark", "imager position"
 DEG = float(np.degrees(1.0))
 DROPPED = 1e-9  # of the variance: what two looks share is left with this much of itself, or less
 APART_MM = 3.0  # between two shadows, from rim to rim: nearer, one takes part of the other's open surroundings
@@ -74,9 +75,10 @@ def _look(scan: Scanned) -> Look:
 
 
 def _at(pose: Pose, point: Array) -> Vector:
-    """Where a point (3,) of the phantom is."""
+    """Where a point (3,) of the phantom is in one scan."""
     gain = np.hstack([-rigid.cross(pose.rotation @ point), np.eye(3)])
-    return pose.moved(point), {name: gain @ part @ gain.T for name, part in pose.components.items()}
+    parts = {name: gain @ part @ gain.T for name, part in pose.components.items()}
+    return pose.moved(point), parts | {IMAGER: np.eye(3) * RECEPTOR_MM**2}
 
 
 def posed(look: Look) -> Posed:
