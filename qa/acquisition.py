@@ -9,12 +9,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.certificate import Certificate
 from qa.reading import Reading
+
+if TYPE_CHECKING:
+    from qa.certificate import Certificate
 
 Matrix = tuple[tuple[float, float, float, float], ...]
 
