@@ -11,17 +11,16 @@ from qa.acquisition import Image
 from qa.angles import same
 from qa.ball_day import RADIATION, Day
 from qa.ball_images import BallImage
-from qa.ball_position import BallPosition, between, project, summed
+from qa.ball_looks import Found, Look, Route, another, apart, move, place
+from qa.ball_position import BallPosition, project
 from qa.ball_values import Quantities, State, distance, xyz
 from qa.certificate import Certificate
 from qa.couch_move import COUCH_RESOLUTION_MM, couch_move
 from qa.couch_stops import resolution as readout_step
-from qa.daily_routes import Look, Route, another, apart
 from qa.reading import NotMeasured, Reading
 
 Array = NDArray[np.float64]
 Parts = Mapping[str, Array]
-Found = tuple[Array, dict[str, Array], str]  # vector (3,) mm, named covariances, what is missing
 UNMARKED = "no certificate of the phantom was handed in: the ball itself counts as what was set up"
 NO_MARK = "the phantom's certificate knows no single ball and mark: the ball itself counts as what was set up"
 NO_ROUTE = "no kV images or CBCT show the ball: image it before and after the couch correction"
@@ -44,14 +43,14 @@ def _route(quantities: Quantities, day: Day, route: Route, certificate: Certific
     at: State = {"radiation": "+".join(dict.fromkeys(RADIATION[item.kind] for item in route.first.sets)), "part": route.name}
     flags = tuple(dict.fromkeys(flag for look in route.looks for flag in look.flags))
     pair = route.pair
-    moved, shift = (pair, pair) if isinstance(pair, str) else (_move(*pair), _shift(*pair))
+    moved, shift = (pair, pair) if isinstance(pair, str) else (move(*pair), _shift(*pair))
     wrong = "" if isinstance(moved, str) or isinstance(shift, str) else _looks_wrong(moved, shift)
     rounding = _rounding(route)
     found: dict[str, Found | str] = {
         "setup": _set_up(route.first, certificate),
         "match": _match(route.first, shift, rounding),
         "couch": _missed(moved, shift, rounding),
-        "residual": pair if isinstance(pair, str) else _place(pair[1]),
+        "residual": pair if isinstance(pair, str) else place(pair[1]),
     }
     result: list[Reading] = []
     for key, value in found.items():
@@ -69,12 +68,6 @@ def _route(quantities: Quantities, day: Day, route: Route, certificate: Certific
     return [*result, _coincidence(quantities, day, route, at, flags)]
 
 
-def _place(look: Look) -> Found | str:
-    if isinstance(look.position, str):
-        return "; ".join(filter(None, (str(look.position), look.missing)))
-    return look.position.point_mm, dict(look.position.components), look.missing
-
-
 def _marked(certificate: Certificate) -> bool:
     """Whether it says where the one ball is from a mark."""
     return len(certificate.balls) == 1 and bool(certificate.marks)
@@ -82,7 +75,7 @@ def _marked(certificate: Certificate) -> bool:
 
 def _set_up(look: Look, certificate: Certificate | None) -> Found | str:
     """Section 2: the ball from where it was to be, its certificate's first mark at the isocentre and the phantom as it is meant to lie."""
-    found = _place(look)
+    found = place(look)
     if certificate is None or isinstance(found, str):
         return found
     if reason := certificate.not_in_force(look.acquired):
@@ -95,18 +88,6 @@ def _set_up(look: Look, certificate: Certificate | None) -> Found | str:
     planned = np.array(ball.place_mm) - (mark.x_mm, mark.y_mm, mark.z_mm)
     known = np.diag(np.square(ball.u_mm) + np.square(mark.u_mm))
     return found[0] - planned, {**found[1], "certificate": known}, found[2]
-
-
-def _move(first: Look, last: Look) -> Found | str:
-    """Section 4: the ball's move as seen."""
-    missing = "; ".join(filter(None, (first.missing, last.missing)))
-    if first.images and last.images:
-        found = between(first.images, last.images)
-        return "; ".join(filter(None, (found, missing))) if isinstance(found, str) else (*found, missing)
-    start, end = _place(first), _place(last)
-    if isinstance(start, str) or isinstance(end, str):
-        return start if isinstance(start, str) else str(end)
-    return end[0] - start[0], summed(start[1], end[1]), missing
 
 
 def _shift(first: Look, last: Look) -> Array | str:
@@ -135,10 +116,10 @@ def _rounding(route: Route) -> Array:
 
 
 def _match(first: Look, shift: Array | str, rounding: Array) -> Found | str:
-    place = _place(first)
-    if isinstance(place, str) or isinstance(shift, str):
-        return place if isinstance(place, str) else str(shift)
-    return shift + place[0], {**place[1], RESOLUTION: rounding}, place[2]
+    start = place(first)
+    if isinstance(start, str) or isinstance(shift, str):
+        return start if isinstance(start, str) else str(shift)
+    return shift + start[0], {**start[1], RESOLUTION: rounding}, start[2]
 
 
 def _missed(moved: Found | str, shift: Array | str, rounding: Array) -> Found | str:
@@ -191,9 +172,9 @@ def _against_beam(position: BallPosition, look: Look, seen: BallImage) -> tuple[
         return f"{image.name}: the ball is {other}: use one phantom for all images"
     if look.couch_mm is None or image.couch_mm is None:
         return f"{image.name}: the files do not tell whether the couch stood where it stood for the other images"
-    move = couch_move(look.couch_mm, image.couch_mm, image.couch_deg)
-    there, slope = project(position.point_mm + move.vector_mm, image.gantry_deg, image.sad_mm)
+    went = couch_move(look.couch_mm, image.couch_mm, image.couch_deg)
+    there, slope = project(position.point_mm + went.vector_mm, image.gantry_deg, image.sad_mm)
     parts = {name: slope @ part @ slope.T for name, part in position.components.items()}
-    parts["couch readout"] = slope @ np.diag(move.u_mm**2) @ slope.T
+    parts["couch readout"] = slope @ np.diag(went.u_mm**2) @ slope.T
     parts["ball and field"] = np.diag(seen.shot.offset_u_mm**2)
     return seen.shot.offset_mm - there, parts

@@ -49,10 +49,10 @@ def accepts(acquisition: Acquisition) -> str:
 
 def analyse(acquisition: Acquisition) -> Analysis:
     """Every route by itself; what a route lacks is said and keeps no other from being measured."""
-    from qa import ball_day, daily_evidence, daily_readings, daily_routes
+    from qa import ball_day, ball_looks, daily_evidence, daily_readings
 
     day = ball_day.day(acquisition)
-    routes = daily_routes.routes(day)
+    routes = ball_looks.routes(day)
     found = daily_readings.readings({q.key: q for q in QUANTITIES}, day, routes, acquisition.certificate)
     return Analysis(tuple(found), daily_evidence.show(acquisition, day, routes))
 
