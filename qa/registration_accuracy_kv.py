@@ -24,6 +24,7 @@ from qa.registration_accuracy_values import NO_OBJECT, at_point
 Array = NDArray[np.float64]
 RECEPTOR = "receptor position"
 TORN_SIGMAS = 4.0  # both views of a move along y further apart than that, and than machines repeat, are not of one move
+OF_THE_BALL = "the shift is that of the ball, not that of the point at the isocentre"
 UNNAMED = "no certificate of the phantom was handed in: nobody states which ball this is"
 
 
@@ -73,7 +74,8 @@ def shifted(acquisition: Acquisition, routes: Sequence[Route]) -> Shifted | str:
     assert isinstance(first.position, BallPosition)
     said, known = _said(acquisition, first, last)
     here = first.position.point_mm
-    flags = [flag for look in pair for flag in (*look.flags, *(f for seen in look.images for f in seen.flags))]
+    flags = [OF_THE_BALL]
+    flags += [flag for look in pair for flag in (*look.flags, *(f for seen in look.images for f in seen.flags))]
     flags += [] if acquisition.certificate else [UNNAMED]
     missing = "; ".join(dict.fromkeys(filter(None, (lost, route.missing, _crept(first), _crept(last)))))
     proposed, kept = (one if isinstance(one, str) else at_point(one, here, first.position.covariance) for one in (said, known))

@@ -8,6 +8,7 @@ from functools import cache, partial
 import numpy as np
 import pytest
 
+from phantoms import registration
 from phantoms.linac import BallSetup, Shot, expose
 from qa import procedure, protocol, registration_accuracy_kv_rehearsal, rehearsal, rigid, session
 from qa.acquisition import Placed, Registration
@@ -114,6 +115,8 @@ def test_three_numbers_per_axis_stand_side_by_side():
         assert found[f"registration_error_{axis}"].value == pytest.approx(fault[k], abs=0.02)
     assert found["registration_error_length"].value == pytest.approx(np.linalg.norm(fault), abs=0.02)
     assert outcomes(given) == {Outcome.PASS}
+    for key in ("registration_found_x", "registration_error_length"):
+        assert any("that of the ball, not that of the point at the isocentre" in flag for flag in found[key].flags)
     tables = [item for item in TEST.analyse(given).evidence if type(item).__name__ == "Table"]
     assert tables[0].header[1:] == ("found by the balls", "found by the voxels", "proposed", "known", "proposed - found")
 
@@ -299,6 +302,25 @@ def test_a_blank_image_leaves_one_direction(which):
     refused(changed(given, {which}, lambda image: replace(image, load=blank)), f"simulated 00{which + 1}")
 
 
+def test_of_three_views_one_that_is_blank_is_named_and_nothing_passes():
+    given = matched(day(views=(0.0, 270.0, 315.0)), WENT)
+    blank = partial(np.zeros, given.images[5].shape, np.float32)
+    found = told(changed(given, {5}, lambda image: replace(image, load=blank)))
+    for k, key in enumerate(SHIFTS):
+        assert found[key].value == pytest.approx(0.0, abs=0.02), k
+        assert "simulated 006" in found[key].missing
+
+
+def test_pairs_from_other_directions_have_no_common_views():
+    """Each pair fixes the ball's place, but by two directions that the other does not have, where the imager sags otherwise."""
+    given, other = day(), [exposed(angle, tuple(map(float, WENT))) for angle in (45.0, 135.0)]
+    images = [
+        replace(image, couch_mm=old.couch_mm, acquired=old.acquired, tags=old.tags, name=old.name)
+        for image, old in zip(rehearsal.day(other).images, given.images[2:], strict=True)
+    ]
+    refused(matched(replace(given, images=(*given.images[:2], *images)), WENT), "no two directions in which both sets")
+
+
 # Matches
 
 
@@ -368,3 +390,36 @@ def test_files_and_a_match_become_a_judged_record(tmp_path):
         assert read[key].value == pytest.approx(direct[key].value, abs=2e-4), key
     rotation = {j.outcome for j in record.judgements if j.limit.quantity == "registration_error_pitch"}
     assert rotation == {Outcome.NOT_MEASURED}
+
+
+def test_a_match_of_other_images_is_refused_by_name_and_the_couch_does_not_stand_in(tmp_path):
+    registration_accuracy_kv_rehearsal.draw(np.random.default_rng(11)).write(tmp_path)
+    other = registration.write(tmp_path / "other.dcm", "9.9", [registration.Item("9.8", np.eye(4))])
+    given = [tmp_path / "kv_1", tmp_path / "kv_2", other]
+    result = session.run(given, protocol.read("tg142_registration_kv"), store=Store(tmp_path / "records.sqlite"))
+    (record,) = [r for r in result.records if r.procedure == TEST.name]
+    (error,) = [r for r in record.readings if r.quantity.key == "registration_error_x"]
+    assert "other.dcm: a spatial registration for other scans" in error.reason
+    assert any(one.name == "other.dcm" and not one.used and "frames of reference 9.8, 9.9" in one.reason for one in record.inputs)
+
+
+def test_the_protocol_for_kv_pairs_passes_a_good_match_fails_a_bad_one_and_nothing_without_one():
+    asked = protocol.read("tg142_registration_kv")
+
+    def said(given):
+        return {j.outcome for j in protocol.judge(asked, TEST.name, TEST.analyse(given).readings, None, {})}
+
+    assert said(matched(day(), WENT)) == {Outcome.PASS}
+    assert said(matched(day(), WENT + np.array([2.5, 0.0, 0.0]))) == {Outcome.FAIL}
+    assert said(day(told=WENT)) == {Outcome.NOT_MEASURED}
+    assert said(TEST.rehearse(np.random.default_rng(3)).acquisition) == {Outcome.NOT_MEASURED}
+
+
+def test_scans_are_not_held_back_by_the_rotations_that_kv_pairs_do_not_show():
+    """Rotations are asked of two CBCTs; a shift of either that is wrong fails."""
+    scans, pairs = TEST.rehearse(np.random.default_rng(3)).acquisition, day()
+    readings = (*TEST.analyse(scans).readings, *TEST.analyse(matched(pairs, WENT)).readings)
+    judged = protocol.judge(protocol.read("tg132_registration"), TEST.name, readings, None, {})
+    assert Outcome.NOT_MEASURED not in {j.outcome for j in judged}
+    bad = (*TEST.analyse(scans).readings, *TEST.analyse(matched(pairs, WENT + 1.0)).readings)
+    assert Outcome.FAIL in {j.outcome for j in protocol.judge(protocol.read("tg132_registration"), TEST.name, bad, None, {})}
