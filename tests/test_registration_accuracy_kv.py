@@ -1,16 +1,18 @@
 """Registration accuracy of kV pairs: drawn pairs of one ball with a match, and what can be wrong with pairs, readouts, balls, matches."""
 
+import os
 from collections import defaultdict
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from phantoms import registration
 from phantoms.linac import BallSetup, Shot, expose
-from qa import procedure, protocol, registration_accuracy_kv_rehearsal, rehearsal, rigid, session
+from qa import dicom, procedure, protocol, registration_accuracy_kv_rehearsal, rehearsal, rigid, session
 from qa.acquisition import Placed, Registration
 from qa.ball_day_rehearsal import a_kv_system, a_linac
 from qa.certificate import Ball, Body, Certificate
@@ -423,3 +425,17 @@ def test_scans_are_not_held_back_by_the_rotations_that_kv_pairs_do_not_show():
     assert Outcome.NOT_MEASURED not in {j.outcome for j in judged}
     bad = (*TEST.analyse(scans).readings, *TEST.analyse(matched(pairs, WENT + 1.0)).readings)
     assert Outcome.FAIL in {j.outcome for j in protocol.judge(protocol.read("tg132_registration"), TEST.name, bad, None, {})}
+
+
+@pytest.mark.real
+@pytest.mark.skipif("IGRTQA_REAL_DATA" not in os.environ, reason="IGRTQA_REAL_DATA names no folder of real images")
+def test_the_pairs_of_a_real_morning_agree_with_the_couch_and_do_not_pass():
+    """The couch was lowered by 0.394 mm as it read out; no registration object was exported, and so small a move tries no match."""
+    with dicom.opened([Path(os.environ["IGRTQA_REAL_DATA"]) / "igrt_chain.zip"]) as batch:
+        (given,) = [one for one in batch.acquisitions if one.day]
+        found, outcome = told(given), outcomes(given)
+    for axis, went in (("x", 0.026), ("y", 0.001), ("z", -0.394)):
+        assert found[f"registration_proposed_{axis}"].value == pytest.approx(went, abs=0.001)
+        assert abs(found[f"registration_found_{axis}"].value - went) < 2 * found[f"registration_error_{axis}"].u
+    assert outcome == {Outcome.NOT_MEASURED}
+    assert "does not try the match" in found["registration_error_z"].missing
