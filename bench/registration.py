@@ -54,6 +54,7 @@ class Tally:
     captured: int = 0
     n: int = 0
     seconds: list[float] = field(default_factory=list)
+    each: list[float] = field(default_factory=list)  # every draw's error, infinite where it was refused
 
     def add(self, draw: Drawn, found: Motion | str, seconds: float) -> None:
         """One more draw."""
@@ -61,10 +62,16 @@ class Tally:
         self.seconds.append(seconds)
         if isinstance(found, str):
             self.errors.add(None, found)
+            self.each.append(np.inf)
             return
         off = draw.off_mm(found)
+        self.each.append(off)
         self.errors.add([off])
         self.captured += off < CAPTURED_MM
+
+    def first(self, n: int) -> str:
+        """Root mean square and largest of the first n draws."""
+        return str(Errors(self.each[:n]))
 
     def __str__(self) -> str:
         return f"{self.errors}; {self.captured} of {self.n}; {float(np.median(self.seconds)):.1f} s"
@@ -118,13 +125,16 @@ def tallies(draws: Callable[[int], Drawn], n: int, peers: int, what: str) -> dic
 def noise_rows(number: int, n: int, peers: int, seed: int) -> list[Row]:
     """A row per way, of one noise."""
     table, name = [], NOISES[number]
-    for way, tally in tallies(partial(draw, seed, number), n, peers, name).items():
+    found = tallies(partial(draw, seed, number), n, peers, name)
+    for way, tally in found.items():
         mine, refused = way in (BALLS, VOXELS), tally.errors.refused
         what = f"{name}: {'' if mine else 'SimpleITK, '}{way}"
         told = tuple(f"refused {count}: {reason[:160]}" for reason, count in refused.items())
         if not tally.n:
             table.append(Row(what, 0, NONE, NONE, "not run" if registration_peer.installed() else "not installed"))
             continue
+        if not mine:
+            told = (*told, f"ours of the same {tally.n}: {found[BALLS].first(tally.n)} by balls, {found[VOXELS].first(tally.n)} by voxels")
         met = within(tally.errors.rms if tally.captured == tally.n else np.inf, GOAL_MM) if mine else NONE
         ours, theirs = (str(tally), NONE) if mine else (NONE, str(tally))
         table.append(Row(what, tally.n, f"{GOAL_MM:g} mm rms, all captured" if mine else NONE, ours, theirs, met, remarks=told))

@@ -161,6 +161,8 @@ def test_a_draw_off_by_more_than_a_voxel_is_not_captured():
         tally.add(one, (np.eye(3), np.array((far, 0.0, 0.0))), 1.0)
     tally.add(one, "refused", 1.0)
     assert (tally.captured, tally.n, tally.errors.refused.total()) == (1, 3, 1)
+    assert tally.first(1) == "0.9900 / 0.9900"
+    assert tally.each[2] == np.inf
 
 
 def test_the_projection_of_a_couch_move():
