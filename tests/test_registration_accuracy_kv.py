@@ -304,6 +304,13 @@ def test_a_blank_image_leaves_one_direction(which):
     refused(changed(given, {which}, lambda image: replace(image, load=blank)), f"simulated 00{which + 1}")
 
 
+@pytest.mark.parametrize("level", [0.0, 1000.0, np.nan], ids=["blank", "open", "not numbers"])
+def test_images_of_nothing_measure_nothing(level):
+    given = matched(day(), WENT)
+    nothing = changed(given, range(4), lambda image: replace(image, load=partial(np.full, image.shape, level, np.float32)))
+    assert all(isinstance(reading, NotMeasured) and reading.reason for reading in told(nothing).values())
+
+
 def test_of_three_views_one_that_is_blank_is_named_and_nothing_passes():
     given = matched(day(views=(0.0, 270.0, 315.0)), WENT)
     blank = partial(np.zeros, given.images[5].shape, np.float32)

@@ -43,7 +43,7 @@ QUANTITIES = (
     *_six("proposed", "motion as the treatment system proposed it", 3),
     *_six("known", "motion as the couch's readouts tell it", 4),
     *_six("error", "proposed minus found", 6),
-    Quantity("registration_error_length", "mm", "length of the error at the isocentre", f"{_PAGE}, section 6"),
+    Quantity("registration_error_length", "mm", "length of the error at the isocentre (kV pairs: at the ball)", f"{_PAGE}, section 6"),
     Quantity("registration_error_tre", "mm", "largest error at the isocentre and 50 mm from it along every axis", f"{_PAGE}, section 6"),
 )
 
