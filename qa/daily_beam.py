@@ -9,10 +9,10 @@ from qa.acquisition import Image
 from qa.angles import same
 from qa.ball_day import Day
 from qa.ball_images import BallImage
+from qa.ball_looks import Look, Route, another, apart
 from qa.ball_position import BallPosition, project
 from qa.ball_values import State, distance
 from qa.couch_move import couch_move
-from qa.daily_routes import Look, Route, another, apart
 from qa.reading import NotMeasured, Quantity, Reading
 
 Array = NDArray[np.float64]

@@ -9,9 +9,10 @@ import numpy as np
 from qa import rigid
 from qa.acquisition import Acquisition
 from qa.ball_day import Day
-from qa.ball_evidence import couch, overlay, used, view
+from qa.ball_evidence import overlay, used, view
+from qa.ball_looks import Route
+from qa.ball_looks_evidence import chain
 from qa.ball_moves import Scanned
-from qa.daily_routes import Look, Route
 from qa.evidence import Evidence, Table
 from qa.reading import AnalysisError
 
@@ -24,10 +25,10 @@ def show(acquisition: Acquisition, day: Day, routes: Sequence[Route]) -> tuple[E
     pictures += [overlay(seen, item) for item in shown for seen in item.images]
     scans = [look.scan for route in routes for look in route.looks if look.scan is not None]
     if not scans:
-        return (_chain(routes), *pictures, used(acquisition, day))
+        return (chain(routes), *pictures, used(acquisition, day))
     from qa import ball_scans
 
-    return (_chain(routes), _poses(scans), *pictures, *ball_scans.show(scans), used(acquisition, day))
+    return (chain(routes), _poses(scans), *pictures, *ball_scans.show(scans), used(acquisition, day))
 
 
 def _poses(scans: Sequence[Scanned]) -> Table:
@@ -48,28 +49,3 @@ def _poses(scans: Sequence[Scanned]) -> Table:
         rows.append((scan.name, pitch, roll, yaw))
     header = ("scan", "pitch / deg", "roll / deg", "yaw / deg")
     return Table("How the phantom lies in every scan, against how it is meant to lie", header, tuple(rows), "With U = 2u.")
-
-
-def _chain(routes: Sequence[Route]) -> Table:
-    rows = []
-    for route in routes:
-        for k, look in enumerate(route.looks):
-            rows.append((route.name, _when(k, len(route.looks)), _time(look), couch(look.couch_mm), *_place(look)))
-    header = ("route", "look", "taken at", "couch / mm", "x / mm", "y / mm", "z / mm")
-    return Table("The ball in every look, from the imaging isocentre", header, tuple(rows), "With U = 2u. Times are those of the files.")
-
-
-def _when(k: int, looks: int) -> str:
-    return "before" if k == 0 else "after" if k == looks - 1 else "between"
-
-
-def _time(look: Look) -> str:
-    return f"{look.acquired:%H:%M:%S}" if look.acquired is not None else "unknown"
-
-
-def _place(look: Look) -> tuple[str, str, str]:
-    if isinstance(look.position, str):
-        return str(look.position), "", ""
-    point, variance = look.position.point_mm, look.position.covariance.diagonal()
-    x, y, z = (f"{value:+.3f} ± {2 * var**0.5:.3f}" for value, var in zip(point, variance, strict=True))
-    return x, y, z

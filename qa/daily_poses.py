@@ -15,10 +15,10 @@ from qa import ball_moves, rigid
 from qa.acquisition import Acquisition
 from qa.ball_day import ImagingSet
 from qa.ball_images import BallImage
+from qa.ball_looks import Look
 from qa.ball_moves import Move, Scanned
 from qa.ball_pose import Posed
 from qa.ball_position import BallPosition, project
-from qa.daily_routes import Look
 from qa.rigid import Pose
 from qa.shots import RECEPTOR_MM
 

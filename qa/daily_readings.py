@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.ball_day import RADIATION, Day
-from qa.ball_position import between, summed
+from qa.ball_looks import Found, Look, Route, another, move, place
 from qa.ball_values import Quantities, State, distance, xyz
 from qa.couch_move import COUCH_RESOLUTION_MM, couch_move
 from qa.couch_stops import resolution as readout_step
 from qa.daily_beam import coincidence
-from qa.daily_routes import Look, Route, another
 from qa.reading import NotMeasured, Quantity, Reading
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Parts = Mapping[str, Array]
-Found = tuple[Array, dict[str, Array], str]  # vector (3,) mm, named covariances, what is missing
 UNMARKED = "no certificate of the phantom was handed in: the ball itself counts as what was set up"
 NO_MARK = "the phantom's certificate knows no single ball and mark: the ball itself counts as what was set up"
 NO_MARK_AT_ALL = "the phantom's certificate knows no mark: its target counts as what was set up"
@@ -102,14 +100,14 @@ def _unmarked(route: Route, certificate: Certificate | None) -> str:
 def _one_ball(route: Route, certificate: Certificate | None) -> Chain:
     """Sections 2 to 5."""
     pair = route.pair
-    moved, shift = (pair, pair) if isinstance(pair, str) else (_move(*pair), _shift(*pair))
+    moved, shift = (pair, pair) if isinstance(pair, str) else (move(*pair), _shift(*pair))
     wrong = "" if isinstance(moved, str) or isinstance(shift, str) else _looks_wrong(moved, shift)
     rounding = _rounding(route)
     links: dict[str, Found | str] = {
         "setup": _set_up(route.first, certificate),
         "match": _match(route.first, shift, rounding),
         "couch": _missed(moved, shift, rounding),
-        "residual": pair if isinstance(pair, str) else _place(pair[1]),
+        "residual": pair if isinstance(pair, str) else place(pair[1]),
     }
     return Chain(links, {}, wrong)
 
@@ -120,7 +118,7 @@ def _certified(route: Route) -> Chain:
 
     pair, first = route.pair, route.first
     between = pair if isinstance(pair, str) else daily_poses.link(*pair, route.looks)
-    set_up: Found | str = _place(first)
+    set_up: Found | str = place(first)
     turned: Found | str = set_up if isinstance(set_up, str) else (*daily_poses.lies(first), "")
     set_up = set_up if isinstance(set_up, str) else (*daily_poses.mark(first), "")
     links, turns = {"setup": set_up}, {"setup": turned}
@@ -132,7 +130,7 @@ def _certified(route: Route) -> Chain:
         flags = between.flags
         told = "" if isinstance(between.shift, str) else _looks_wrong((*between.moved, ""), between.shift)
         wrong = "; ".join(filter(None, (between.missing, told)))
-    last = pair if isinstance(pair, str) else _place(pair[1])
+    last = pair if isinstance(pair, str) else place(pair[1])
     links["residual"] = last
     turns["residual"] = last if isinstance(pair, str) or isinstance(last, str) else (*daily_poses.lies(pair[1]), "")
     return Chain(links, turns, wrong, flags)
@@ -144,12 +142,6 @@ def _both(link: Link, key: str) -> tuple[Found | str, Found | str]:
     return shift if isinstance(shift, str) else (*shift, ""), turn if isinstance(turn, str) else (*turn, "")
 
 
-def _place(look: Look) -> Found | str:
-    if isinstance(look.position, str):
-        return "; ".join(filter(None, (str(look.position), look.missing)))
-    return look.position.point_mm, dict(look.position.components), look.missing
-
-
 def _marked(certificate: Certificate) -> bool:
     """Whether it says where the one ball is from a mark."""
     return len(certificate.balls) == 1 and bool(certificate.marks)
@@ -157,7 +149,7 @@ def _marked(certificate: Certificate) -> bool:
 
 def _set_up(look: Look, certificate: Certificate | None) -> Found | str:
     """Section 2: the ball from where it was to be, its certificate's first mark at the isocentre and the phantom as it is meant to lie."""
-    found = _place(look)
+    found = place(look)
     if certificate is None or isinstance(found, str):
         return found
     if reason := certificate.not_in_force(look.acquired):
@@ -170,21 +162,6 @@ def _set_up(look: Look, certificate: Certificate | None) -> Found | str:
     planned = np.array(ball.place_mm) - (mark.x_mm, mark.y_mm, mark.z_mm)
     known = np.diag(np.square(ball.u_mm) + np.square(mark.u_mm))
     return found[0] - planned, {**found[1], "certificate": known}, found[2]
-
-
-def _move(first: Look, last: Look) -> Found | str:
-    """Section 4: the ball's move as seen."""
-    missing = "; ".join(filter(None, (first.missing, last.missing)))
-    if first.images and last.images:
-        found = between(first.images, last.images)
-        if not isinstance(found, str):
-            return (*found, missing)
-        unknown = next((look.position for look in (first, last) if isinstance(look.position, str)), found)
-        return "; ".join(filter(None, (str(unknown), missing)))
-    start, end = _place(first), _place(last)
-    if isinstance(start, str) or isinstance(end, str):
-        return start if isinstance(start, str) else str(end)
-    return end[0] - start[0], summed(start[1], end[1]), missing
 
 
 def _shift(first: Look, last: Look) -> Array | str:
@@ -213,10 +190,10 @@ def _rounding(route: Route) -> Array:
 
 
 def _match(first: Look, shift: Array | str, rounding: Array) -> Found | str:
-    place = _place(first)
-    if isinstance(place, str) or isinstance(shift, str):
-        return place if isinstance(place, str) else str(shift)
-    return shift + place[0], {**place[1], RESOLUTION: rounding}, place[2]
+    start = place(first)
+    if isinstance(start, str) or isinstance(shift, str):
+        return start if isinstance(start, str) else str(shift)
+    return shift + start[0], {**start[1], RESOLUTION: rounding}, start[2]
 
 
 def _missed(moved: Found | str, shift: Array | str, rounding: Array) -> Found | str:

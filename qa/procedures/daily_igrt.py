@@ -65,18 +65,18 @@ def analyse(acquisition: Acquisition) -> Analysis:
     """Every route by itself; what a route lacks is said and keeps no other from being measured."""
     from dataclasses import replace
 
-    from qa import ball_day, daily_evidence, daily_readings, daily_routes
+    from qa import ball_day, ball_looks, daily_evidence, daily_readings
 
-    angles, certificate = daily_routes.angles_deg(acquisition), acquisition.certificate
+    angles, certificate = ball_looks.angles_deg(acquisition), acquisition.certificate
     if certificate is not None and len(certificate.balls) > 1:
         from qa import daily_poses
 
         beams = tuple(image for image in acquisition.images if image.radiation != "kV")
         day = ball_day.day(replace(acquisition, images=beams, volumes=()), angles)
-        routes = daily_routes.routes(day, daily_poses.looks(acquisition), daily_routes.unfit(acquisition, MANY))
+        routes = ball_looks.routes(day, daily_poses.looks(acquisition), ball_looks.unfit(acquisition, MANY))
     else:
         day = ball_day.day(acquisition, angles)
-        routes = daily_routes.routes(day)
+        routes = ball_looks.routes(day)
     found = daily_readings.readings({q.key: q for q in QUANTITIES}, day, routes, acquisition.certificate)
     return Analysis(tuple(found), daily_evidence.show(acquisition, day, routes))
 

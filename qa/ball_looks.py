@@ -1,4 +1,7 @@
-"""The looks at a ball on one day, by the way it was imaged, in order of time: docs/physics/daily_igrt.md, section 1."""
+"""The looks at a ball on one day, by the way it was imaged, in order of time, and how the ball moved between two of them.
+
+Physics: docs/physics/daily_igrt.md, sections 1 and 4.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qa import ball_position, grouping
 from qa.acquisition import Acquisition
 from qa.angles import same
 from qa.ball_day import LONG_AGO, Couch, Day, ImagingSet, couch_place, first_time
 from qa.ball_images import SAME_BALL_MM, BallImage
-from qa.ball_position import BallPosition, OneDirection
+from qa.ball_position import BallPosition, OneDirection, between, summed
 from qa.couch_move import LONG_H, SILENT_ANGLE
 
 if TYPE_CHECKING:
     from qa.ball_moves import Scanned
 
+Array = NDArray[np.float64]
+Found = tuple[Array, dict[str, Array], str]  # vector (3,) mm, named covariances, what is missing
 PAIR, MIXED, VOLUME = "kV pair", "MV-kV pair", "CBCT"
 SEVERAL = {
     "kv": "of a phantom of several balls take CBCTs, with its certificate (--certificate FILE)",
@@ -179,3 +185,25 @@ def _crossing(item: ImagingSet, megavolt: Sequence[ImagingSet]) -> Look | None:
             missing = "; ".join(filter(None, (item.missing, other.missing)))
             return Look(position, images, item.couch_mm, item.couch_deg, item.acquired, missing, (item, other), (TWO_IMAGERS,))
     return None
+
+
+def place(look: Look) -> Found | str:
+    """Where the ball is in a look, or why that is not known."""
+    if isinstance(look.position, str):
+        return "; ".join(filter(None, (str(look.position), look.missing)))
+    return look.position.point_mm, dict(look.position.components), look.missing
+
+
+def move(first: Look, last: Look) -> Found | str:
+    """How the ball moved as seen; projections are compared at the same gantry angles alone, so that sag drops out."""
+    missing = "; ".join(filter(None, (first.missing, last.missing)))
+    if first.images and last.images:
+        found = between(first.images, last.images)
+        if not isinstance(found, str):
+            return (*found, missing)
+        unknown = next((look.position for look in (first, last) if isinstance(look.position, str)), found)
+        return "; ".join(filter(None, (str(unknown), missing)))
+    start, end = place(first), place(last)
+    if isinstance(start, str) or isinstance(end, str):
+        return start if isinstance(start, str) else str(end)
+    return end[0] - start[0], summed(start[1], end[1]), missing
