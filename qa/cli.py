@@ -22,6 +22,7 @@ from qa.reading import QaError
 
 if TYPE_CHECKING:
     from qa.record import Record
+    from qa.site import Site
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: its matrices are tiny here, threads would only contend
 
@@ -34,6 +35,9 @@ Certified = Annotated[
 ]
 Check = Annotated[
     list[str] | None, typer.Option("--check", metavar="NAME=yes|no", help="The answer to a question of the protocol; repeat for each.")
+]
+SiteFile = Annotated[
+    Path | None, typer.Option("--site", metavar="FILE", help="The site file with the clinic's machines (else IGRTQA_SITE; docs/site.md).")
 ]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all readings here (docs/json.md).")]
 
@@ -52,7 +56,7 @@ Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=
 @dataclass(frozen=True)
 class Who:
     """What a person says of the images: machine and phantom ("" = as the files say), who took them, whether the couch stood still,
-    the file with the ball phantom's certificate.
+    the file with the ball phantom's certificate, the site file.
     """
 
     machine: str = ""
@@ -61,6 +65,7 @@ class Who:
     couch_still: bool = False
     answers: Mapping[str, bool] = field(default_factory=dict)
     certificate: Path | None = None
+    site: Path | None = None
 
 
 @app.callback()
@@ -89,13 +94,14 @@ def run(
     certificate: Certified = None,
     second_engine: Annotated[bool, typer.Option("--second-engine", help="Check every number with another program (slow).")] = False,
     check: Check = None,
+    site: SiteFile = None,
     pdf: Pdf = None,
     json: Json = None,
     database: Database = None,
     debug: Debug = False,
 ) -> Status:
     """Measure, judge and store what is in PATH..."""
-    who = Who(machine, phantom, performer, couch_not_moved, _answers(check), certificate)
+    who = Who(machine, phantom, performer, couch_not_moved, _answers(check), certificate, site)
     return _run(paths, protocol, database, pdf, json, who, second_engine=second_engine)
 
 
@@ -109,6 +115,7 @@ def daily(
     performer: Annotated[str, typer.Option(help="Who took the images.")] = "",
     certificate: Certified = None,
     check: Check = None,
+    site: SiteFile = None,
     pdf: Pdf = None,
     json: Json = None,
     database: Database = None,
@@ -131,7 +138,7 @@ def daily(
                 while said not in ("yes", "no", "skip"):
                     said = typer.prompt(f"{question} [yes/no/skip]", default="skip").strip().lower()
                 answers |= {name: said == "yes"} if said != "skip" else {}
-    return _run(paths, protocol, database, pdf, json, Who(machine, phantom, performer, False, answers, certificate), asked.procedures)
+    return _run(paths, protocol, database, pdf, json, Who(machine, phantom, performer, False, answers, certificate, site), asked.procedures)
 
 
 def _answers(checks: Sequence[str] | None) -> dict[str, bool]:
@@ -165,7 +172,7 @@ def demo(
         results = place / "report.pdf", place / "readings.json"
         questions = protocols.read(found.demonstration_protocol).questions
         who = Who(performer="demo", answers=dict.fromkeys(questions, True))
-        status = _run(images, found.demonstration_protocol, str(out / "records.sqlite"), *results, who, [found.name])
+        status = _run(images, found.demonstration_protocol, str(out / "records.sqlite"), *results, who, [found.name], ours=False)
         if questions:
             print(f"the demonstration answered yes to: {', '.join(questions)}")
         print(f"images in {place / 'images'}")
@@ -183,8 +190,12 @@ def _run(
     tests: Sequence[str] | None = None,
     second_engine: bool = False,
     store: bool = True,
+    ours: bool = True,
 ) -> Status:
-    """``tests`` None = all that the images are fit for, and what the protocol asks for beyond them is said."""
+    """``tests`` None = all that the images are fit for, and what the protocol asks for beyond them is said.
+
+    ``ours``: the images are of the clinic's own machines, which the site file names where there is one.
+    """
     from qa import certificate, progress, session
     from qa import protocol as protocols
     from qa.keeping import keeping
@@ -195,13 +206,15 @@ def _run(
             raise QaError(f"{place} {wrong}: nothing was measured; name a file in a folder that there is")
     judged_by = protocols.read(protocol)
     certified = certificate.read(who.certificate) if who.certificate is not None else None
+    clinic = _site(who.site) if ours else None
+    machine = clinic.known(who.machine.strip()) if clinic and who.machine.strip() else who.machine
     with keeping(database) if store else nullcontext() as kept:
         with progress.shown() as say:
             result = session.run(
                 paths,
                 judged_by,
                 procedures=tests,
-                machine=who.machine,
+                machine=machine,
                 phantom=who.phantom,
                 performer=who.performer,
                 store=kept,
@@ -210,6 +223,7 @@ def _run(
                 couch_still=who.couch_still,
                 answers=who.answers,
                 certificate=certified,
+                named=clinic.machine_of if clinic else None,
             )
         status = _shown(result.records, kept.where if kept else "", pdf, json, database)
         for words in result.set_aside:
@@ -218,6 +232,56 @@ def _run(
             print(f"not fulfilled: {judged_by.title} also asks for {', '.join(missing)}, and nothing that was handed in shows it")
             status = worst([status, Status.UNDECIDED])
     return status
+
+
+def _site(named: Path | None) -> Site | None:
+    """The clinic's site, None when nobody says where its file is."""
+    from qa import site
+
+    place = site.place(named)
+    return site.read(place) if place is not None else None
+
+
+@app.command()
+@guarded
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("site.toml"), debug: Debug = False
+) -> Status:
+    """Ask for the clinic and its machines, and write a site file with comments to go on from."""
+    from qa import site_draft
+
+    if file.exists():
+        raise QaError(f"{file} is there already; edit it, or name another file")
+    name = typer.prompt("Name of the clinic")
+    machines = []
+    while said := typer.prompt("Name of a machine (empty: no more)", default="", show_default=False).strip():
+        station = typer.prompt("What its images call it (station name)", default=said)
+        machines.append(
+            (said, station.strip(), typer.prompt("Its serial number in the images (empty: none)", default="", show_default=False))
+        )
+    site_draft.write(file, name, machines)
+    print(f"site file: {file}; use it with --site {shlex.quote(str(file))} or IGRTQA_SITE")
+    return Status.PASSED
+
+
+@app.command("due")
+@guarded
+def due_(site: SiteFile = None, database: Database = None, debug: Debug = False) -> Status:
+    """What the site's schedule asks for: done, due, overdue, never done. Exit status 3 when something is due."""
+    from datetime import date
+
+    from qa import due
+    from qa.store import Store
+    from reports import catalogue, screen
+
+    ours = _site(site)
+    if ours is None:
+        raise QaError("name the site file with --site or IGRTQA_SITE; igrtqa init makes one")
+    found = due.due(ours, Store(database).last_days(), date.today())
+    if not found:
+        print(f"nothing is scheduled in the site file of {ours.name}: add a [[schedule]]")
+    screen.show(map(catalogue.due, found), screen.terminal())
+    return Status.PASSED if all(one.state == due.State.DONE for one in found) else Status.UNDECIDED
 
 
 @app.command("list")
