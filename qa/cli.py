@@ -284,6 +284,36 @@ def due_(site: SiteFile = None, database: Database = None, debug: Debug = False)
     return Status.PASSED if all(one.state == due.State.DONE for one in found) else Status.UNDECIDED
 
 
+@app.command()
+@guarded
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy, a new file.")], database: Database = None, debug: Debug = False
+) -> Status:
+    """Copy all records into a new file, while others may go on writing, and check the copy."""
+    from qa import backup as backups
+    from qa import progress
+
+    with progress.shown() as say:
+        count = backups.backup(database, file, lambda done, total: say(f"copying: {done} of {total} pages"))
+    print(f"copy: {file}, records: {count}")
+    return Status.PASSED
+
+
+@app.command()
+@guarded
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy.")], database: Database = None, debug: Debug = False
+) -> Status:
+    """Bring a copy back where there are no records; nothing is written over."""
+    from qa import backup as backups
+    from qa import progress
+
+    with progress.shown() as say:
+        count = backups.restore(file, database, lambda done, total: say(f"copying: {done} of {total} pages"))
+    print(f"restored: {count} records from {file}")
+    return Status.PASSED
+
+
 @app.command("list")
 @guarded
 def list_(
