@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,15 @@ class Store:
             for row in connection.execute(select(*known).where(tables.judgement.c.record_id.in_(wanted))).mappings():
                 judged[row["record_id"]].append(judgement(dict(row)))
         return tuple(_summary(row, judged[row["record_id"]]) for row in rows)
+
+    def last_days(self) -> dict[tuple[str, str, str], date]:
+        """The day on which each machine was last measured, by machine, protocol and procedure; records without any number do not count."""
+        own, reading = tables.record.c, tables.reading.c
+        number = select(reading.record_id).where(reading.record_id == own.record_id, reading.value.is_not(None)).exists()
+        taken = func.max(func.coalesce(own.acquired, own.analysed))
+        query = select(own.machine, own.protocol, own.procedure, taken).where(number).group_by(own.machine, own.protocol, own.procedure)
+        with self._transaction() as connection:
+            return {(m, protocol, p): datetime.fromisoformat(when).date() for m, protocol, p, when in connection.execute(query)}
 
     def accept(self, record_id: str, who: str, comment: str = "") -> Acceptance:
         """A person signs that this record is what the machine shall be compared with, or that its calibration is in force from now on.

@@ -8,6 +8,7 @@ from datetime import UTC
 from qa import procedure
 from qa import protocol as protocols_
 from qa.acceptance import Acceptance
+from qa.due import Due
 from qa.store import Summary
 from reports import numbers
 from reports.lines import Line, outcome_words
@@ -41,3 +42,12 @@ def record(summary: Summary) -> Line:
     when = f"{summary.analysed.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     words = f"{when}, {summary.procedure}, {summary.machine}, {verdicts or 'not judged'}; {summary.title}"
     return Line("record", max(summary.verdicts.values(), default=None), summary.record_id, words)
+
+
+def due(one: Due) -> Line:
+    """How a task of the schedule stands, in words that are no verdict."""
+    last = f"last done {one.last:%Y-%m-%d}" if one.last else "never done as a whole"
+    rest = f"; not done with the rest: {', '.join(one.missing)}" if one.missing else ""
+    return Line(
+        "due", None, f"{one.machine}: {one.protocol}", f"{one.state.name.lower()}; {one.every}, {last}, due {one.due:%Y-%m-%d}{rest}"
+    )
