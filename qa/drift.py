@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qa import student
 from qa.control_chart import correlated, correlation
 
 if TYPE_CHECKING:
@@ -79,7 +80,6 @@ def fit(days: Sequence[float], values: Sequence[float], u: Sequence[float]) -> L
 def _fit(day: NDArray[Any], y: NDArray[Any], u: NDArray[Any]) -> Line | str:
     """The line through all of them, or why there is none; a curve and neighbouring residuals that go together are refused."""
     import numpy as np
-    from scipy.special import stdtrit
 
     count = len(y)
     if count < LEAST:
@@ -92,10 +92,10 @@ def _fit(day: NDArray[Any], y: NDArray[Any], u: NDArray[Any]) -> Line | str:
     scale = float(weights @ residuals**2) / (count - 2)
     if scale <= 1e-24 * float(weights @ y**2):
         return "the values lie on a line without any scatter: its uncertainty is not known"
-    if why := _bent(day, residuals, weights, float(stdtrit(count - 3, 0.995))):
+    if why := _bent(day, residuals, weights, student.quantile(count - 3, 0.99)):
         return f"the values do not follow a straight line ({why}): look at them"
     variances = scale / float(weights.sum()), scale / sxx
-    return Line(mean, middle, slope, variances, float(stdtrit(count - 2, 0.975)), float(day.max()), count, span)
+    return Line(mean, middle, slope, variances, student.quantile(count - 2, 0.95), float(day.max()), count, span)
 
 
 def _bent(day: NDArray[Any], residuals: NDArray[Any], weights: NDArray[Any], quantile: float) -> str:

@@ -52,19 +52,18 @@ def read(connection: Connection, machine: str, quantity: str) -> tuple[Point, ..
     own, reading = tables.record.c, tables.reading.c
     tests = connection.scalars(select(reading.procedure).where(reading.quantity == quantity).distinct()).all()
     of_it = own.machine == machine, own.procedure.in_(tests)
-    records = {row.record_id: row for row in connection.execute(select(*(own[name] for name in _RECORD)).where(*of_it))}
+    records = {row[0]: row for row in connection.execute(select(*(own[name] for name in _RECORD)).where(*of_it))}
     among: Select[Any] = select(own.record_id).where(*of_it)
     known = select(*(reading[name] for name in _READING)).where(reading.quantity == quantity, reading.record_id.in_(among))
     rows = connection.execute(known).all()
     judged = _judgements(connection, among, quantity) if rows else {}
     quantities: dict[tuple[str, ...], Quantity] = {}
     points = []
-    for row in rows:
-        what = tuple(row[2:6])
-        if what not in quantities:
-            quantities[what] = Quantity(*what)
-        made = _reading(quantities[what], row), tuple(judged.get((row.record_id, row.idx), ()))
-        points.append(_point(records[row.record_id], *made))
+    for record_id, index, *what, value, u, low, high, missing, reason, at in rows:
+        if (key := tuple(what)) not in quantities:
+            quantities[key] = Quantity(*what)
+        made = _reading(quantities[key], value, u, None if low is None else (low, high), missing, reason, at)
+        points.append(_point(records[record_id], made, tuple(judged.get((record_id, index), ()))))
     return tuple(sorted(points, key=lambda point: (point.taken, point.analysed, point.record_id)))
 
 
@@ -82,18 +81,17 @@ def quantities(connection: Connection, machine: str) -> tuple[str, ...]:
 
 
 def _point(row: Row[Any], reading: Reading, judgements: tuple[Judgement, ...]) -> Point:
-    analysed = datetime.fromisoformat(row.analysed)
-    taken = analysed if row.acquired is None else datetime.fromisoformat(row.acquired)
-    own = row.record_id, row.procedure, row.procedure_version
-    return Point(*own, taken, analysed, row.acquired is not None, reading, judgements)
+    record_id, procedure, number, acquired, done = tuple(row)
+    analysed = datetime.fromisoformat(done)
+    taken = analysed if acquired is None else datetime.fromisoformat(acquired)
+    return Point(record_id, procedure, number, taken, analysed, acquired is not None, reading, judgements)
 
 
-def _reading(what: Quantity, row: Row[Any]) -> Reading:
-    at: At = {key: text if isinstance(text, str) else float(text) for key, text in json.loads(row.at).items()}
-    if row.reason is not None:
-        return NotMeasured(what, row.reason, at)
-    interval = None if row.low is None else (row.low, row.high)
-    return Measured(what, row.value, row.u, at, interval=interval, missing=row.missing or "")
+def _reading(
+    what: Quantity, value: float, u: float, interval: tuple[float, float] | None, missing: str | None, reason: str | None, state: str
+) -> Reading:
+    at: At = {key: one if isinstance(one, str) else float(one) for key, one in json.loads(state).items()}
+    return NotMeasured(what, reason, at) if reason is not None else Measured(what, value, u, at, interval=interval, missing=missing or "")
 
 
 def _judgements(connection: Connection, among: Select[Any], quantity: str) -> Mapping[tuple[str, int], Sequence[Judgement]]:

@@ -225,7 +225,7 @@ def _legend(trend: Trend) -> list[legend.Item]:
         items.append(legend.Item("value not on the chart", lambda canvas, x, y: _dot(canvas, x + 6, y, False)))
     items += [legend.Item(FACES[outcome].word, partial(_outcome, outcome)) for outcome in outcomes]
     if any(not isinstance(point.reading, Measured) for _, _, point in of):
-        items.append(legend.Item("not measured", lambda canvas, x, y: _gap(canvas, x + 6, y)))
+        items.append(legend.Item("no number", lambda canvas, x, y: _gap(canvas, x + 6, y)))
     if any(levels(point) for _, _, point in of):
         items.append(legend.Item("tolerance, action level", lambda canvas, x, y: _stroke(canvas, x, y, [6, 2], 1.0, True)))
     if charts:

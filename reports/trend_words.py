@@ -51,7 +51,8 @@ def chart(epoch: Epoch, unit: str) -> Iterator[str]:
         yield f"EWMA: ALARM since {day(charted[found.alarm].taken)}: the mean moved {way} its centre; look for the cause (outcomes stay)"
     if found.outside:
         days = ", ".join(day(charted[n].taken) for n in found.outside[-3:])
-        yield f"single values outside the individuals limits: {len(found.outside)}, last on {days}: repeat such a measurement"
+        last = ": repeat the newest" if found.outside[-1] == len(charted) - 1 else ""
+        yield f"single values outside the individuals limits: {len(found.outside)}, the last on {days}{last}"
     for caution in found.cautions:
         yield f"caution: {caution}"
     if epoch.left:
@@ -82,7 +83,7 @@ def reached(forecast: Forecast, unit: str) -> str:
     if found.state == "undecided":
         return f"too close to {name} to say when"
     if found.state == "not within a year":
-        return f"no drift that reaches {name} within a year"
+        return f"no drift that reaches {name} within a year of {day(forecast.last)}"
     if found.latest is None or found.latest > _FAR:
         return f"reaches {name} not before {first}; the drift is known too badly to say by when"
     last = _month(forecast.last, found.latest)
