@@ -66,15 +66,15 @@ def fit(days: Sequence[float], values: Sequence[float], u: Sequence[float]) -> L
     import numpy as np
 
     day, y, own = (np.asarray(one, float) for one in (days, values, u))
-    recent = day >= day.max(initial=-math.inf) - WINDOW
-    found = _fit(day[recent], y[recent], own[recent])
-    half, newer = found, recent
-    while isinstance(half, str):
-        newer = newer & (day >= np.median(day[newer])) if newer.any() else newer
-        if newer.sum() < LEAST or np.ptp(day[newer]) < SPAN:
+    order = np.argsort(day, kind="stable")
+    order = order[day[order] >= day.max(initial=-math.inf) - WINDOW]
+    found = newer = _fit(day[order], y[order], own[order])
+    while isinstance(newer, str):
+        order = order[len(order) // 2 :]
+        if len(order) < LEAST or np.ptp(day[order]) < SPAN:
             return found
-        half = _fit(day[newer], y[newer], own[newer])
-    return half
+        newer = _fit(day[order], y[order], own[order])
+    return newer
 
 
 def _fit(day: NDArray[Any], y: NDArray[Any], u: NDArray[Any]) -> Line | str:
@@ -105,6 +105,8 @@ def _bent(day: NDArray[Any], residuals: NDArray[Any], weights: NDArray[Any], qua
         return f"neighbouring residuals go together, lag-1 correlation {lag1:.2f}"
     curve = _line(day, (day - day.mean()) ** 2, weights)[4]  # what of a parabola no line explains
     square = float(weights @ curve**2)
+    if square <= 1e-12 * float(weights @ (day - day.mean()) ** 4):
+        return ""  # values of two days only: nothing tells a bend
     bend = float(weights @ (curve * residuals)) / square
     left = float(weights @ (residuals - bend * curve) ** 2) / (len(day) - 3)
     return "it bends" if abs(bend) > quantile * math.sqrt(left / square) else ""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,15 +17,14 @@ from qa.history import Point
 from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
-from reports import axes, date_axis, disk, labels, legend, trend_words
+from reports import axes, date_axis, disk, labels, legend, trend_signs, trend_words
 from reports.plain_canvas import Png, Svg
-from reports.shapes import Canvas, Drawn, corners, path, symbol, write
-from reports.style import BOLD, FACES, FONT, INK, MUTED, RULE, SERIES, WHITE, lines, printable, register_fonts
+from reports.shapes import Canvas, Drawn, path, symbol, write
+from reports.style import BOLD, FONT, INK, MUTED, RULE, SERIES, lines, printable, register_fonts
 
 WIDTH, UPPER, LOWER = 560.0, 190.0, 110.0  # points: the picture, the two panels
 EDGE, SIZE = 10.0, 6.6
 CROWDED = 200  # points of a trend beyond which U bars are thinner, and marks smaller
-ALARM = FACES[Outcome.FAIL].colour
 
 
 def save(trend: Trend, place: Path, kind: str) -> Path:
@@ -53,7 +51,7 @@ def picture(trend: Trend) -> Drawn:
     left = EDGE + max(axes.beside(up) for up in ups)
     plot = WIDTH - left - EDGE
     across = date_axis.scale(time_range, plot)
-    key = legend.place(_legend(trend), plot)
+    key = legend.place(trend_signs.items(trend), plot)
     foot = EDGE + len(words) * SIZE * 1.35 + 6 + key.height + 6
     bottom = foot + axes.below(across)
     frames = [
@@ -104,7 +102,7 @@ def _values(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
             for sign in (-1, 1):
                 _level(canvas, frame, epoch.charted, epoch.chart.centre + sign * epoch.chart.spread, (1.2, 1.8), 0.6)
     for first, last, level in _runs(trend.points):
-        canvas.setStrokeColor(ALARM)
+        canvas.setStrokeColor(trend_signs.ALARM)
         canvas.setLineWidth(1.0)
         canvas.setDash([6, 2])
         y = frame.y(level)
@@ -120,7 +118,7 @@ def _values(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
 def _point(canvas: Canvas, frame: axes.Axes, point: Point, charted: bool, small: bool) -> None:
     x = frame.x(date_axis.days(point.taken))
     if not isinstance(point.reading, Measured):
-        _gap(canvas, x, frame.bottom + 4)
+        trend_signs.gap(canvas, x, frame.bottom + 4)
         return
     y, half = frame.y(point.reading.value), frame.y(2 * point.reading.u) - frame.y(0)
     canvas.setStrokeColor(RULE if small else MUTED)
@@ -129,22 +127,9 @@ def _point(canvas: Canvas, frame: axes.Axes, point: Point, charted: bool, small:
     if not small:
         canvas.lines([(x - 1.2, y + sign * half, x + 1.2, y + sign * half) for sign in (-1, 1)])
     if point.outcome in (None, Outcome.PASS):
-        _dot(canvas, x, y, charted, 1.1 if small else 1.9)
+        trend_signs.dot(canvas, x, y, charted, 1.1 if small else 1.9)
     else:
         symbol(canvas, point.outcome, x, y, 6.0)
-
-
-def _dot(canvas: Canvas, x: float, y: float, charted: bool, radius: float = 1.9) -> None:
-    canvas.setStrokeColor(INK)
-    canvas.setLineWidth(0.6)
-    canvas.setFillColor(SERIES[0] if charted else WHITE)
-    canvas.circle(x, y, radius, stroke=1, fill=1)
-
-
-def _gap(canvas: Canvas, x: float, y: float) -> None:
-    canvas.setStrokeColor(INK)
-    canvas.setLineWidth(0.8)
-    canvas.lines([(x - 1.8, y - 1.8, x + 1.8, y + 1.8), (x - 1.8, y + 1.8, x + 1.8, y - 1.8)])
 
 
 def _averages(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
@@ -164,14 +149,7 @@ def _averages(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
         canvas.setLineWidth(1.2)
         path(canvas, [(x, frame.y(z)) for x, z in zip(days, chart.ewma, strict=True)])
         for n in chart.beyond:
-            _alarm(canvas, days[n], frame.y(chart.ewma[n]))
-
-
-def _alarm(canvas: Canvas, x: float, y: float) -> None:
-    canvas.setStrokeColor(INK)
-    canvas.setLineWidth(0.4)
-    canvas.setFillColor(ALARM)
-    path(canvas, corners(3, x, y, 2.8, 90), close=True, fill=1)
+            trend_signs.alarm(canvas, days[n], frame.y(chart.ewma[n]))
 
 
 def _epochs(canvas: Canvas, frames: Sequence[axes.Axes], trend: Trend) -> None:
@@ -210,44 +188,6 @@ def _runs(points: Sequence[Point]) -> Iterator[tuple[float, float, float]]:
             yield open_.pop(level), day, level
         open_ |= {level: day for level in here - before}
     yield from ((first, of[-1][0], level) for level, first in open_.items())
-
-
-def _legend(trend: Trend) -> list[legend.Item]:
-    """What of all signs there is in this picture."""
-    of = [(epoch, index, point) for epoch in trend.epochs for index, point in enumerate(epoch.points)]
-    outcomes = sorted(
-        {point.outcome for _, _, point in of if point.outcome not in (None, Outcome.PASS) and isinstance(point.reading, Measured)}
-    )
-    charts = [epoch.chart for epoch in trend.epochs if isinstance(epoch.chart, Chart)]
-    items = [legend.Item("value ± U", lambda canvas, x, y: _dot(canvas, x + 6, y, True))]
-    shown = [(epoch, index) for epoch, index, point in of if isinstance(point.reading, Measured) and point.outcome in (None, Outcome.PASS)]
-    if any(index in epoch.left for epoch, index in shown):
-        items.append(legend.Item("value not on the chart", lambda canvas, x, y: _dot(canvas, x + 6, y, False)))
-    items += [legend.Item(FACES[outcome].word, partial(_outcome, outcome)) for outcome in outcomes]
-    if any(not isinstance(point.reading, Measured) for _, _, point in of):
-        items.append(legend.Item("no number", lambda canvas, x, y: _gap(canvas, x + 6, y)))
-    if any(levels(point) for _, _, point in of):
-        items.append(legend.Item("tolerance, action level", lambda canvas, x, y: _stroke(canvas, x, y, [6, 2], 1.0, True)))
-    if charts:
-        items += [
-            legend.Item("individuals limits", lambda canvas, x, y: _stroke(canvas, x, y, [1.2, 1.8], 0.6)),
-            legend.Item("EWMA limits", lambda canvas, x, y: _stroke(canvas, x, y, [3, 1.5], 0.7)),
-        ]
-    if any(chart.beyond for chart in charts):
-        items.append(legend.Item("EWMA alarm", lambda canvas, x, y: _alarm(canvas, x + 6, y)))
-    return items
-
-
-def _outcome(outcome: Outcome, canvas: Canvas, x: float, y: float) -> None:
-    symbol(canvas, outcome, x + 6, y, 6.0)
-
-
-def _stroke(canvas: Canvas, x: float, y: float, dash: list[float], width: float, alarm: bool = False) -> None:
-    canvas.setStrokeColor(ALARM if alarm else INK)
-    canvas.setLineWidth(width)
-    canvas.setDash(dash)
-    canvas.line(x, y, x + 12, y)
-    canvas.setDash([])
 
 
 def _pdf(drawn: Drawn, title: str) -> bytes:

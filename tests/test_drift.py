@@ -134,6 +134,15 @@ def test_drift_that_began_lately_is_followed_from_there() -> None:
     assert said.earliest < (1.0 - 155 * 0.004) / 0.004 < said.latest
 
 
+def test_values_of_two_days_make_a_line_and_their_order_does_not_matter() -> None:
+    day, noise = np.repeat([0.0, 60.0], [9, 6]), np.array([1, 1, -1, -1, 1, -1, -1, 1, 0, -1, -1, 1, 1, -1, 1]) * 0.1
+    found = line(fit(day, 0.01 * day + noise, np.full(15, 0.1)))
+    assert found.slope == pytest.approx(0.01)
+    assert fit(day[::-1], (0.01 * day + noise)[::-1], np.full(15, 0.1)) == pytest.approx(found)
+    same = np.repeat([0.0, 1.0], [9, 6])
+    assert "without any scatter" in str(fit(day, same, np.full(15, 0.1)))
+
+
 def test_only_the_newest_year_counts() -> None:
     day = np.arange(0.0, 1000, 10)
     y = np.where(day < 600, 5.0, 0.3) + np.random.default_rng(5).normal(0, 0.02, len(day))
