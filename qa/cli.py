@@ -413,6 +413,49 @@ def accept(
 
 @app.command()
 @guarded
+def trend(
+    quantity: Annotated[str, typer.Argument(metavar="QUANTITY", help="What was measured, by its key as reports print it.")],
+    machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="The machine, as its records name it.")],
+    part: Annotated[str, typer.Option(help="Which part of a phantom.")] = "",
+    set_: Annotated[str, typer.Option("--set", help="Which set of images.")] = "",
+    setting: Annotated[str, typer.Option(help="Which setting (model, beam, kernel).")] = "",
+    of: Annotated[list[str] | None, typer.Option("--of", metavar="KEY=TEXT", help="Any other text of its state; repeat for each.")] = None,
+    test: Annotated[str, typer.Option(help="Which test, where several measure it.")] = "",
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw it here.")] = None,
+    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Draw it here.")] = None,
+    pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="Draw it here.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write every point here, for a spreadsheet.")] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="How many of the newest points to list.")] = 20,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """One number over time: values, limits, control chart and drift. It warns, and changes no outcome."""
+    from qa import trend as trends
+    from qa.store import Store
+    from reports import trend_screen
+
+    texts = {key: text for key, text in (("part", part), ("set", set_), ("setting", setting)) if text}
+    for pair in of or ():
+        key, _, text = (each.strip() for each in pair.partition("="))
+        if not key or not text:
+            raise QaError(f"--of {pair}: expected KEY=TEXT")
+        texts[key] = text
+    found = trends.trend(Store(database), machine, quantity, texts, test)
+    trend_screen.show(found, most)
+    for kind, place in ((".png", png), (".svg", svg), (".pdf", pdf)):
+        if place is not None:
+            from reports import trend_picture
+
+            print(f"picture: {trend_picture.save(found, place, kind)}")
+    if csv is not None:
+        from reports import trend_csv
+
+        print(f"points: {trend_csv.write(found, csv)}")
+    return Status.PASSED
+
+
+@app.command()
+@guarded
 def rehearse(
     name: Annotated[str, typer.Argument(help="A test (see: igrtqa list --tests).")],
     out: Annotated[Path, typer.Option(help="An empty or new folder for the images.")],

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, inspect, select
 
-from qa import acceptance, database, tables
+from qa import acceptance, database, history, tables
 from qa.acceptance import Acceptance, Stored
 from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
@@ -65,6 +65,7 @@ class Store:
         self._url = database.location(default_database() if url is None else url)
         self.where = self._url.database if self._url.get_backend_name() == "sqlite" else self._url.render_as_string(hide_password=True)
         self._engine = database.engine(self._url, str(self.where))
+        self._indexed = False
         with self._transaction() as connection:
             found = set(inspect(connection).get_table_names())
             ours = found & set(tables.metadata.tables)
@@ -79,6 +80,9 @@ class Store:
         rows = to_rows(from_json(to_json(record)))  # as it will be read back: what cannot be read is not stored
         with self._transaction(writing=True) as connection:
             widen(connection)
+            if not self._indexed:  # by a version before trends; an index changes nothing that is kept, so it needs no version of its own
+                tables.of_quantity.create(connection, checkfirst=True)
+                self._indexed = True
             if connection.scalar(select(tables.record.c.record_id).where(tables.record.c.record_id == record.record_id)):
                 raise RecordError(f"{self.where}: record {record.record_id} is stored already; a new run needs a new record")
             for table in (*tables.CHILDREN, tables.record):  # the last one closes it
@@ -147,6 +151,21 @@ class Store:
         """The record of that machine, of any of these procedures, with a number in it that was taken last; accepted or not."""
         with self._transaction() as connection:
             return acceptance.newest(connection, machine, procedures)
+
+    def history(self, machine: str, quantity: str) -> tuple[history.Point, ...]:
+        """Every reading of one quantity on one machine, the first one first, with how it was judged; no record's hash is checked."""
+        with self._transaction() as connection:
+            return history.read(connection, machine, quantity)
+
+    def machines(self) -> tuple[str, ...]:
+        """The machines that have records."""
+        with self._transaction() as connection:
+            return history.machines(connection)
+
+    def quantities(self, machine: str) -> tuple[str, ...]:
+        """The quantities that a machine's records know, measured or not."""
+        with self._transaction() as connection:
+            return history.quantities(connection, machine)
 
     def _create(self) -> None:
         with self._transaction(writing=True) as connection:

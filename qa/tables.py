@@ -167,6 +167,7 @@ acceptance = _table(  # what a person says of a stored record, any number of tim
 )
 
 of_machine = Index("record_of_machine", record.c.machine, record.c.procedure)
+of_quantity = Index("reading_of_quantity", reading.c.quantity, reading.c.record_id, reading.c.procedure)  # for trends; any version
 
 CHILDREN = (input_, reading, judgement, baseline, comparison, evidence)  # the rows of a record beside its own
 SINCE = {comparison: 2, baseline: 3, acceptance: 3}  # the version that a table came with, where that is not the first

@@ -18,7 +18,7 @@ FORBIDDEN = {"phantoms": {"qa", "reports"}, "qa": {"reports"}, "reports": {"phan
 HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "pandas", "skimage", "PIL", "pydicom"}
 FRONT = {"qa/cli.py", "qa/keeping.py"}  # the command line and its helper: they may hand a record to a report
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
-SQL_FAMILY = {"qa/store.py", "qa/tables.py", "qa/rows.py", "qa/database.py", "qa/acceptance.py"}
+SQL_FAMILY = {"qa/store.py", "qa/tables.py", "qa/rows.py", "qa/database.py", "qa/acceptance.py", "qa/history.py"}
 DRAWS = {"qa/rehearsal.py"}  # with the modules named *_rehearsal and *_demonstration: they may have phantoms drawn
 PAGES = (
     "architecture",
@@ -41,6 +41,7 @@ PAGES = (
     "physics/couch_6dof",
     "physics/couch_sag",
     "physics/registration_accuracy",
+    "physics/trend",
 )
 
 
