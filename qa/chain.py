@@ -52,6 +52,11 @@ def packed_hash(blobs: Iterable[bytes]) -> str:
     return sha256(canonical([sha256(blob) for blob in blobs]).encode())
 
 
+def clock() -> datetime:
+    """What time it is, for all that is stored now."""
+    return datetime.now(UTC)
+
+
 def sha256(content: bytes) -> str:
     """The SHA-256 in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
@@ -72,6 +77,11 @@ def of_record(connection: Connection, record_id: str) -> Link | None:
     return _one(connection, (tables.link.c.id == record_id) & tables.link.c.kind.in_(("record", f"{ADOPTED}record")))
 
 
+def has(connection: Connection, number: int, own: str) -> bool:
+    """Whether the link of that number has that hash."""
+    return (found := _one(connection, tables.link.c.number == number)) is not None and found.hash == own
+
+
 def _one(connection: Connection, which: Any) -> Link | None:
     if version(connection) < tables.SINCE[tables.link]:
         return None
@@ -82,7 +92,7 @@ def _one(connection: Connection, which: Any) -> Link | None:
 def append(connection: Connection, kind: str, item: str, content: str, packed: str = "", now: datetime | None = None) -> Link:
     """Links an item that the caller stores in the same transaction, which no other writer can overlap."""
     before = last(connection)
-    return _insert(connection, before, kind, item, content, packed, now or datetime.now(UTC))
+    return _insert(connection, before, kind, item, content, packed, now or clock())
 
 
 def add_event(connection: Connection, kind: str, row: Mapping[str, Any], now: datetime) -> None:
@@ -111,7 +121,7 @@ def adopt(connection: Connection) -> None:
     for event in connection.execute(select(tables.acceptance)).mappings():
         row = dict(event)
         items.append((row["accepted"], 1, row["record_id"], row["idx"], "acceptance", content_hash("acceptance", row)))
-    now, before = datetime.now(UTC), None
+    now, before = clock(), None
     for _, _, record_id, index, kind, content in sorted(items):
         if kind == "record":
             blobs = connection.scalars(select(evidence.data).where(evidence.record_id == record_id).order_by(evidence.idx))

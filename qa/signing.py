@@ -7,7 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -84,7 +84,7 @@ def add(connection: Connection, record: Record, who: str, role: str, meaning: st
     before = found(connection, [record.record_id])[record.record_id]
     if why := unsignable(record, before, who, role, meaning, own_run):
         raise ValueError(why)
-    now = datetime.now(UTC)
+    now = chain.clock()
     row: dict[str, Any] = {"record_id": record.record_id, "idx": len(before), "record_hash": record_hash(record)}
     row |= {"meaning": meaning, "signed": encode(datetime, now)}
     row |= {name: encode(str, text.strip()) for name, text in (("who", who), ("role", role), ("comment", comment))}

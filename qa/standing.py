@@ -36,18 +36,22 @@ class Signature:
 
 @dataclass(frozen=True)
 class Standing:
-    """``place`` is the record's own link and ``end`` the newest one of all; None in a database of an older version."""
+    """``place`` is the record's own link and ``end`` the newest one of all; None in a database of an older version.
+
+    ``stored`` False: no store has spoken of the record.
+    """
 
     record_id: str
     record_hash: str
     place: Place | None = None
     end: Place | None = None
     signatures: tuple[Signature, ...] = ()
+    stored: bool = True
 
 
 def unstored(record: Record) -> Standing:
     """The standing of a record that no store has spoken of."""
-    return Standing(record.record_id, record_hash(record))
+    return Standing(record.record_id, record_hash(record), stored=False)
 
 
 def of(connection: Connection, record: Record) -> Standing:

@@ -21,7 +21,7 @@ from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
 from qa.rows import from_rows, judgement, time, to_rows
 from qa.signing import SignOff
-from qa.standing import Standing
+from qa.standing import Place, Standing
 from qa.verification import Verified
 from qa.widening import version, widen
 
@@ -64,10 +64,12 @@ class Store:
     through the database (triggers), and a record whose rows were changed by force is refused on reading (its hash does not fit).
     """
 
-    def __init__(self, url: str | Path | None = None) -> None:
-        """Opens the database, and creates it when it does not exist: ``url`` is a path or an SQLAlchemy URL."""
+    def __init__(self, url: str | Path | None = None, make: bool = True) -> None:
+        """Opens the database, and creates it when it does not exist unless ``make`` is False: ``url`` is a path or an SQLAlchemy URL."""
         self._url = database.location(default_database() if url is None else url)
         self.where = self._url.database if self._url.get_backend_name() == "sqlite" else self._url.render_as_string(hide_password=True)
+        if not make and database.missing(self._url):
+            raise RecordError(f"{self.where}: there is no such file of records; name the one that there is with --database")
         self._engine = database.engine(self._url, str(self.where))
         with self._transaction() as connection:
             found = set(inspect(connection).get_table_names())
@@ -163,6 +165,11 @@ class Store:
         """What the store says of that record beside what is in it: who signed it, its place in the chain, and the chain's end."""
         with self._transaction() as connection:
             return standing.of(connection, self._get(connection, record_id))
+
+    def holds(self, place: Place) -> bool:
+        """Whether the chain has that very link, so that it is the same up to there as when the link was noted."""
+        with self._transaction() as connection:
+            return chain.has(connection, place.number, place.hash)
 
     def verify(self, progress: Callable[[str], None] = lambda text: None) -> Verified:
         """Every record, every event and the whole chain held against each other; nothing is changed, and other programs go on."""

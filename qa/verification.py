@@ -171,7 +171,9 @@ def _place(link: Row, before: Row | None, follows: bool, numbers: list[Any]) -> 
     """Whether the link is what it was, where it was; ``numbers`` are those that it may have had."""
     number = link["number"]
     if link["hash"] != chain.link_hash(link):
-        was = next((other for other in numbers if isinstance(other, int) and chain.link_hash({**link, "number": other}) == link["hash"]), None)
+        was = next(
+            (other for other in numbers if isinstance(other, int) and chain.link_hash({**link, "number": other}) == link["hash"]), None
+        )
         if was is not None:
             yield Fault(number, "link re-ordered", f"it was link {was} ({link['kind']} {link['id']})")
         else:

@@ -39,6 +39,7 @@ HEADS = {
     "protocol": ("Protocol", "What it judges"),
     "record": ("Record", "What it holds"),
     "accepted": ("Record", "Accepted when, by whom, and what it is"),
+    "signed": ("Record", "Signed as what, by whom, in which role, when"),
 }
 
 
