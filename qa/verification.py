@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Table
+from sqlalchemy import Boolean, Connection, Table, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from qa import chain, tables
@@ -66,6 +67,9 @@ def check(connection: Connection, say: Callable[[str], None] = lambda text: None
     """Every link, every record and every event of the database, as its bytes are now; ``say`` is told how far it is."""
     look, found = Look(connection, version(connection)), Verified()
     _file(look, found)
+    if gone := {table.name for table in _known(look)} - set(inspect(connection).get_table_names()):
+        found.faults.append(Fault(None, "table missing", f"{', '.join(sorted(gone))}: restore the database from a backup"))
+        return found
     stored = {kind: _ids(look, kind, found) for kind in _STORED}
     found.records, found.events = len(stored["record"]), len(stored["acceptance"]) + len(stored["sign-off"])
     _orphans(look, found)
@@ -88,12 +92,16 @@ def _file(look: Look, found: Verified) -> None:
     if said != ["ok"]:
         found.faults.append(Fault(None, "file damaged", f"{'; '.join(said)}; restore it from a backup"))
     there = {row[0]: row[1] for row in look.connection.exec_driver_sql("SELECT name, type FROM sqlite_schema")}
-    known = [table for table in tables.metadata.sorted_tables if tables.SINCE.get(table, 1) <= look.version]
-    wanted = [statement.split()[2] for statement in tables.triggers("sqlite", known)]
+    wanted = [statement.split()[2] for statement in tables.triggers("sqlite", _known(look))]
     if missing := [name for name in wanted if there.get(name) != "trigger"]:
         found.remarks.append(f"{len(missing)} guards against changes were removed from the database (first: {missing[0]})")
     if look.version < tables.SINCE[tables.link] and "link" in there:
         found.faults.append(Fault(None, "version changed", "the database says that it is older than its chain"))
+
+
+def _known(look: Look) -> list[Table]:
+    """The tables that a database of that version has."""
+    return [table for table in tables.metadata.sorted_tables if tables.SINCE.get(table, 1) <= look.version]
 
 
 def _ids(look: Look, kind: str, found: Verified) -> dict[str, Row]:
@@ -161,7 +169,8 @@ def _read(look: Look, number: Any) -> tuple[Row | None, str]:
             return None, "it holds something else than text"
         if link["kind"].removeprefix(chain.ADOPTED) not in _STORED:
             return None, f"it is of no known kind ({link['kind']})"
-        datetime.fromisoformat(link["linked"])
+        if datetime.fromisoformat(link["linked"]).tzinfo is None:
+            return None, f"its time has no zone ({link['linked']})"
         return link, ""
     except _UNREADABLE as error:
         return None, f"it cannot be read ({error})"
@@ -248,9 +257,15 @@ def _rows(look: Look, record_id: str) -> dict[str, list[dict[str, Any]]]:
 def _raw(look: Look, table: Table, names: tuple[str, ...] = (), where: str = "", equal: Any = None) -> Iterator[dict[str, Any]]:
     """Rows as the database holds them, in order of their keys: SQLite has no yes and no, only numbers, and there 3 must not be a yes."""
     names = names or tuple(column.name for column in tables.columns(table, look.version))
-    mark = "?" if look.connection.dialect.name == "sqlite" else "%s"
-    query = f"SELECT {', '.join(names)} FROM {table.name}{f' WHERE {where} = {mark}' if where else ''}"
-    keys = ", ".join(column.name for column in table.primary_key)
-    answers = {column.name for column in table.columns if isinstance(column.type, Boolean)}
-    for row in look.connection.exec_driver_sql(f"{query} ORDER BY {keys}", (equal,) if where else ()):
+    query, answers = _query(table, names, where, "?" if look.connection.dialect.name == "sqlite" else "%s")
+    for row in look.connection.exec_driver_sql(query, (equal,) if where else ()):
         yield {name: bool(value) if name in answers and value in (0, 1) else value for name, value in zip(names, row, strict=True)}
+
+
+@cache
+def _query(table: Table, names: tuple[str, ...], where: str, mark: str) -> tuple[str, frozenset[str]]:
+    """The statement, and which columns are answered with yes or no."""
+    condition = f" WHERE {where} = {mark}" if where else ""
+    keys = ", ".join(column.name for column in table.primary_key)
+    answers = frozenset(column.name for column in table.columns if isinstance(column.type, Boolean))
+    return f"SELECT {', '.join(names)} FROM {table.name}{condition} ORDER BY {keys}", answers

@@ -27,10 +27,18 @@ from qa.verification import Fault
 POSTGRES = os.environ.get("IGRTQA_TEST_POSTGRES_CHAIN", "")  # another empty database
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three records with two events each, so links 1 to 9."""
-    return filled(tmp_path / "records.sqlite", 7, 3)
+    return Path(str(filled(tmp_path_factory.mktemp("chain") / "records.sqlite", 7, 3).where))
+
+
+@pytest.fixture
+def store(tmp_path: Path, original: Path) -> Store:
+    """A copy of its own for every test."""
+    with sqlite3.connect(original) as source, sqlite3.connect(tmp_path / "records.sqlite") as target:
+        source.backup(target)
+    return Store(tmp_path / "records.sqlite")
 
 
 @pytest.fixture
@@ -45,6 +53,13 @@ def first(store: Store) -> Fault:
 
 
 # What is found
+
+
+def test_database_that_is_read_only_is_verified_and_not_signed(store: Store) -> None:
+    reader = Store(f"sqlite:///file:{store.where}?mode=ro&uri=true")
+    assert reader.verify().intact
+    with pytest.raises(RecordError, match="read-only"):
+        reader.sign("trial-0", "Ann", "physicist", "approved")
 
 
 def test_store_as_it_was_written_is_intact(store: Store) -> None:
@@ -78,6 +93,8 @@ CHANGES = {
         "item without link",
         "sign-off trial-0/1",
     ),
+    "UPDATE link SET linked = '2024-01-01' WHERE number = 2": (2, "link changed", "its time has no zone"),
+    "UPDATE link SET number = 'x' WHERE number = 9": (9, "link changed", "something else"),
     "INSERT INTO input VALUES ('nobody', 0, 'a', '', '', 1, '')": (None, "rows of no record", "1 in the table input"),
 }
 
@@ -109,6 +126,12 @@ def test_link_that_was_forged_with_a_hash_of_its_own_breaks_the_one_after_it(sto
     link = dict(force.execute("SELECT * FROM link WHERE number = 5").fetchone()) | {"content": chain.content_hash("sign-off", event_row)}
     force.execute("UPDATE link SET content = ?, hash = ? WHERE number = 5", (link["content"], chain.link_hash(link)))
     assert [(fault.number, fault.what) for fault in store.verify().faults] == [(6, "link re-ordered")]
+
+
+@pytest.mark.parametrize("table", ["link", "reading", "sign_off"])
+def test_table_that_is_gone_is_a_fault(store: Store, force: sqlite3.Connection, table: str) -> None:
+    force.execute(f"DROP TABLE {table}")
+    assert (first(store).what, table in first(store).words) == ("table missing", True)
 
 
 def test_guards_that_were_removed_are_mentioned_and_break_nothing(store: Store, force: sqlite3.Connection) -> None:

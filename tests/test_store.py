@@ -239,10 +239,10 @@ def test_postgresql_keeps_the_same_promises() -> None:
 
 @pytest.mark.skipif(not POSTGRES, reason="IGRTQA_TEST_POSTGRES names no empty PostgreSQL database")
 def test_postgresql_of_an_older_version_is_widened() -> None:
-    """What version 3 added is taken away again, and comes back at the first write."""
+    """What versions 3 and 5 added is taken away again, and comes back at the first write."""
     store = Store(POSTGRES)
     with store._transaction(True) as connection:
-        connection.exec_driver_sql("DROP TABLE acceptance, baseline")
+        connection.exec_driver_sql("DROP TABLE acceptance, baseline, sign_off, link")
         connection.exec_driver_sql("DROP INDEX record_of_machine")
         connection.exec_driver_sql("ALTER TABLE judgement DROP COLUMN parts")
         connection.exec_driver_sql("ALTER TABLE schema_version DISABLE TRIGGER ALL")
@@ -252,6 +252,10 @@ def test_postgresql_of_an_older_version_is_widened() -> None:
     assert Store(POSTGRES).accepted() == ()
     Store(POSTGRES).add(held_with(record_id="widened", acquired=datetime(2025, 1, 1, tzinfo=UTC)))
     assert Store(POSTGRES).accept("widened", "Zoë").record == Store(POSTGRES).newest("LINAC-B", ["winston_lutz"])
+    assert Store(POSTGRES).sign("widened", "Ann", "physicist", "reviewed").idx == 0
+    found = Store(POSTGRES).verify()
+    assert (found.adopted, found.links) == (2, 5)
+    assert [(fault.number, fault.what) for fault in found.faults] == [(2, "record changed")]  # "held" lost its baseline above
     with pytest.raises(RecordError, match="append-only"), store._transaction(True) as connection:
         connection.exec_driver_sql("DELETE FROM baseline")
 
