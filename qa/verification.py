@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Table, inspect
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, inspect
 
 from qa import chain, tables
-from qa.reading import RecordError
-from qa.rows import from_rows, to_rows
+from qa.as_stored import UNREADABLE, Look, known, record_fault, rows_of
 from qa.widening import version
 
 Row = Mapping[str, Any]
-_UNREADABLE = (RecordError, SQLAlchemyError, sqlite3.Error, ValueError, TypeError, KeyError, AttributeError, OverflowError)
 MANY = 20  # faults, after which links are not looked for elsewhere: with everything broken that would take hours
 _STORED = {"record": tables.record, **chain.EVENTS}
 
@@ -55,19 +50,11 @@ class Verified:
         return self.chained and not self.faults
 
 
-@dataclass(frozen=True)
-class Look:
-    """A database and which version its records are of."""
-
-    connection: Connection
-    version: int
-
-
 def check(connection: Connection, say: Callable[[str], None] = lambda text: None) -> Verified:
     """Every link, every record and every event of the database, as its bytes are now; ``say`` is told how far it is."""
     look, found = Look(connection, version(connection)), Verified()
     _file(look, found)
-    if gone := {table.name for table in _known(look)} - set(inspect(connection).get_table_names()):
+    if gone := {table.name for table in known(look)} - set(inspect(connection).get_table_names()):
         found.faults.append(Fault(None, "table missing", f"{', '.join(sorted(gone))}: restore the database from a backup"))
         return found
     stored = {kind: _ids(look, kind, found) for kind in _STORED}
@@ -87,21 +74,16 @@ def _file(look: Look, found: Verified) -> None:
         return
     try:
         said = [str(row[0]) for row in look.connection.exec_driver_sql("PRAGMA integrity_check(1)")]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         said = [str(error)]
     if said != ["ok"]:
         found.faults.append(Fault(None, "file damaged", f"{'; '.join(said)}; restore it from a backup"))
     there = {row[0]: row[1] for row in look.connection.exec_driver_sql("SELECT name, type FROM sqlite_schema")}
-    wanted = [statement.split()[2] for statement in tables.triggers("sqlite", _known(look))]
+    wanted = [statement.split()[2] for statement in tables.triggers("sqlite", known(look))]
     if missing := [name for name in wanted if there.get(name) != "trigger"]:
         found.remarks.append(f"{len(missing)} guards against changes were removed from the database (first: {missing[0]})")
     if look.version < tables.SINCE[tables.link] and "link" in there:
         found.faults.append(Fault(None, "version changed", "the database says that it is older than its chain"))
-
-
-def _known(look: Look) -> list[Table]:
-    """The tables that a database of that version has."""
-    return [table for table in tables.metadata.sorted_tables if tables.SINCE.get(table, 1) <= look.version]
 
 
 def _ids(look: Look, kind: str, found: Verified) -> dict[str, Row]:
@@ -111,9 +93,9 @@ def _ids(look: Look, kind: str, found: Verified) -> dict[str, Row]:
         return {}
     try:
         if kind == "record":
-            return {str(row["record_id"]): {} for row in _raw(look, table, ("record_id",))}
-        return {chain.event_id(row): row for row in _raw(look, table)}
-    except _UNREADABLE as error:
+            return {str(row["record_id"]): {} for row in rows_of(look, table, ("record_id",))}
+        return {chain.event_id(row): row for row in rows_of(look, table)}
+    except UNREADABLE as error:
         found.faults.append(Fault(None, f"{kind} changed", f"the table {table.name} cannot be read ({error})"))
         return {}
 
@@ -132,14 +114,14 @@ def _unchained(look: Look, records: Mapping[str, Row], found: Verified, say: Cal
     found.chained = False
     for count, record_id in enumerate(sorted(records), 1):
         say(f"record {count} of {len(records)}")
-        if why := _record(look, record_id, None, None):
+        if why := record_fault(look, record_id, None, None):
             found.faults.append(Fault(None, "record changed", f"record {record_id}: {why}"))
 
 
 def _chained(look: Look, stored: Mapping[str, dict[str, Row]], found: Verified, say: Callable[[str], None]) -> None:
     """The chain from its first link to its last, and the item of every link."""
     before, expected, left = None, 1, {kind: set(items) for kind, items in stored.items()}
-    numbers = [row["number"] for row in _raw(look, tables.link, ("number",))]
+    numbers = [row["number"] for row in rows_of(look, tables.link, ("number",))]
     for count, number in enumerate(numbers, 1):
         say(f"link {count} of {len(numbers)}")
         link, why = _read(look, number)
@@ -164,7 +146,7 @@ def _chained(look: Look, stored: Mapping[str, dict[str, Row]], found: Verified, 
 def _read(look: Look, number: Any) -> tuple[Row | None, str]:
     """The link of that number, or why it cannot be read."""
     try:
-        (link,) = _raw(look, tables.link, where="number", equal=number)
+        (link,) = rows_of(look, tables.link, where="number", equal=number)
         if not isinstance(number, int) or not all(isinstance(link[key], str) for key in link if key != "number"):
             return None, "it holds something else than text"
         if link["kind"].removeprefix(chain.ADOPTED) not in _STORED:
@@ -172,7 +154,7 @@ def _read(look: Look, number: Any) -> tuple[Row | None, str]:
         if datetime.fromisoformat(link["linked"]).tzinfo is None:
             return None, f"its time has no zone ({link['linked']})"
         return link, ""
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return None, f"it cannot be read ({error})"
 
 
@@ -204,7 +186,7 @@ def _item(look: Look, link: Row, kind: str, row: Row | None, left: set[str]) -> 
         return
     left.discard(link["id"])
     if kind == "record":
-        if why := _record(look, link["id"], link["content"], link["packed"]):
+        if why := record_fault(look, link["id"], link["content"], link["packed"]):
             yield Fault(number, "record changed", f"{name}: {why}")
         return
     try:
@@ -215,57 +197,8 @@ def _item(look: Look, link: Row, kind: str, row: Row | None, left: set[str]) -> 
         yield Fault(number, "event changed", f"{name} is not what was stored")
 
 
-def _record(look: Look, record_id: str, content: str | None, packed: str | None) -> str:
-    """What of a record's rows is not as it was stored, "" when all is: in value, type and spelling; None = no link says."""
-    try:
-        stored = _rows(look, record_id)
-        expected = to_rows(from_rows(stored), packed=False)
-        if expected["record"][0]["record_hash"] != (stored["record"][0]["record_hash"] if content is None else content):
-            return "its hash does not fit"
-        if packed is not None and chain.packed_hash(row["data"] for row in stored["evidence"]) != packed:
-            return "its evidence is packed otherwise"
-    except _UNREADABLE as error:
-        return f"it cannot be read ({error})"
-    for name, rows in stored.items():
-        if len(rows) != len(expected[name]):
-            return f"{name} has {len(rows)} rows, not {len(expected[name])}"
-        for row, fitting in zip(rows, expected[name], strict=True):
-            if wrong := [key for key in row if key != "data" and not _same(row[key], fitting[key])]:
-                return f"{name}.{wrong[0]} is not what was stored"
-    return ""
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Equal to the bit; -0.0 is not 0.0."""
-    if isinstance(other, float):
-        return repr(one) == repr(other) != "-0.0"  # which is never stored
-    return one == other and isinstance(one, str) == isinstance(other, str)
-
-
 def _clock(found: Verified, link: Row, before: Row | None) -> None:
     """A clock that was set back is no fault of the chain, whose order is that of the numbers."""
     if before is not None and datetime.fromisoformat(link["linked"]) < datetime.fromisoformat(before["linked"]):
         times = f"{link['linked'][:19]} after {before['linked'][:19]}, UTC"
         found.remarks.append(f"link {link['number']} is earlier than the link before it ({times}): a clock was set back, or clocks differ")
-
-
-def _rows(look: Look, record_id: str) -> dict[str, list[dict[str, Any]]]:
-    known = [table for table in (tables.record, *tables.CHILDREN) if tables.SINCE.get(table, 1) <= look.version]
-    return {table.name: list(_raw(look, table, where="record_id", equal=record_id)) for table in known}
-
-
-def _raw(look: Look, table: Table, names: tuple[str, ...] = (), where: str = "", equal: Any = None) -> Iterator[dict[str, Any]]:
-    """Rows as the database holds them, in order of their keys: SQLite has no yes and no, only numbers, and there 3 must not be a yes."""
-    names = names or tuple(column.name for column in tables.columns(table, look.version))
-    query, answers = _query(table, names, where, "?" if look.connection.dialect.name == "sqlite" else "%s")
-    for row in look.connection.exec_driver_sql(query, (equal,) if where else ()):
-        yield {name: bool(value) if name in answers and value in (0, 1) else value for name, value in zip(names, row, strict=True)}
-
-
-@cache
-def _query(table: Table, names: tuple[str, ...], where: str, mark: str) -> tuple[str, frozenset[str]]:
-    """The statement, and which columns are answered with yes or no."""
-    condition = f" WHERE {where} = {mark}" if where else ""
-    keys = ", ".join(column.name for column in table.primary_key)
-    answers = frozenset(column.name for column in table.columns if isinstance(column.type, Boolean))
-    return f"SELECT {', '.join(names)} FROM {table.name}{condition} ORDER BY {keys}", answers

@@ -20,7 +20,7 @@ FRONT = {"qa/cli.py", "qa/keeping.py"}  # the command line and its helper: they 
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
 SQL_FAMILY = {
     f"qa/{name}.py"
-    for name in ("store", "tables", "rows", "database", "acceptance", "chain", "signing", "standing", "verification")
+    for name in ("store", "tables", "rows", "database", "acceptance", "chain", "signing", "standing", "verification", "as_stored")
 }
 DRAWS = {"qa/rehearsal.py"}  # with the modules named *_rehearsal and *_demonstration: they may have phantoms drawn
 PAGES = (
