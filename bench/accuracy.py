@@ -36,7 +36,7 @@ PARTS = {
     "imaging": ("Row 11: imaging minus treatment isocentre; the peer is a centre of mass of the ball", imaging.rows),
     "multi": ("Row 12: targets 70 mm off the axis, ball minus field, rms / max (mm); what all targets share, rms", _multi),
     "sixdof": ("Row 13: pose and motion of a five-ball cube in a CBCT; the peer is a centre of mass of each ball", sixdof.rows),
-    "registration": ("Row 14: the motion between two CBCTs of a five-ball cube, by its balls and by the voxels", registration.rows),
+    "registration": (f"Row 14: {registration.TITLE}", registration.rows),
 }
 
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         title, rows = PARTS[name]
         start = time.perf_counter()
         part = rows(asked.quick, asked.seed)
-        show(f"{title}, {time.perf_counter() - start:.0f} s", part)
+        show(f"{title}, {time.perf_counter() - start:.0f} s", part, registration.PEER if name == "registration" else "pylinac")
         found += part
     missed = [row.what for row in found if MISSED in row.verdict]
     print(f"\n{len(found)} rows, {len(missed)} missed" + "".join(f"\n* missed: {what}" for what in missed))

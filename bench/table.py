@@ -102,10 +102,10 @@ def refusals(counts: Counter[str], whose: str) -> tuple[str, ...]:
     return tuple(f"{whose} refused {n}: {reason}" for reason, n in alike.most_common(4))
 
 
-def show(title: str, rows: Iterable[Row]) -> None:
-    """A table in markdown, remarks below it."""
+def show(title: str, rows: Iterable[Row], peer: str = "pylinac") -> None:
+    """A table in markdown with that peer's column, remarks below it."""
     rows = list(rows)
-    print(f"\n## {title}\n\n| what | n | goal | ours | pylinac | bound | verdict |\n|---|---|---|---|---|---|---|")
+    print(f"\n## {title}\n\n| what | n | goal | ours | {peer} | bound | verdict |\n|---|---|---|---|---|---|---|")
     for row in rows:
         print(f"| {row.what} | {row.n} | {row.goal} | {row.ours} | {row.peer} | {row.bound} | {row.verdict} |")
     remarks = [f"* {row.what}: {remark}" for row in rows for remark in row.remarks]

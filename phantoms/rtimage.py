@@ -30,6 +30,7 @@ class _Series:
     implicit: bool
     study: str
     series: str
+    patient_position: str
 
 
 def write(
@@ -40,20 +41,21 @@ def write(
     start: datetime = FIRST_EXPOSURE,
     inverted: bool | None = None,
     implicit: bool = True,
+    patient_position: str = "",
 ) -> list[Path]:
     """One file per exposure, in order, 000.dcm upwards; same exposures and seed, same bytes.
 
     The exposures are of one machine and one beam of it; its collimator may move. `inverted` stores high levels for little radiation, with
     PixelIntensityRelationshipSign -1; by default kV images are kept so, as real ones are. `seed` names the random state
     from which the exposures were drawn: it is kept in truth.json, and the UIDs hang on it, on the machine and on the
-    pixels.
+    pixels. `patient_position` ("HFS") is written where it is given.
     """
     linac = exposures[0].linac
     if any(replace(exposure.linac, aperture=linac.aperture) != linac for exposure in exposures):
         raise ValueError("one folder holds the images of one machine; write the others elsewhere")
     series = _uid("series", seed, linac, _digest(exposures[0]))
     inverted = linac.radiation == "kV" if inverted is None else inverted
-    shared = _Series(seed, start, inverted, implicit, _uid("study", seed, linac.serial), series)
+    shared = _Series(seed, start, inverted, implicit, _uid("study", seed, linac.serial), series, patient_position)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number:03d}.dcm" for number in range(len(exposures))]
     for number, (path, exposure) in enumerate(zip(paths, exposures, strict=True)):
@@ -113,6 +115,8 @@ def _identify(dataset: Dataset, exposure: Exposure, number: int, shared: _Series
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = shared.study, shared.series
     dataset.FrameOfReferenceUID = _uid("frame", shared.seed, linac.serial)
     dataset.PositionReferenceIndicator = ""
+    if shared.patient_position:
+        dataset.PatientPosition = shared.patient_position
     dataset.SeriesNumber, dataset.InstanceNumber, dataset.AcquisitionNumber = 1, number + 1, number + 1
     dataset.RTImageLabel = f"{linac.radiation}_{number:03d}"
     energy = f"{_peak_kv(linac)} [kV]" if linac.radiation == "kV" else linac.energy

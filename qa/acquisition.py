@@ -9,12 +9,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.certificate import Certificate
 from qa.reading import Reading
+
+if TYPE_CHECKING:
+    from qa.certificate import Certificate
 
 Matrix = tuple[tuple[float, float, float, float], ...]
 
@@ -214,4 +217,4 @@ class Acquisition:
     phantom: str = ""  # which phantom the performer says it is, in their words: it is held against the images, never believed alone
     calibrations: tuple[Calibration, ...] = ()  # those in force for this machine, of the kinds that the procedure uses
     certificate: Certificate | None = None  # of the ball phantom, as the performer handed it in: held against the images, too
-    registrations: tuple[Registration, ...] = ()  # of a day: how a treatment system matched its volumes, also those that cannot be used
+    registrations: tuple[Registration, ...] = ()  # of a day: a treatment system's matches, also those that cannot be used

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from qa.volume_views import View, views
 Array = NDArray[np.float64]
 Couch = tuple[float, float, float]
 RADIATION = {"kv": "kV", "mv": "MV", "cbct": "CBCT"}
+NOT_ASKED = "the treatment isocentre was not asked for"
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -107,21 +109,36 @@ class Day:
         return tuple(item for item in self.sets if item.kind == kind)
 
 
-def day(acquisition: Acquisition) -> Day:
+def day(acquisition: Acquisition, angles_deg: Sequence[float] | None = None) -> Day:
     """All balls found, all sets solved. An image or volume that cannot be measured is named in its set.
 
-    AnalysisError when couch readouts are to be corrected by a calibration that cannot be used.
+    ``angles_deg``: the treatment isocentre is not asked for, and MV images at other couch angles than these are not measured, only named
+    (``ImagingSet.turned``); None = all are. AnalysisError when couch readouts are to be corrected by a calibration that cannot be used.
     """
-    megavolt = [ball_images.in_megavolt(place) for place in grouping.places([i for i in acquisition.images if i.radiation == "MV"])]
-    treatment = _treatment([found for found in megavolt if found], acquisition)
+    wanted = partial(_at_any, angles_deg)
+    places = grouping.places([i for i in acquisition.images if i.radiation == "MV"])
+    megavolt = [ball_images.in_megavolt(place, wanted) for place in places]
+    treatment = _treatment([found for found in megavolt if found], acquisition) if angles_deg is None else NOT_ASKED
     known = treatment if isinstance(treatment, Treatment) else None
-    couch_deg, diameter = (known.couch_deg, known.diameter_mm) if known else (None, None)
-    sets = [_projections("mv", seen, couch_deg) for seen in megavolt]
+    couch_deg, diameter = (known.couch_deg, known.diameter_mm) if known else (None, _diameter_mm(megavolt))
+    aside = [[image for image in place if not wanted(image)] for place in places]
+    sets = [_projections("mv", seen, couch_deg, left) for seen, left in zip(megavolt, aside, strict=True)]
     for place in grouping.places([i for i in acquisition.images if i.radiation == "kV"]):
         sets.append(_projections("kv", [in_open_field(image, k % COUNT + 1, diameter) for k, image in enumerate(place)], couch_deg))
     sets += [_reconstructed(volume, diameter) for volume in acquisition.volumes]
     named = _named(sorted(sets, key=lambda item: item.acquired or LONG_AGO))
     return Day(treatment, named, couch_correction.applied(acquisition.calibrations))
+
+
+def _diameter_mm(megavolt: Sequence[Sequence[BallImage | Unseen]]) -> float | None:
+    """The ball's diameter in the collimated fields, None when they show none."""
+    found = [seen.diameter_mm for place in megavolt for seen in place if isinstance(seen, BallImage) and seen.shot is not None]
+    return float(np.median(found)) if found else None
+
+
+def _at_any(angles_deg: Sequence[float] | None, image: Image) -> bool:
+    """Whether the couch stood at one of these angles; None = any."""
+    return angles_deg is None or any(same(image.couch_deg, angle) for angle in angles_deg)
 
 
 def _named(sets: Sequence[ImagingSet]) -> tuple[ImagingSet, ...]:
@@ -202,12 +219,16 @@ def couch_place(images: Sequence[Image]) -> Couch | None:
     return lateral, longitudinal, vertical
 
 
-def _projections(kind: str, found: Sequence[BallImage | Unseen], couch_deg: float | None) -> ImagingSet:
-    """Images of one couch place, solved at the treatment set's couch angle (or, without one, at the most frequent)."""
-    images = [item.image for item in found]
-    angles = distinct([image.couch_deg for image in images])
+def _projections(kind: str, found: Sequence[BallImage | Unseen], couch_deg: float | None, aside: Sequence[Image] = ()) -> ImagingSet:
+    """Images of one couch place, solved at the treatment set's couch angle (or, without one, at the most frequent); ``aside`` are those
+    that were not looked at.
+    """
+    images = [*(item.image for item in found), *aside]
+    angles = distinct([item.image.couch_deg for item in found] or [image.couch_deg for image in aside])
     stood = max(angles, key=lambda angle: sum(same(image.couch_deg, angle) for image in images)) if couch_deg is None else couch_deg
-    turned = tuple((i, f"couch at {i.couch_deg:.1f}, not {stood:.1f} degrees") for i in images if not same(i.couch_deg, stood))
+    there = [item.image for item in found if not same(item.image.couch_deg, stood)]
+    turned = [(i, f"couch at {i.couch_deg:.1f}, not {stood:.1f} degrees") for i in there]
+    turned += [(i, f"couch at {i.couch_deg:.1f} degrees, as in no kV image or CBCT: not compared") for i in aside]
     here = [item for item in found if same(item.image.couch_deg, stood)]
     seen, others = ball_images.of_one_object([item for item in here if isinstance(item, BallImage)])
     unseen = (*((item.image, item.reason) for item in here if isinstance(item, Unseen)), *others)
@@ -216,7 +237,7 @@ def _projections(kind: str, found: Sequence[BallImage | Unseen], couch_deg: floa
         reasons = dict.fromkeys(f"{item.name}: {reason}" for item, reason in (*unseen, *turned))
         position = "; ".join(reasons)
     stands = couch_place([item.image for item in seen or here] or images)
-    return ImagingSet(kind, seen, unseen, position, stands, stood, first_time(images), turned)
+    return ImagingSet(kind, seen, unseen, position, stands, stood, first_time(images), tuple(turned))
 
 
 def _reconstructed(volume: Volume, diameter_mm: float | None) -> ImagingSet:

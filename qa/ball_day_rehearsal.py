@@ -117,12 +117,12 @@ def system(
 ) -> Truth:
     """What an imaging system should find: the panel stands where its sag puts it, its scatter is noise."""
     truth: Truth = {}
-    seen = [_seen(linac, setup, replace(shot, travel_mm=place.true_mm)) for shot in shots]
+    places = [seen(linac, setup, replace(shot, travel_mm=place.true_mm)) for shot in shots]
     angles = [shot.gantry_deg for shot in shots]
-    found = ball_from_projections(seen, angles, linac.sad_mm)
+    found = ball_from_projections(places, angles, linac.sad_mm)
     at_imaging = ball + place.true_mm
     offsets = []
-    for w, shot, uid in zip(seen, shots, uids, strict=True):
+    for w, shot, uid in zip(places, shots, uids, strict=True):
         from_treatment = _projected(linac, at_imaging, shot)
         offset, residual = np.subtract(from_treatment, w), np.subtract(_projected(linac, np.array(found), shot), w)
         offsets.append(float(np.hypot(*offset)))
@@ -145,7 +145,7 @@ def _projected(linac: Linac, point: Array, shot: Shot) -> tuple[float, float]:
     return project(to_gantry((x, y, z), shot.gantry_deg), (0.0, 0.0), linac.sad_mm).uv_mm
 
 
-def _seen(linac: Linac, setup: BallSetup, shot: Shot) -> tuple[float, float]:
+def seen(linac: Linac, setup: BallSetup, shot: Shot) -> tuple[float, float]:
     """The ball in the imager's own coordinates, on the isocentre plane as the machine believes it to be."""
     row, column = true_places(view(linac, setup, shot)).ball_px[0]
     down, right = linac.panel.pitch_mm

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +111,6 @@ def in_open_field(image: Image, turn: int, diameter_mm: float | None = None) -> 
 def _found(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], turn: int, diameter_mm: float | None) -> Position:
     """The only ball, else the ball of that diameter, else a cube; AnalysisError says why there is no ball."""
     from qa.features.open_ball import open_ball
-    from qa.features.planar_cube import planar_cube
 
     try:
         return open_ball(pixels, pitch_mm, turn)
@@ -119,15 +118,17 @@ def _found(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], turn: int
         if diameter_mm is not None:
             with contextlib.suppress(AnalysisError):
                 return open_ball(pixels, pitch_mm, turn, diameter_mm / 2)
+        from qa.features.planar_cube import planar_cube
+
         with contextlib.suppress(AnalysisError):
             return planar_cube(pixels, pitch_mm)
         raise AnalysisError(str(first)) from first
 
 
-def in_megavolt(images: Sequence[Image]) -> list[BallImage | Unseen]:
-    """The ball in MV images of one couch place: in its collimated field, else in an open one."""
+def in_megavolt(images: Sequence[Image], wanted: Callable[[Image], bool] = lambda image: True) -> list[BallImage | Unseen]:
+    """The ball in MV images of one couch place, those that are wanted: in its collimated field, else in an open one."""
     found: list[BallImage | Unseen] = []
-    for k, item in enumerate(shots.measure_all(images)):
+    for k, item in enumerate(shots.measure_all(images, wanted)):
         if isinstance(item, Shot):
             found.append(of_shot(item))
         elif collimated(item.image):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa import ball_pose, ball_position, rigid
-from qa.acquisition import Acquisition, Volume
+from qa.acquisition import Acquisition, Image, Volume
 from qa.ball_pose import Posed
 from qa.couch_move import LONG_H
 from qa.frames import angle_difference
@@ -83,10 +83,10 @@ class Move:
     missing: str
 
 
-def readout(volume: Volume) -> Readout:
-    """What the files say; a value that is no number is none."""
-    pitch, roll = (number(volume.tags.get(keyword, "")) for keyword in TILT)
-    return Readout(volume.couch_mm, pitch, roll, volume.couch_deg)
+def readout(item: Volume | Image) -> Readout:
+    """What the files of a volume, or of an image, say; a value that is no number is none."""
+    pitch, roll = (number(item.tags.get(keyword, "")) for keyword in TILT)
+    return Readout(item.couch_mm, pitch, roll, item.couch_deg)
 
 
 def number(text: str) -> float | None:

@@ -10,7 +10,7 @@ import gc
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -188,7 +188,7 @@ def _run(
     store: bool = True,
 ) -> Status:
     """``tests`` None = all that the images are fit for, and what the protocol asks for beyond them is said."""
-    from qa import certificate, progress, session
+    from qa import progress, session
     from qa import protocol as protocols
     from qa.keeping import keeping
 
@@ -197,8 +197,13 @@ def _run(
             wrong = "is a folder" if place.is_dir() else "is in no folder that there is"
             raise QaError(f"{place} {wrong}: nothing was measured; name a file in a folder that there is")
     judged_by = protocols.read(protocol)
-    certified = certificate.read(who.certificate) if who.certificate is not None else None
+    certified = None
+    if who.certificate is not None:
+        from qa import certificate
+
+        certified = certificate.read(who.certificate)
     with keeping(database) if store else nullcontext() as kept:
+        _ahead(report=pdf is not None)
         with progress.shown() as say:
             result = session.run(
                 paths,
@@ -221,6 +226,20 @@ def _run(
             print(f"not fulfilled: {judged_by.title} also asks for {', '.join(missing)}, and nothing that was handed in shows it")
             status = worst([status, Status.UNDECIDED])
     return status
+
+
+def _ahead(report: bool) -> None:
+    """Loads what every run needs later, while the files are unpacked and hashed, which leaves the interpreter free."""
+    import threading
+
+    def load() -> None:
+        with suppress(ImportError):  # whoever needs it imports it again and says what is wrong
+            import scipy.ndimage  # noqa: F401
+
+            if report:
+                import reports.pdf  # noqa: F401
+
+    threading.Thread(target=load, name="imports").start()  # no daemon: one that is stopped while it loads a library takes the process down
 
 
 @app.command("list")

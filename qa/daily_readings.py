@@ -3,76 +3,143 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.acquisition import Image
-from qa.angles import same
 from qa.ball_day import RADIATION, Day
-from qa.ball_images import BallImage
-from qa.ball_position import BallPosition, between, project, summed
+from qa.ball_looks import Found, Look, Route, another, move, place
 from qa.ball_values import Quantities, State, distance, xyz
-from qa.certificate import Certificate
 from qa.couch_move import COUCH_RESOLUTION_MM, couch_move
 from qa.couch_stops import resolution as readout_step
-from qa.daily_routes import Look, Route, another, apart
-from qa.reading import NotMeasured, Reading
+from qa.daily_beam import coincidence
+from qa.reading import NotMeasured, Quantity, Reading
+
+if TYPE_CHECKING:
+    from qa.certificate import Certificate
+    from qa.daily_poses import Link
 
 Array = NDArray[np.float64]
 Parts = Mapping[str, Array]
-Found = tuple[Array, dict[str, Array], str]  # vector (3,) mm, named covariances, what is missing
 UNMARKED = "no certificate of the phantom was handed in: the ball itself counts as what was set up"
 NO_MARK = "the phantom's certificate knows no single ball and mark: the ball itself counts as what was set up"
+NO_MARK_AT_ALL = "the phantom's certificate knows no mark: its target counts as what was set up"
+NO_TURN = "one ball has no orientation: for turns take CBCTs of a phantom of three balls or more, with its certificate"
+LINKS = ("setup", "match", "couch", "residual")
 NO_ROUTE = "no kV images or CBCT show the ball: image it before and after the couch correction"
 SILENT = "the files do not tell where the couch stood, so nobody knows what it was told to do: export the images with its position"
 PLAIN_U, NEAR_U = 5.0, 4.0  # times u: a move that can be told from none, a readout that is as good as the one it looks like
 UNITS, UNITS_PART = (10.0, 0.1, -1.0, -10.0, -0.1), 0.05  # readout over true move: cm for mm, a vendor's sign; how near to it
 OTHER_UNITS = "they are in other units or of another sign than the files should have; ask the physicist"
-TURNED = "{} MV images at other couch angles were not compared"
 RESOLUTION = "couch readout's resolution"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The links of a route, and the turns of each, by name: a vector with its covariance or why there is none.
+
+    ``wrong`` says what keeps match and couch from passing.
+    """
+
+    links: Mapping[str, Found | str]
+    turns: Mapping[str, Found | str]
+    wrong: str
+    flags: tuple[str, ...] = ()
 
 
 def readings(quantities: Quantities, day: Day, routes: Sequence[Route], certificate: Certificate | None = None) -> list[Reading]:
     """All readings of all routes; without one, every quantity with the reason."""
     if not routes:
         return [NotMeasured(quantity, NO_ROUTE) for quantity in quantities.values()]
-    return [reading for route in routes for reading in _route(quantities, day, route, certificate)]
+    found = [reading for route in routes for reading in _route(quantities, day, route, certificate)]
+    if all(route.first.scan is None for route in routes):
+        found += [NotMeasured(quantities[f"daily_{key}_turn"], NO_TURN) for key in LINKS]
+    return found
 
 
 def _route(quantities: Quantities, day: Day, route: Route, certificate: Certificate | None) -> list[Reading]:
     at: State = {"radiation": "+".join(dict.fromkeys(RADIATION[item.kind] for item in route.first.sets)), "part": route.name}
-    flags = tuple(dict.fromkeys(flag for look in route.looks for flag in look.flags))
-    pair = route.pair
-    moved, shift = (pair, pair) if isinstance(pair, str) else (_move(*pair), _shift(*pair))
-    wrong = "" if isinstance(moved, str) or isinstance(shift, str) else _looks_wrong(moved, shift)
-    rounding = _rounding(route)
-    found: dict[str, Found | str] = {
-        "setup": _set_up(route.first, certificate),
-        "match": _match(route.first, shift, rounding),
-        "couch": _missed(moved, shift, rounding),
-        "residual": pair if isinstance(pair, str) else _place(pair[1]),
-    }
+    chain = _one_ball(route, certificate) if route.first.scan is None else _certified(route)
+    flags = tuple(dict.fromkeys([*(flag for look in route.looks for flag in look.flags), *chain.flags]))
     result: list[Reading] = []
-    for key, value in found.items():
+    for key in LINKS:
+        value = chain.links[key]
+        missing = "; ".join(filter(None, (route.missing, chain.wrong if key in ("match", "couch") else "")))
         keys = [f"daily_{key}_{axis}" for axis in "xyz"]
         length = quantities[f"daily_{key}_distance"]
-        unmarked = UNMARKED if certificate is None else "" if _marked(certificate) else NO_MARK
-        said = (*flags, unmarked) if key == "setup" and unmarked else flags
+        unmarked = _unmarked(route, certificate) if key == "setup" else ""
+        said = (*flags, unmarked) if unmarked else flags
         if isinstance(value, str):
             result += [NotMeasured(quantities[name], value, at) for name in keys] + [NotMeasured(length, value, at)]
         else:
             vector, parts, _ = value
-            missing = "; ".join(filter(None, (route.missing, wrong if key in ("match", "couch") else "")))
             result += xyz(quantities, keys, vector, parts, at, said, missing)
             result.append(distance(length, vector, parts, at, said, missing))
-    return [*result, _coincidence(quantities, day, route, at, flags)]
+        if key in chain.turns:
+            result.append(_turn(quantities[f"daily_{key}_turn"], chain.turns[key], at, flags, missing))
+    return [*result, coincidence(quantities["daily_coincidence"], day, route, at, flags)]
 
 
-def _place(look: Look) -> Found | str:
-    if isinstance(look.position, str):
-        return "; ".join(filter(None, (str(look.position), look.missing)))
-    return look.position.point_mm, dict(look.position.components), look.missing
+def _turn(quantity: Quantity, value: Found | str, at: State, flags: tuple[str, ...], missing: str) -> Reading:
+    if isinstance(value, str):
+        return NotMeasured(quantity, value, at)
+    return distance(quantity, value[0], value[1], at, flags, missing)
+
+
+def _unmarked(route: Route, certificate: Certificate | None) -> str:
+    """Why the target itself counts as what was set up; "" where a mark does."""
+    if certificate is None:
+        return UNMARKED
+    if route.first.scan is not None:
+        return "" if certificate.marks else NO_MARK_AT_ALL
+    return "" if _marked(certificate) else NO_MARK
+
+
+def _one_ball(route: Route, certificate: Certificate | None) -> Chain:
+    """Sections 2 to 5."""
+    pair = route.pair
+    moved, shift = (pair, pair) if isinstance(pair, str) else (move(*pair), _shift(*pair))
+    wrong = "" if isinstance(moved, str) or isinstance(shift, str) else _looks_wrong(moved, shift)
+    rounding = _rounding(route)
+    links: dict[str, Found | str] = {
+        "setup": _set_up(route.first, certificate),
+        "match": _match(route.first, shift, rounding),
+        "couch": _missed(moved, shift, rounding),
+        "residual": pair if isinstance(pair, str) else place(pair[1]),
+    }
+    return Chain(links, {}, wrong)
+
+
+def _certified(route: Route) -> Chain:
+    """Section 7."""
+    from qa import daily_poses
+
+    pair, first = route.pair, route.first
+    between = pair if isinstance(pair, str) else daily_poses.link(*pair, route.looks)
+    set_up: Found | str = place(first)
+    turned: Found | str = set_up if isinstance(set_up, str) else (*daily_poses.lies(first), "")
+    set_up = set_up if isinstance(set_up, str) else (*daily_poses.mark(first), "")
+    links, turns = {"setup": set_up}, {"setup": turned}
+    wrong = ""
+    flags: tuple[str, ...] = ()
+    for key in ("match", "couch"):
+        links[key], turns[key] = (between, between) if isinstance(between, str) else _both(between, key)
+    if not isinstance(between, str):
+        flags = between.flags
+        told = "" if isinstance(between.shift, str) else _looks_wrong((*between.moved, ""), between.shift)
+        wrong = "; ".join(filter(None, (between.missing, told)))
+    last = pair if isinstance(pair, str) else place(pair[1])
+    links["residual"] = last
+    turns["residual"] = last if isinstance(pair, str) or isinstance(last, str) else (*daily_poses.lies(pair[1]), "")
+    return Chain(links, turns, wrong, flags)
+
+
+def _both(link: Link, key: str) -> tuple[Found | str, Found | str]:
+    """A link's shift and turn."""
+    shift, turn = (link.match, link.match_turn) if key == "match" else (link.couch, link.couch_turn)
+    return shift if isinstance(shift, str) else (*shift, ""), turn if isinstance(turn, str) else (*turn, "")
 
 
 def _marked(certificate: Certificate) -> bool:
@@ -82,7 +149,7 @@ def _marked(certificate: Certificate) -> bool:
 
 def _set_up(look: Look, certificate: Certificate | None) -> Found | str:
     """Section 2: the ball from where it was to be, its certificate's first mark at the isocentre and the phantom as it is meant to lie."""
-    found = _place(look)
+    found = place(look)
     if certificate is None or isinstance(found, str):
         return found
     if reason := certificate.not_in_force(look.acquired):
@@ -95,18 +162,6 @@ def _set_up(look: Look, certificate: Certificate | None) -> Found | str:
     planned = np.array(ball.place_mm) - (mark.x_mm, mark.y_mm, mark.z_mm)
     known = np.diag(np.square(ball.u_mm) + np.square(mark.u_mm))
     return found[0] - planned, {**found[1], "certificate": known}, found[2]
-
-
-def _move(first: Look, last: Look) -> Found | str:
-    """Section 4: the ball's move as seen."""
-    missing = "; ".join(filter(None, (first.missing, last.missing)))
-    if first.images and last.images:
-        found = between(first.images, last.images)
-        return "; ".join(filter(None, (found, missing))) if isinstance(found, str) else (*found, missing)
-    start, end = _place(first), _place(last)
-    if isinstance(start, str) or isinstance(end, str):
-        return start if isinstance(start, str) else str(end)
-    return end[0] - start[0], summed(start[1], end[1]), missing
 
 
 def _shift(first: Look, last: Look) -> Array | str:
@@ -135,65 +190,13 @@ def _rounding(route: Route) -> Array:
 
 
 def _match(first: Look, shift: Array | str, rounding: Array) -> Found | str:
-    place = _place(first)
-    if isinstance(place, str) or isinstance(shift, str):
-        return place if isinstance(place, str) else str(shift)
-    return shift + place[0], {**place[1], RESOLUTION: rounding}, place[2]
+    start = place(first)
+    if isinstance(start, str) or isinstance(shift, str):
+        return start if isinstance(start, str) else str(shift)
+    return shift + start[0], {**start[1], RESOLUTION: rounding}, start[2]
 
 
 def _missed(moved: Found | str, shift: Array | str, rounding: Array) -> Found | str:
     if isinstance(moved, str) or isinstance(shift, str):
         return moved if isinstance(moved, str) else str(shift)
     return moved[0] - shift, {**moved[1], RESOLUTION: rounding}, moved[2]
-
-
-def _coincidence(quantities: Quantities, day: Day, route: Route, at: State, flags: tuple[str, ...]) -> Reading:
-    """Section 6: the largest distance over the MV images of a collimated field. One that cannot be compared may have been the largest."""
-    quantity, look = quantities["daily_coincidence"], route.looks[-1]
-    if isinstance(look.position, str):
-        return NotMeasured(quantity, str(look.position), at)
-    found, reasons, turned = [], [], 0
-    for item in day.of("mv"):
-        turned += len(item.turned)
-        for seen in item.images:
-            if seen.shot is None:
-                continue
-            one = _against_beam(look.position, look, seen)
-            if isinstance(one, str):
-                reasons.append(one)
-            else:
-                found.append((*one, seen.image))
-    if not found:
-        why = "; ".join(dict.fromkeys(reasons)) or "no MV image shows the ball in a collimated field: take one at any gantry angle"
-        return NotMeasured(quantity, why, at)
-    vector, parts, image = max(found, key=lambda one: float(np.hypot(*one[0])))
-    at = {**at, "gantry_deg": image.gantry_deg}
-    late = [_when(look, used) for *_, used in found]
-    lost = [item.missing for item in day.of("mv")]
-    missing = "; ".join(dict.fromkeys(filter(None, (route.missing, *lost, *late, *reasons))))
-    return distance(quantity, vector, parts, at, (*flags, TURNED.format(turned)) if turned else flags, missing=missing)
-
-
-def _when(look: Look, image: Image) -> str:
-    """Why an MV image may be of another set-up than the look; "" when it is of the same."""
-    if look.acquired is None or image.acquired is None:
-        return "the files do not say when they were taken, so nobody knows whether the MV images are of the same set-up"
-    return apart(look.acquired, image.acquired)
-
-
-def _against_beam(position: BallPosition, look: Look, seen: BallImage) -> tuple[Array, dict[str, Array]] | str:
-    """Imaging isocentre minus the beam's axis in one MV image, (2,) mm, and named covariances (2, 2); or why not."""
-    assert seen.shot is not None
-    image = seen.image
-    if not same(image.couch_deg, look.couch_deg):
-        return f"{image.name}: the couch stood at {image.couch_deg:.1f} degrees, at {look.couch_deg:.1f} for the other images"
-    if (other := another(look.diameter_mm, seen.diameter_mm)) is not None:
-        return f"{image.name}: the ball is {other}: use one phantom for all images"
-    if look.couch_mm is None or image.couch_mm is None:
-        return f"{image.name}: the files do not tell whether the couch stood where it stood for the other images"
-    move = couch_move(look.couch_mm, image.couch_mm, image.couch_deg)
-    there, slope = project(position.point_mm + move.vector_mm, image.gantry_deg, image.sad_mm)
-    parts = {name: slope @ part @ slope.T for name, part in position.components.items()}
-    parts["couch readout"] = slope @ np.diag(move.u_mm**2) @ slope.T
-    parts["ball and field"] = np.diag(seen.shot.offset_u_mm**2)
-    return seen.shot.offset_mm - there, parts

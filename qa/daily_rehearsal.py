@@ -20,6 +20,7 @@ def draw(rng: np.random.Generator) -> Rehearsal:
     """Imagers repeat their position and the couch its readout as badly as real ones; the ball is anywhere within a millimetre or two."""
     from phantoms import rtimage
     from phantoms.linac import Shot
+    from phantoms.rays import project, to_gantry
     from qa import rehearsal
     from qa.ball_day_rehearsal import BLANK_MM, PAUSE, Place, a_kv_system, a_linac, a_place, a_setup, exposed, in_order, system
 
@@ -34,6 +35,9 @@ def draw(rng: np.random.Generator) -> Rehearsal:
     read, true = np.array(before.readout_mm), np.array(before.true_mm)
     parts = {"setup": start, "match": start - read, "couch": read - true, "residual": end}
     truth = {key: value for name, vector in parts.items() for key, value in _vector(name, vector).items()}
+    seen, gantry = beam[0].truth, beam[0].shot.gantry_deg
+    there = project(to_gantry((float(end[0]), float(end[1]), float(end[2])), gantry), (0.0, 0.0), linac.sad_mm).uv_mm
+    truth["daily_coincidence", ROUTE] = float(np.linalg.norm(np.subtract(seen.ball_uv_mm[0], seen.field_uv_mm) - there))
 
     def write(folder: Path) -> None:
         for k, (name, exposures) in enumerate((("kv_before", first), ("kv_after", last), ("mv", beam))):

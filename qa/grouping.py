@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from qa.acquisition import Acquisition, Image, Refused, Registration, Volume
+from qa.rtimage import FRAME
 
 SAME_PLACE_MM = 0.2  # readouts scatter by 0.03 mm while a couch turns; a correction of 0.4 mm between two images is a real one
 KINDS = ("MV", "kV", "CBCT")
@@ -44,20 +45,21 @@ def acquisitions(images: Sequence[Dated], volumes: Sequence[DatedVolume] = ()) -
 def registered(
     acquisitions: Sequence[Acquisition], registrations: Sequence[Registration]
 ) -> tuple[tuple[Acquisition, ...], tuple[Refused, ...]]:
-    """The same acquisitions, every day with the registrations of its volumes, and those that cannot be used or belong to none.
+    """The same acquisitions, every day with the registrations of its volumes and kV images, and those that cannot be used or are of none.
 
-    What cannot be used goes to its day as well, with the reason in it, and what is of no volume here to every day with volumes: a test
-    that would use a registration must know that one was handed in.
+    What cannot be used goes to its day as well, with the reason in it, and what is of nothing here to every day with volumes or kV images:
+    a test that would use a registration must know that one was handed in.
     """
-    refused, by_day = [], {k: list[Registration]() for k, one in enumerate(acquisitions) if one.day and one.volumes}
+    refused, by_day = [], {k: list[Registration]() for k, one in enumerate(acquisitions) if one.day and matched(one)}
     seen: dict[tuple[str, str], str] = {}
     for one in sorted(registrations, key=lambda r: r.name):
         if first := seen.get((one.sop_instance_uid, one.sha256)):
             refused.append(Refused(one.name, f"the same registration as {first}, counted once"))
             continue
         seen[one.sop_instance_uid, one.sha256] = one.name
-        days = [k for k in by_day if any(_about(one, volume) for volume in acquisitions[k].volumes)]
-        told = one if days or one.wrong else replace(one, wrong=_of_no_volume(one, [v for k in by_day for v in acquisitions[k].volumes]))
+        days = [k for k in by_day if any(_about(one, item) for item in matched(acquisitions[k]))]
+        here = [item for k in by_day for item in matched(acquisitions[k])]
+        told = one if days or one.wrong else replace(one, wrong=_of_others(one, here))
         if told.wrong:
             refused.append(Refused(one.name, told.wrong))
         for k in days or by_day:
@@ -65,15 +67,26 @@ def registered(
     return tuple(replace(a, registrations=tuple(by_day[k])) if by_day.get(k) else a for k, a in enumerate(acquisitions)), tuple(refused)
 
 
-def _about(one: Registration, volume: Volume) -> bool:
-    return volume.frame_of_reference_uid in one.about or not one.images.isdisjoint(s.sop_instance_uid for s in volume.slices)
+def matched(acquisition: Acquisition) -> tuple[Volume | Image, ...]:
+    """What a treatment system matches: volumes and kV images."""
+    return (*acquisition.volumes, *(image for image in acquisition.images if image.radiation == "kV"))
 
 
-def _of_no_volume(one: Registration, volumes: Sequence[Volume]) -> str:
-    here = ", ".join(sorted({volume.frame_of_reference_uid for volume in volumes})) or "none, there is no volume"
+def frame_of(item: Volume | Image) -> str:
+    """Its frame of reference, "" when an image's file names none."""
+    return item.frame_of_reference_uid if isinstance(item, Volume) else item.tags.get(FRAME, "")
+
+
+def _about(one: Registration, item: Volume | Image) -> bool:
+    uids = (s.sop_instance_uid for s in item.slices) if isinstance(item, Volume) else (item.sop_instance_uid,)
+    return frame_of(item) in one.about or not one.images.isdisjoint(uids)
+
+
+def _of_others(one: Registration, items: Sequence[Volume | Image]) -> str:
+    here = ", ".join(sorted({frame_of(item) for item in items} - {""})) or "none"
     return (
-        f"a spatial registration for other scans: it is about the frames of reference {', '.join(sorted(one.about))}, the volumes here "
-        f"have {here}; hand in the registration of these scans"
+        f"a spatial registration for other scans: it is about the frames of reference {', '.join(sorted(one.about))}, the volumes and kV "
+        f"images here have {here}; hand in the registration of these"
     )
 
 

@@ -10,10 +10,12 @@ from qa import ball_scans
 from qa.ball_moves import AXES, Scanned
 from qa.evidence import Evidence, Table
 from qa.reading import Measured, Reading
-from qa.registration_accuracy_proposed import Stated
+from qa.registration_accuracy_proposed import READOUT, Stated
 from qa.registration_accuracy_readings import POINTS_MM, Compared
+from qa.registration_accuracy_values import BY_COUCH
 from qa.registration_image import Matched
 
+TITLE = "The match, axis by axis"
 COLUMNS = {
     "found": "found by the balls",
     "image": "found by the voxels",
@@ -25,22 +27,26 @@ COLUMNS = {
 
 def show(scans: Sequence[Scanned], one: Compared | None, readings: Sequence[Reading]) -> tuple[Evidence, ...]:
     """The numbers per axis, the target registration error of our own match, then the scans."""
-    tables = [] if one is None else [_axes(one, readings), _own(one)]
+    tables = [] if one is None else [axes(TITLE, "of the phantom, at the isocentre,", one.proposed, one.known, readings), _own(one)]
     return (*tables, *ball_scans.show(scans))
 
 
-def _axes(one: Compared, readings: Sequence[Reading]) -> Table:
+def axes(title: str, what: str, proposed: Stated | str, known: Stated | str, readings: Sequence[Reading]) -> Table:
+    """Found, proposed, known and the error, a row per axis; ``what`` moved says a reader."""
     by_key = {reading.quantity.key: reading for reading in readings}
     rows = []
     for k, axis in enumerate(AXES):
         cells = [_cell(by_key[f"registration_{key}_{axis}"]) for key in COLUMNS]
         rows.append((f"{axis} / {'mm' if k < 3 else 'deg'}", *cells))
-    said = [
-        f"{what}: {stated.source if isinstance(stated, Stated) else stated}"
-        for what, stated in (("Proposed", one.proposed), ("Known", one.known))
-    ]
-    note = "Motion of the phantom from the first scan to the second, at the isocentre of the first; ± U = 2u. " + ". ".join(said)
-    return Table("The match, axis by axis", ("axis", *COLUMNS.values()), tuple(rows), note)
+    said = [f"Proposed: {_whose(proposed)}", f"Known: {known.source if isinstance(known, Stated) else known}"]
+    note = f"Motion {what} from the first to the second; ± U = 2u. " + ". ".join(said)
+    return Table(title, ("axis", *COLUMNS.values()), tuple(rows), note)
+
+
+def _whose(proposed: Stated | str) -> str:
+    if isinstance(proposed, str):
+        return proposed
+    return BY_COUCH if proposed.source == READOUT else proposed.source
 
 
 def _cell(reading: Reading) -> str:

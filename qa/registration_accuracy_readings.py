@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,8 @@ from qa.acquisition import Acquisition
 from qa.ball_moves import AXES, IMAGER, Move, Scanned, angle_gain
 from qa.ball_pose import Posed
 from qa.reading import AnalysisError, DicomError, Measured, NotMeasured, Quantity, Reading
-from qa.registration_accuracy_proposed import READOUT, Stated, by_couch, by_object, reversed_
+from qa.registration_accuracy_proposed import READOUT, Stated, by_couch, by_object, of_volume
+from qa.registration_accuracy_values import NO_OBJECT, Quantities, flags, missing, number, stated
 from qa.registration_image import Matched, match
 from qa.rotation import length
 
@@ -21,14 +22,8 @@ Array = NDArray[np.float64]
 ARM_MM = 50.0
 POINTS_MM = np.vstack([np.zeros(3), ARM_MM * np.eye(3), -ARM_MM * np.eye(3)])  # the isocentre, and 50 mm from it along every axis
 APART_MM, APART_SIGMAS = 0.1, 4.0  # two ways further apart than both are not one motion
-STIRRED_MM = 2.0  # a phantom that moved less, everywhere within 50 mm, tries a match by no more than a voxel or two
 NOISE = "voxel noise"
-BACK = "the proposed motion is that of the way back: is the registration stated from the first scan to the second?"
-NO_OBJECT = (
-    "what the treatment system proposed is taken from the couch's readouts, so nothing else says how the couch was moved: "
-    "hand in the system's registration object (REG) as well"
-)
-Quantities = Mapping[str, Quantity]
+AT = {"radiation": "CBCT", "part": "CBCT"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ def compared(acquisition: Acquisition, scans: Sequence[Scanned], move: Move) -> 
     couch = by_couch(move.commanded)
     if not acquisition.registrations:
         return Compared(move, image, couch, NO_OBJECT)
-    return Compared(move, image, by_object(first.volume, later.volume, acquisition.registrations), couch)
+    return Compared(move, image, by_object(of_volume(first.volume), of_volume(later.volume), acquisition.registrations), couch)
 
 
 def _image(first: Scanned, later: Scanned, move: Move) -> Matched | str:
@@ -82,23 +77,20 @@ def readings(quantities: Quantities, one: Compared) -> list[Reading]:
     return [
         *_found(quantities, one.move),
         *_voxels(quantities, one),
-        *_stated(quantities, "proposed", one.proposed, one.move),
-        *_stated(quantities, "known", one.known, one.move),
+        *stated(quantities, "proposed", one.proposed, AT, one.move.missing),
+        *stated(quantities, "known", one.known, AT, one.move.missing),
         *_errors(quantities, one),
         *_sizes(quantities, one),
     ]
 
 
-def _number(quantity: Quantity, value: float, budget: Mapping[str, float], flags: Sequence[str] = (), missing: str = "") -> Measured:
-    return Measured(quantity, value, float(np.sqrt(sum(u**2 for u in budget.values()))), {}, dict(budget), tuple(flags), missing=missing)
-
-
 def _found(quantities: Quantities, move: Move) -> list[Reading]:
     return [
-        _number(
+        number(
             quantities[f"registration_found_{axis}"],
             float(move.values[k]),
             {name: float(part[k]) for name, part in move.parts.items()},
+            AT,
             move.flags,
             move.missing,
         )
@@ -110,7 +102,7 @@ def _voxels(quantities: Quantities, one: Compared) -> list[Reading]:
     """The motion by the voxels; its scale and its imager are those of the balls."""
     names = [quantities[f"registration_image_{axis}"] for axis in AXES]
     if isinstance(one.image, str):
-        return [NotMeasured(quantity, one.image) for quantity in names]
+        return [NotMeasured(quantity, one.image, AT) for quantity in names]
     image, motion = one.image, one.move.motion
     gain = angle_gain(image.rotation)
     shared = {name: array @ array.T for name, array in motion.shared.items()} | IMAGER
@@ -118,88 +110,68 @@ def _voxels(quantities: Quantities, one: Compared) -> list[Reading]:
     values = (*image.shift_mm, *rigid.angles_deg(image.rotation))
     u = {name: np.sqrt(np.maximum(np.diag(gain @ part @ gain.T), 0.0)) for name, part in parts.items()}
     return [
-        _number(quantity, float(values[k]), {name: float(part[k]) for name, part in u.items()}, (image.known,))
+        number(quantity, float(values[k]), {name: float(part[k]) for name, part in u.items()}, AT, (image.known,))
         for k, quantity in enumerate(names)
     ]
 
 
-def _stated(quantities: Quantities, key: str, stated: Stated | str, move: Move) -> list[Reading]:
-    """What somebody says, with what rounding leaves open."""
-    result: list[Reading] = []
-    for k, axis in enumerate(AXES):
-        quantity = quantities[f"registration_{key}_{axis}"]
-        value = stated if isinstance(stated, str) else stated.values[k]
-        if isinstance(value, str) or isinstance(stated, str):
-            result.append(NotMeasured(quantity, str(value)))
-            continue
-        gain = angle_gain(stated.rotation)
-        u = float(np.sqrt((gain @ stated.covariance @ gain.T)[k, k]))
-        result.append(_number(quantity, value, {f"rounding of the {stated.source}": u}, missing=move.missing))
-    return result
-
-
-def _parts(one: Compared, stated: Stated) -> dict[str, Array]:
+def _parts(one: Compared, said: Stated) -> dict[str, Array]:
     """Named covariances (6, 6) of proposed minus found. A match of the same two volumes stands on the same imager positions."""
-    own = {**one.move.motion.components, f"rounding of the {stated.source}": stated.covariance}
-    return own | IMAGER if stated.source == READOUT else own
+    own = {**one.move.motion.components, f"rounding of the {said.source}": said.covariance}
+    return own | IMAGER if said.source == READOUT else own
 
 
-def _left(one: Compared, stated: Stated) -> Array:
-    return np.asarray(stated.rotation @ one.move.motion.rotation.T)
+def _left(one: Compared, said: Stated) -> Array:
+    return np.asarray(said.rotation @ one.move.motion.rotation.T)
 
 
-def _flags(one: Compared, stated: Stated) -> tuple[str, ...]:
-    return (f"proposed by the {stated.source}", *one.move.flags, *((BACK,) if reversed_(stated.values, one.move.values) else ()))
-
-
-def _missing(one: Compared) -> str:
-    """Why an error cannot pass: a match of a phantom that stayed where it was is no test of a match."""
+def _beside(one: Compared, said: Stated) -> tuple[tuple[str, ...], str]:
+    """Remarks of an error, and why it cannot pass."""
     far = float(np.linalg.norm(one.move.motion.moved(POINTS_MM) - POINTS_MM, axis=1).max())
-    still = f"the phantom moved by {far:.1f} mm only, which does not try the match: move it by some mm and degrees and scan again"
-    return "; ".join(filter(None, (one.move.missing, still if far < STIRRED_MM else "")))
+    return flags(said, one.move.values, one.move.flags), missing(said, far, "phantom", one.move.missing)
 
 
 def _errors(quantities: Quantities, one: Compared) -> list[Reading]:
     """Proposed minus found: shifts as they are, angles of the turn that is left when the found one is taken back."""
     result: list[Reading] = []
     for k, axis in enumerate(AXES):
-        quantity, stated = quantities[f"registration_error_{axis}"], one.proposed
-        value = stated if isinstance(stated, str) else stated.values[k]
-        if isinstance(value, str) or isinstance(stated, str):
-            result.append(NotMeasured(quantity, str(value)))
+        quantity, said = quantities[f"registration_error_{axis}"], one.proposed
+        value = said if isinstance(said, str) else said.values[k]
+        if isinstance(value, str) or isinstance(said, str):
+            result.append(NotMeasured(quantity, str(value), AT))
             continue
-        left = _left(one, stated)
+        left = _left(one, said)
         gain = angle_gain(left)
         gain[3:, :3] = gain[3:, :3] @ left
-        number = value - float(one.move.values[k]) if k < 3 else float(rigid.angles_deg(left)[k - 3])
-        budget = {name: float(np.sqrt(max((gain @ part @ gain.T)[k, k], 0.0))) for name, part in _parts(one, stated).items()}
-        result.append(_number(quantity, number, budget, _flags(one, stated), _missing(one)))
+        off = value - float(one.move.values[k]) if k < 3 else float(rigid.angles_deg(left)[k - 3])
+        budget = {name: float(np.sqrt(max((gain @ part @ gain.T)[k, k], 0.0))) for name, part in _parts(one, said).items()}
+        result.append(number(quantity, off, budget, AT, *_beside(one, said)))
     return result
 
 
 def _sizes(quantities: Quantities, one: Compared) -> list[Reading]:
     """The length of the error at the isocentre, and the largest at points up to 50 mm from it, without the noise's share."""
     length_, largest = quantities["registration_error_length"], quantities["registration_error_tre"]
-    stated = one.proposed
-    unknown = [stated] if isinstance(stated, str) else [value for value in stated.values if isinstance(value, str)]
-    shifts = unknown if isinstance(stated, str) else [value for value in stated.values[:3] if isinstance(value, str)]
+    said = one.proposed
+    unknown = [said] if isinstance(said, str) else [value for value in said.values if isinstance(value, str)]
+    shifts = unknown if isinstance(said, str) else [value for value in said.values[:3] if isinstance(value, str)]
     result: list[Reading] = []
     for quantity, points, why in ((length_, POINTS_MM[:1], shifts), (largest, POINTS_MM, unknown)):
-        if why or isinstance(stated, str):
-            result.append(NotMeasured(quantity, "; ".join(dict.fromkeys(why))))
+        if why or isinstance(said, str):
+            result.append(NotMeasured(quantity, "; ".join(dict.fromkeys(why)), AT))
             continue
-        result.append(max((_size(quantity, point, one, stated) for point in points), key=lambda reading: reading.value))
+        result.append(max((_size(quantity, point, one, said) for point in points), key=lambda reading: reading.value))
     return result
 
 
-def _size(quantity: Quantity, point: Array, one: Compared, stated: Stated) -> Measured:
+def _size(quantity: Quantity, point: Array, one: Compared, said: Stated) -> Measured:
     """How far from where the phantom went the proposed motion takes a point."""
-    shift = np.array([float(value) for value in stated.values[:3]])
+    shift = np.array([float(value) for value in said.values[:3]])
     moved = one.move.motion.rotation @ point
-    error = stated.rotation @ point + shift - one.move.motion.moved(point)
+    error = said.rotation @ point + shift - one.move.motion.moved(point)
     gain = np.hstack([-rigid.cross(moved), np.eye(3)])
-    parts = {name: gain @ part @ gain.T for name, part in _parts(one, stated).items()}
+    parts = {name: gain @ part @ gain.T for name, part in _parts(one, said).items()}
     value, u = length(error, np.asarray(sum(parts.values(), np.zeros((3, 3)))))
     shares = {name: float(np.sqrt(max(np.trace(part), 0.0))) for name, part in parts.items()}
     total = float(np.sqrt(sum(share**2 for share in shares.values())))
-    return _number(quantity, value, {name: u * share / total for name, share in shares.items()}, _flags(one, stated), _missing(one))
+    return number(quantity, value, {name: u * share / total for name, share in shares.items()}, AT, *_beside(one, said))

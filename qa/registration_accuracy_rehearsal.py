@@ -47,12 +47,12 @@ def draw(rng: np.random.Generator) -> Rehearsal:
     start = np.concatenate([rng.uniform(-200, 200, 3), rng.uniform(-0.5, 0.5, 2), rng.uniform(-1, 1, 1)])
     end = start + np.concatenate([rng.uniform(-5, 5, 3), rng.uniform(-0.02, 0.02, 2), rng.uniform(-2, 2, 1)])
     shift, rotation = turn(0.0, 0.0, end[5]) @ (end[:3] - start[:3]), turn(*end[3:]) @ turn(*start[3:]).T
-    truth = _six("known", shift, rotation)
+    truth = six("known", shift, rotation)
     rotation, shift = (
         turn(*rng.normal(0, 0.3, 3)) @ rotation,
         shift + rng.normal(0, 0.3, 3),
     )  # what the couch does, which is not what it says
-    truth |= _six("found", shift, rotation) | _six("image", shift, rotation)
+    truth |= six("found", shift, rotation) | six("image", shift, rotation)
     before = turn(*rng.uniform(-2, 2, 3)), rng.uniform(-1, 1, 3)
     aside = rng.normal(0, RECEPTOR_MM, (2, 3))
     scale, how = rng.normal(0, SCALE, 3), Scan((float(rng.uniform(0.5, 0.7)),) * 2, air_hu=120.0, noise_hu=float(rng.uniform(15, 35)))
@@ -62,20 +62,21 @@ def draw(rng: np.random.Generator) -> Rehearsal:
     seen = places[1] - rotation @ places[0]  # where the isocentre goes as the images show it
     fault = turn(*rng.normal(0, 0.3, 3)), rng.normal(0, 0.3, 3)
     stated = fault[0] @ rotation, seen + fault[1]
-    truth |= _six("proposed", stated[1], stated[0]) | _six("error", fault[1], fault[0])
+    truth |= six("proposed", stated[1], stated[0]) | six("error", fault[1], fault[0])
     errors = np.linalg.norm(POINTS_MM @ (stated[0] - rotation).T + fault[1], axis=1)
     truth |= {("registration_error_length", ""): float(errors[0]), ("registration_error_tre", ""): float(errors.max())}
     decimals = int(rng.integers(5, 7))
     said = np.round(start, 2), np.round(end, 2)
-    drawn = _Drawn(certified, (first, later), said, _matrix(*stated).round(decimals), decimals, seed)
+    drawn = _Drawn(certified, (first, later), said, matrix(*stated).round(decimals), decimals, seed)
     return Rehearsal(_acquisition(drawn), truth, partial(_write, drawn))
 
 
-def _six(key: str, shift: Array, rotation: Array) -> Truth:
+def six(key: str, shift: Array, rotation: Array) -> Truth:
+    """The truth of one motion, of the whole."""
     return {(f"registration_{key}_{a}", ""): float(v) for a, v in zip(AXES, [*shift, *angles(rotation)], strict=True)}
 
 
-def _matrix(rotation: Array, shift: Array) -> Array:
+def matrix(rotation: Array, shift: Array) -> Array:
     """What a file says of this motion of the room's points: the way from the second scan's patient back to the first's."""
     whole = np.eye(4)
     whole[:3, :3] = PATIENT.T @ rotation.T @ PATIENT

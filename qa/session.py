@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qa import circumstances, engines, left_out
 from qa import procedure as procedures_
@@ -16,7 +17,6 @@ from qa.acquisition import Acquisition, Calibration, Image, Refused, Registratio
 from qa.archive import Archive
 from qa.baselines import baselines
 from qa.calibrations import in_force
-from qa.certificate import Certificate
 from qa.desk import Desk
 from qa.grouping import moved
 from qa.left_out import LeftOut
@@ -24,6 +24,9 @@ from qa.procedure import Analysis, Procedure
 from qa.protocol import Judgement, Outcome, Protocol, check, judge
 from qa.reading import NotMeasured, ProtocolError, QaError
 from qa.record import Input, Record
+
+if TYPE_CHECKING:
+    from qa.certificate import Certificate
 
 
 @dataclass(frozen=True)

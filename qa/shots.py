@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -66,13 +66,13 @@ class Unseen:
     reason: str
 
 
-def measure_all(images: Sequence[Image]) -> tuple[Shot | Unseen, ...]:
-    """Every image measured, in order; one that cannot be says why and the others go on.
+def measure_all(images: Sequence[Image], wanted: Callable[[Image], bool] = lambda image: True) -> tuple[Shot | Unseen, ...]:
+    """Every wanted image measured, in order; one that cannot be says why and the others go on. ``images`` are the whole set.
 
     One after the other: threads were measured to slow thousands of small array operations down, and a second process to gain nothing.
     """
     turns = [(COUNT - 1 - k) % COUNT + 1 for k in range(len(images))]  # over a set every flip and rotation is used
-    return _of_one_target([measure(image, turn) for image, turn in zip(images, turns, strict=True)])
+    return _of_one_target([measure(image, turn) for image, turn in zip(images, turns, strict=True) if wanted(image)])
 
 
 def _of_one_target(found: Sequence[Shot | Unseen]) -> tuple[Shot | Unseen, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bench import campaign, couch, ours, shift, single, size, uncertainty
+from bench import campaign, couch, ours, registration, registration_peer, shift, single, size, uncertainty
 from bench.bounds import ball_bound_mm, largest_of
 from bench.scenes import Scene
 from bench.table import MISSED, OPEN, Errors, Row, between, within
@@ -136,6 +136,33 @@ def test_nothing_wrong_in_an_image_makes_a_silent_error(what, make):
     """Row 8; clean images are not refused either."""
     row = campaign.case_row(what, make, 8 if make is campaign.cone else 3, (SEED, 9), with_peer=False)
     assert MISSED not in row.verdict, report(row)
+
+
+@pytest.mark.parametrize("number", range(len(registration.NOISES)), ids=registration.NOISES)
+def test_the_motion_between_two_scans_by_balls_and_by_voxels(number):
+    """Row 14: every draw captured by both ways, and within the goal; where SimpleITK is installed it finds the same motions."""
+    found = registration.tallies(lambda k: registration.draw(SEED, number, k), 2, 1, "test")
+    for way in (registration.BALLS, registration.VOXELS):
+        assert found[way].captured == found[way].n == 2, (way, found[way].errors.refused)
+        assert found[way].errors.rms <= registration.GOAL_MM, way
+    peers = [found[name] for name in registration.PEERS]
+    assert [peer.captured for peer in peers] == [int(registration_peer.installed())] * len(peers)
+
+
+def test_a_draw_off_by_more_than_a_voxel_is_not_captured():
+    """A shift by d moves every point by d; a turn by a about the middle moves a corner at r by 2 r sin(a / 2), eight of nine points."""
+    turn, points = np.array(((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))), registration.CORNERS
+    one = registration.Drawn(None, None, (np.eye(3), np.zeros(3)), points)
+    assert one.off_mm((np.eye(3), np.array((0.3, 0.4, 0.0)))) == pytest.approx(0.5)
+    corner = np.hypot(20.0, 20.0)  # from the axis of the turn
+    assert one.off_mm((turn, np.zeros(3))) == pytest.approx(2 * corner * np.sin(np.pi / 4) * np.sqrt(8 / 9))
+    tally = registration.Tally()
+    for far in (0.99, 1.01):
+        tally.add(one, (np.eye(3), np.array((far, 0.0, 0.0))), 1.0)
+    tally.add(one, "refused", 1.0)
+    assert (tally.captured, tally.n, tally.errors.refused.total()) == (1, 3, 1)
+    assert tally.first(1) == "0.9900 / 0.9900"
+    assert tally.each[2] == np.inf
 
 
 def test_the_projection_of_a_couch_move():

@@ -137,8 +137,29 @@ def test_one_direction_gives_no_position_and_says_so():
 def test_a_kv_and_an_mv_image_that_cross_are_a_pair():
     day = morning(first=(0.0,), last=(0.0,), beam=(90.0,))
     found = read(day)
-    assert np.abs(vector(found, "setup", "MV-kV pair") - (FOUND + WENT)).max() < 0.45  # two isocentres, 0.54 mm apart, taken for one
+    assert np.abs(vector(found, "residual", "MV-kV pair") - (FOUND + WENT)).max() < 0.45  # two isocentres, 0.54 mm apart, taken for one
     assert any("one system" in flag for r in found if isinstance(r, Measured) and r.at.get("part") == "MV-kV pair" for flag in r.flags)
+
+
+@pytest.mark.parametrize("crossed", ["before", "after"])
+def test_a_look_without_the_mv_image_that_crosses_it_is_told_and_the_other_stands(crossed):
+    """One kV image before and after, and a MV image at gantry 90 beside one of them only."""
+    at, went = (0.0, 0.0, 0.0) if crossed == "before" else tuple(WENT.tolist()), TOLD if crossed == "after" else np.zeros(3)
+    (beam,) = rehearsal.day([*exposures("mv", (90.0,), at), *exposures("kv", (0.0,), at)], []).images[:1]
+    day = morning(first=(0.0,), last=(0.0,), beam=())
+    x, y, z = np.array([100.0, 200.0, -50.0]) + went
+    shot = replace(beam, couch_mm=(x, y, z), acquired=rehearsal.WHEN + timedelta(minutes=4))
+    found = read(replace(day, images=(*day.images, shot)))
+    assert {r.at.get("part") for r in found if "part" in r.at} == {"MV-kV pair"}
+    lost, stands = (
+        (("couch", "residual"), {"setup": FOUND, "match": TOLD + FOUND})
+        if crossed == "before"
+        else (("setup", "match", "couch"), {"residual": FOUND + WENT})
+    )
+    for key, part in product(lost, ("x", "y", "z", "distance")):
+        assert "no MV image beside it that crosses it" in reasons(found, f"{key}_{part}")
+    for key, true in stands.items():
+        assert np.abs(vector(found, key, "MV-kV pair") - true).max() < 0.45  # two isocentres, 0.54 mm apart, taken for one
 
 
 def test_times_say_which_came_first_and_without_them_nothing_is_compared():
@@ -238,6 +259,12 @@ def test_of_two_beams_one_that_cannot_be_compared_may_have_been_the_worse():
     assert "do not tell whether the couch" in of_beam(day).missing
     turned = changed(morning(beam=(0.0, 90.0)), lambda k, image: replace(image, couch_deg=45.0) if k == 5 else image)
     assert any("other couch angles" in flag for flag in of_beam(turned).flags)
+
+
+def test_beams_at_other_couch_angles_alone_are_no_comparison():
+    turned = changed(morning(beam=(0.0, 90.0)), lambda k, image: replace(image, couch_deg=45.0) if k >= 4 else image)
+    assert "all 2 MV images were taken at other couch angles" in reasons(read(turned), "coincidence")
+    assert np.abs(vector(read(turned), "residual") - (FOUND + WENT)).max() < 0.03  # the kV images need no beam
 
 
 def larger(kind: str, gantry: tuple[float, ...]) -> tuple[Exposure, ...]:

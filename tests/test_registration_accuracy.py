@@ -11,7 +11,7 @@ from qa.acquisition import Placed, Registration
 from qa.limit import Outcome
 from qa.patient_axes import ROOM
 from qa.reading import AnalysisError, Measured, NotMeasured
-from qa.registration_accuracy_proposed import Stated, by_object
+from qa.registration_accuracy_proposed import Stated, by_object, of_volume
 from qa.store import Store
 
 TEST = procedure.load("registration_accuracy")
@@ -56,7 +56,7 @@ def images(volume):
 
 
 def proposed(day, *registrations):
-    return by_object(*day.volumes, registrations)
+    return by_object(*map(of_volume, day.volumes), registrations)
 
 
 def test_found_proposed_and_known_stand_side_by_side(drawn, day):
@@ -77,7 +77,7 @@ def test_a_matrix_in_patient_axes_becomes_a_motion_in_the_room(day, position):
     whole = np.eye(4)
     whole[:3, :3], whole[:3, 3] = room.T @ rotation @ room, room.T @ shift
     volumes = [replace(volume, patient_position=position, room=()) for volume in day.volumes]
-    found = by_object(*volumes, [match(frames(day)[0], placed(frames(day)[1], np.linalg.inv(whole)))])
+    found = by_object(*map(of_volume, volumes), [match(frames(day)[0], placed(frames(day)[1], np.linalg.inv(whole)))])
     assert isinstance(found, Stated)
     np.testing.assert_allclose(found.values, (*shift, 1.0, -2.0, 3.0), atol=1e-9)
 
@@ -87,7 +87,7 @@ def test_scans_in_axes_turned_with_the_couch_are_turned_back(day):
     turn = rigid.turned(0.0, 0.0, 2.0)
     room = np.array(ROOM["HFS"], float)
     volumes = day.volumes[0], replace(day.volumes[1], room=tuple(tuple(float(v) for v in row) for row in turn @ room))
-    found = by_object(*volumes, [match(frames(day)[0], placed(frames(day)[1], STILL))])
+    found = by_object(*map(of_volume, volumes), [match(frames(day)[0], placed(frames(day)[1], STILL))])
     assert found.values[5] == pytest.approx(2.0)
 
 
@@ -157,11 +157,41 @@ def test_without_a_match_the_couch_is_what_was_proposed(drawn, day):
         assert readings[f"registration_proposed_{axis}"].value == pytest.approx(drawn.truth[f"registration_known_{axis}", ""], abs=0.02)
         assert "registration object (REG)" in readings[f"registration_known_{axis}"].reason
         assert "imager position" in readings["registration_error_x"].budget
+        assert any("no registration object (REG) was handed in" in flag for flag in readings[f"registration_proposed_{axis}"].flags)
     volumes = tuple(replace(volume, couch_mm=None) for volume in day.volumes)
     silent = told(replace(day, registrations=(), volumes=volumes))
     assert "where the couch stood" in silent["registration_error_x"].reason
     assert "where the couch stood" in silent["registration_error_tre"].reason
     assert isinstance(silent["registration_error_yaw"], Measured)
+
+
+def judged(acquisition):
+    """What the limits say, the worst per quantity."""
+    worst = {}
+    for one in protocol.judge(protocol.read("tg132_registration"), TEST.name, TEST.analyse(acquisition).readings, None, {}):
+        worst[one.limit.quantity] = max(one.outcome, worst.get(one.limit.quantity, Outcome.PASS))
+    return worst
+
+
+def test_the_couch_alone_can_fail_and_never_passes(drawn, day):
+    """The readouts are put where the phantom went, as of a couch that was driven there by hand: no match passes by that."""
+    there = [drawn.truth[f"registration_found_{axis}", ""] for axis in AXES]
+    first, later = day.volumes
+    level = {"TableTopPitchAngle": "0", "TableTopRollAngle": "0"}
+    start = replace(first, couch_mm=(0.0, 0.0, 0.0), couch_deg=0.0, tags=level)
+    turned = rigid.turned(0.0, 0.0, there[5])
+    by_hand = replace(later, couch_mm=tuple(float(v) for v in turned.T @ np.array(there[:3])), couch_deg=there[5] % 360, tags=level)
+    alone = replace(day, registrations=(), volumes=(start, by_hand))
+    for key in ("registration_error_x", "registration_error_length", "registration_error_tre"):
+        reading = told(alone)[key]
+        assert abs(reading.value) < 0.5, key
+        assert "no registration object (REG) was handed in" in reading.flags[0]
+        assert "nothing says what the treatment system proposed" in reading.missing
+    assert set(judged(alone).values()) == {Outcome.NOT_MEASURED}
+    (table,) = [item for item in TEST.analyse(alone).evidence if getattr(item, "title", "") == "The match, axis by axis"]
+    assert "no registration object (REG) was handed in" in table.note
+    far = replace(by_hand, couch_mm=tuple(np.add(by_hand.couch_mm, 3.0).tolist()))
+    assert judged(replace(alone, volumes=(start, far)))["registration_error_x"] is Outcome.FAIL
 
 
 def test_another_number_of_scans_is_asked_for(day):

@@ -18,6 +18,6 @@ def bordered(design: Array, field: Array, field_normal: Array, field_data: Array
     normal[:count, count:] = cross = design.T @ field
     normal[count:, :count] = cross.T
     normal[count:, count:] = field_normal
-    normal[np.diag_indices_from(normal)] += 1e-9 * normal.trace() / len(normal)
+    normal.flat[:: len(normal) + 1] += 1e-9 * normal.trace() / len(normal)
     inverse = np.linalg.inv(normal)
     return inverse @ np.concatenate([design.T @ data, field_data]), inverse

@@ -97,7 +97,7 @@ def _robust(functions: Array, ring: Ring, scale: float, noise: float, first: Arr
     solution: Array = np.zeros(design.shape[1])
     for _ in range(8):
         normal = design[use].T @ design[use]
-        normal[np.diag_indices_from(normal)] += 1e-7 * normal.trace() / len(normal)
+        normal.flat[:: len(normal) + 1] += 1e-7 * normal.trace() / len(normal)
         solution = np.asarray(np.linalg.solve(normal, design[use].T @ z[use]), dtype=np.float64)
         residual = np.abs(z - design @ solution)
         kept = residual <= max(OFF * noise, 3 * 1.4826 * min(middle(residual), 2 * middle(residual[use])), 1e-5)

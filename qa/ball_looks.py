@@ -1,27 +1,49 @@
-"""The looks at a ball on one day, by the way it was imaged, in order of time: docs/physics/daily_igrt.md, section 1."""
+"""The looks at a ball on one day, by the way it was imaged, in order of time, and how the ball moved between two of them.
+
+Physics: docs/physics/daily_igrt.md, sections 1 and 4.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qa import ball_position, grouping
+from qa.acquisition import Acquisition
 from qa.angles import same
-from qa.ball_day import LONG_AGO, Couch, Day, ImagingSet
+from qa.ball_day import LONG_AGO, Couch, Day, ImagingSet, couch_place, first_time
 from qa.ball_images import SAME_BALL_MM, BallImage
-from qa.ball_position import BallPosition, OneDirection
+from qa.ball_position import BallPosition, OneDirection, between, summed
 from qa.couch_move import LONG_H, SILENT_ANGLE
 
+if TYPE_CHECKING:
+    from qa.ball_moves import Scanned
+
+Array = NDArray[np.float64]
+Found = tuple[Array, dict[str, Array], str]  # vector (3,) mm, named covariances, what is missing
 PAIR, MIXED, VOLUME = "kV pair", "MV-kV pair", "CBCT"
+SEVERAL = {
+    "kv": "of a phantom of several balls take CBCTs, with its certificate (--certificate FILE)",
+    "cbct": "a phantom of several balls needs its certificate (--certificate FILE)",
+}
 TWO_IMAGERS = "kV and MV imager are taken for one system here"
+
+
+class Unfit(str):
+    """Why images cannot be used with this phantom at all."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """The ball in one imaging system's coordinates with the couch in one place, or why it is not known; ``sets`` are what it is from."""
+    """The ball in one imaging system's coordinates with the couch in one place, or why it is not known; ``sets`` are what it is from.
+
+    ``scan`` is the scan of a certified phantom of several balls, of which the ball is the target.
+    """
 
     position: BallPosition | str
     images: tuple[BallImage, ...]
@@ -31,6 +53,7 @@ class Look:
     missing: str
     sets: tuple[ImagingSet, ...]
     flags: tuple[str, ...] = ()
+    scan: Scanned | None = None
 
     @property
     def diameter_mm(self) -> float | None:
@@ -60,12 +83,14 @@ class Route:
     @property
     def pair(self) -> tuple[Look, Look] | str:
         """The looks before and after the correction, or why they cannot be told."""
-        if len(self.looks) < 2:
+        if len(self.looks) < 2 and not isinstance(self.first.position, Unfit):
             return f"there is one {self.name} of this day: image again after the couch correction, and hand in both together"
         first, last = self.looks[0], self.looks[-1]
+        if refused := next((look.position for look in self.looks if isinstance(look.position, Unfit)), None):
+            return str(refused)
         if first.acquired is None or last.acquired is None or first.acquired == last.acquired:
             return "the files do not say which images were taken first: export them with date and time"
-        if not same(first.couch_deg, last.couch_deg):
+        if not same(first.couch_deg, last.couch_deg) and first.scan is None:
             return f"the couch stood at {first.couch_deg:.1f} degrees before and at {last.couch_deg:.1f} after: do not turn it in between"
         if (other := another(first.diameter_mm, last.diameter_mm)) is not None:
             return f"the ball is {other}: use one phantom before and after the correction"
@@ -91,16 +116,36 @@ def apart(one: datetime | None, other: datetime | None) -> str:
     return f"{hours:.0f} hours between the images: image everything in one go" if hours > LONG_H else ""
 
 
-def routes(day: Day) -> tuple[Route, ...]:
-    """Every route of the day."""
-    pairs, mixed = [], []
+def angles_deg(acquisition: Acquisition) -> tuple[float, ...]:
+    """The couch angles of the kV images and volumes: beams at others have nothing to be compared with."""
+    of_volumes = [0.0 if volume.couch_deg is None else volume.couch_deg for volume in acquisition.volumes]
+    return tuple(dict.fromkeys([*(image.couch_deg for image in acquisition.images if image.radiation == "kV"), *of_volumes]))
+
+
+def unfit(acquisition: Acquisition, reason: str) -> tuple[Look, ...]:
+    """The kV images of the day as one look that says why they cannot be used; none where there are no kV images."""
+    images = [image for image in acquisition.images if image.radiation == "kV"]
+    if not images:
+        return ()
+    unseen = tuple((image, reason) for image in images)
+    stood, angle, taken = couch_place(images), images[0].couch_deg, first_time(images)
+    item = ImagingSet("kv", (), unseen, reason, stood, angle, taken, name="kV")
+    return (Look(Unfit(reason), (), stood, angle, taken, "", (item,)),)
+
+
+def routes(day: Day, certified: Sequence[Look] = (), refused: Sequence[Look] = ()) -> tuple[Route, ...]:
+    """Every route of the day; ``certified`` are looks at a phantom of several balls, ``refused`` kV looks that do not fit it."""
+    pairs, mixed = list(refused), []
     for item in day.of("kv"):
         partner = _crossing(item, day.of("mv")) if isinstance(item.position, OneDirection) else None
         if partner is None:
             pairs.append(_look(item))
         else:
             mixed.append(partner)
-    named = {PAIR: pairs, MIXED: mixed, VOLUME: [_look(item) for item in day.of("cbct")]}
+    if mixed:
+        mixed += [_uncrossed(look) for look in pairs if isinstance(look.position, OneDirection)]
+        pairs = [look for look in pairs if not isinstance(look.position, OneDirection)]
+    named = {PAIR: pairs, MIXED: mixed, VOLUME: [*certified, *(_look(item) for item in day.of("cbct"))]}
     return tuple(Route(name, tuple(sorted(looks, key=lambda one: one.acquired or LONG_AGO))) for name, looks in named.items() if looks)
 
 
@@ -111,7 +156,20 @@ def _look(item: ImagingSet) -> Look:
     position = item.position
     if item.volume is not None and isinstance(position, BallPosition):
         position = ball_position.elsewhere(item.volume) or position
+    elif isinstance(position, str) and not item.images:
+        position = f"{position}; {SEVERAL[item.kind]}"
     return Look(position, item.images, item.couch_mm, item.couch_deg, item.acquired, item.missing, (item,), flags)
+
+
+def _uncrossed(look: Look) -> Look:
+    """A look at one direction in a day whose other looks are MV-kV pairs: what it lacks."""
+    gantry = ", ".join(f"{round(seen.image.gantry_deg) % 360}" for seen in look.images)
+    when = f" of {look.acquired:%H:%M}" if look.acquired is not None else ""
+    reason = (
+        f"the kV image at gantry {gantry}{when} has no MV image beside it that crosses it: the ball's place along its beam is not known; "
+        "take a MV image about 90 degrees from it before and after the correction"
+    )
+    return replace(look, position=reason)
 
 
 def _crossing(item: ImagingSet, megavolt: Sequence[ImagingSet]) -> Look | None:
@@ -127,3 +185,25 @@ def _crossing(item: ImagingSet, megavolt: Sequence[ImagingSet]) -> Look | None:
             missing = "; ".join(filter(None, (item.missing, other.missing)))
             return Look(position, images, item.couch_mm, item.couch_deg, item.acquired, missing, (item, other), (TWO_IMAGERS,))
     return None
+
+
+def place(look: Look) -> Found | str:
+    """Where the ball is in a look, or why that is not known."""
+    if isinstance(look.position, str):
+        return "; ".join(filter(None, (str(look.position), look.missing)))
+    return look.position.point_mm, dict(look.position.components), look.missing
+
+
+def move(first: Look, last: Look) -> Found | str:
+    """How the ball moved as seen; projections are compared at the same gantry angles alone, so that sag drops out."""
+    missing = "; ".join(filter(None, (first.missing, last.missing)))
+    if first.images and last.images:
+        found = between(first.images, last.images)
+        if not isinstance(found, str):
+            return (*found, missing)
+        unknown = next((look.position for look in (first, last) if isinstance(look.position, str)), found)
+        return "; ".join(filter(None, (str(unknown), missing)))
+    start, end = place(first), place(last)
+    if isinstance(start, str) or isinstance(end, str):
+        return start if isinstance(start, str) else str(end)
+    return end[0] - start[0], summed(start[1], end[1]), missing
