@@ -10,7 +10,7 @@ import gc
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +23,7 @@ from qa.reading import QaError
 if TYPE_CHECKING:
     from qa.keeping import Kept
     from qa.record import Record
+    from qa.site import Site
     from qa.store import Store
     from qa.verification import Verified
 
@@ -37,6 +38,9 @@ Certified = Annotated[
 ]
 Check = Annotated[
     list[str] | None, typer.Option("--check", metavar="NAME=yes|no", help="The answer to a question of the protocol; repeat for each.")
+]
+SiteFile = Annotated[
+    Path | None, typer.Option("--site", metavar="FILE", help="The site file with the clinic's machines (else IGRTQA_SITE; docs/site.md).")
 ]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all readings here (docs/json.md).")]
 
@@ -55,7 +59,7 @@ Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=
 @dataclass(frozen=True)
 class Who:
     """What a person says of the images: machine and phantom ("" = as the files say), who took them, whether the couch stood still,
-    the file with the ball phantom's certificate.
+    the file with the ball phantom's certificate, the site file.
     """
 
     machine: str = ""
@@ -64,6 +68,7 @@ class Who:
     couch_still: bool = False
     answers: Mapping[str, bool] = field(default_factory=dict)
     certificate: Path | None = None
+    site: Path | None = None
 
 
 @app.callback()
@@ -92,13 +97,14 @@ def run(
     certificate: Certified = None,
     second_engine: Annotated[bool, typer.Option("--second-engine", help="Check every number with another program (slow).")] = False,
     check: Check = None,
+    site: SiteFile = None,
     pdf: Pdf = None,
     json: Json = None,
     database: Database = None,
     debug: Debug = False,
 ) -> Status:
     """Measure, judge and store what is in PATH..."""
-    who = Who(machine, phantom, performer, couch_not_moved, _answers(check), certificate)
+    who = Who(machine, phantom, performer, couch_not_moved, _answers(check), certificate, site)
     return _run(paths, protocol, database, pdf, json, who, second_engine=second_engine)
 
 
@@ -112,6 +118,7 @@ def daily(
     performer: Annotated[str, typer.Option(help="Who took the images.")] = "",
     certificate: Certified = None,
     check: Check = None,
+    site: SiteFile = None,
     pdf: Pdf = None,
     json: Json = None,
     database: Database = None,
@@ -134,7 +141,7 @@ def daily(
                 while said not in ("yes", "no", "skip"):
                     said = typer.prompt(f"{question} [yes/no/skip]", default="skip").strip().lower()
                 answers |= {name: said == "yes"} if said != "skip" else {}
-    return _run(paths, protocol, database, pdf, json, Who(machine, phantom, performer, False, answers, certificate), asked.procedures)
+    return _run(paths, protocol, database, pdf, json, Who(machine, phantom, performer, False, answers, certificate, site), asked.procedures)
 
 
 def _answers(checks: Sequence[str] | None) -> dict[str, bool]:
@@ -168,7 +175,7 @@ def demo(
         results = place / "report.pdf", place / "readings.json"
         questions = protocols.read(found.demonstration_protocol).questions
         who = Who(performer="demo", answers=dict.fromkeys(questions, True))
-        status = _run(images, found.demonstration_protocol, str(out / "records.sqlite"), *results, who, [found.name])
+        status = _run(images, found.demonstration_protocol, str(out / "records.sqlite"), *results, who, [found.name], ours=False)
         if questions:
             print(f"the demonstration answered yes to: {', '.join(questions)}")
         print(f"images in {place / 'images'}")
@@ -186,8 +193,12 @@ def _run(
     tests: Sequence[str] | None = None,
     second_engine: bool = False,
     store: bool = True,
+    ours: bool = True,
 ) -> Status:
-    """``tests`` None = all that the images are fit for, and what the protocol asks for beyond them is said."""
+    """``tests`` None = all that the images are fit for, and what the protocol asks for beyond them is said.
+
+    ``ours``: the images are of the clinic's own machines, which the site file names where there is one.
+    """
     from qa import progress, session
     from qa import protocol as protocols
     from qa.keeping import keeping
@@ -202,14 +213,15 @@ def _run(
         from qa import certificate
 
         certified = certificate.read(who.certificate)
+    clinic = _site(who.site) if ours else None
+    machine = clinic.known(who.machine.strip()) if clinic and who.machine.strip() else who.machine
     with keeping(database) if store else nullcontext() as kept:
-        _ahead(report=pdf is not None)
         with progress.shown() as say:
             result = session.run(
                 paths,
                 judged_by,
                 procedures=tests,
-                machine=who.machine,
+                machine=machine,
                 phantom=who.phantom,
                 performer=who.performer,
                 store=kept,
@@ -218,6 +230,7 @@ def _run(
                 couch_still=who.couch_still,
                 answers=who.answers,
                 certificate=certified,
+                named=clinic.machine_of if clinic else None,
             )
         status = _shown(result.records, kept, pdf, json, database)
         for words in result.set_aside:
@@ -228,18 +241,86 @@ def _run(
     return status
 
 
-def _ahead(report: bool) -> None:
-    """Loads what every run needs later, while the files are unpacked and hashed, which leaves the interpreter free."""
-    import threading
+def _site(named: Path | None) -> Site | None:
+    """The clinic's site, None when nobody says where its file is."""
+    place = str(named) if named is not None else os.environ.get("IGRTQA_SITE", "").strip()
+    if not place:
+        return None
+    from qa import site
 
-    def load() -> None:
-        with suppress(ImportError):  # whoever needs it imports it again and says what is wrong
-            import scipy.ndimage  # noqa: F401
+    return site.read(Path(place).expanduser())
 
-            if report:
-                import reports.pdf  # noqa: F401
 
-    threading.Thread(target=load, name="imports").start()  # no daemon: one that is stopped while it loads a library takes the process down
+@app.command()
+@guarded
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("site.toml"), debug: Debug = False
+) -> Status:
+    """Ask for the clinic and its machines, and write a site file with comments to go on from."""
+    from qa import site_draft
+
+    if file.exists():
+        raise QaError(f"{file} is there already; edit it, or name another file")
+    name = typer.prompt("Name of the clinic")
+    machines = []
+    while said := typer.prompt("Name of a machine (empty: no more)", default="", show_default=False).strip():
+        station = typer.prompt("What its images call it (station name)", default=said)
+        machines.append(
+            (said, station.strip(), typer.prompt("Its serial number in the images (empty: none)", default="", show_default=False))
+        )
+    site_draft.write(file, name, machines)
+    print(f"site file: {file}; use it with --site {shlex.quote(str(file))} or IGRTQA_SITE")
+    return Status.PASSED
+
+
+@app.command("due")
+@guarded
+def due_(site: SiteFile = None, database: Database = None, debug: Debug = False) -> Status:
+    """What the site's schedule asks for: done, due, overdue, never done. Exit status 3 when something is due."""
+    from datetime import date
+
+    from qa import due
+    from qa.store import Store
+    from reports import catalogue, screen
+
+    ours = _site(site)
+    if ours is None:
+        raise QaError("name the site file with --site or IGRTQA_SITE; igrtqa init makes one")
+    found = due.due(ours, Store(database).last_days(), date.today())
+    if not found:
+        print(f"nothing is scheduled in the site file of {ours.name}: add a [[schedule]]")
+    screen.show(map(catalogue.due, found), screen.terminal())
+    return Status.PASSED if all(one.state == due.State.DONE for one in found) else Status.UNDECIDED
+
+
+@app.command()
+@guarded
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy, a new file.")], database: Database = None, debug: Debug = False
+) -> Status:
+    """Copy all records into a new file, while others may go on writing, and check the copy."""
+    from qa import backup as backups
+    from qa import progress
+
+    with progress.shown() as say:
+        count = backups.backup(database, file, lambda done, total: say(f"copying: {done} of {total} pages"))
+    print(f"copy: {file}, records: {count}")
+    return Status.PASSED
+
+
+@app.command()
+@guarded
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy.")], database: Database = None, debug: Debug = False
+) -> Status:
+    """Bring a copy back where there are no records; nothing is written over."""
+    from qa import backup as backups
+    from qa import progress
+
+    with progress.shown() as say:
+        count = backups.restore(file, database, lambda done, total: say(f"copying: {done} of {total} pages"))
+    print(f"restored: {count} records from {file}")
+    return Status.PASSED
 
 
 @app.command("list")
@@ -341,17 +422,64 @@ def sign(
     role: Annotated[str, typer.Option("--role", metavar="ROLE", help="In which role: therapist, physicist, ...")],
     meaning: Annotated[str, typer.Option("--as", metavar="MEANING", help="performed, reviewed, approved or rejected.")],
     comment: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "",
+    site: SiteFile = None,
     database: Database = None,
     debug: Debug = False,
 ) -> Status:
-    """Sign a stored record; what was signed before stays. Nobody reviews or approves what they performed."""
+    """Sign a stored record; what was signed before stays.
+
+    Nobody reviews or approves what they performed, unless the site file says that they may (own_review).
+    """
     from qa.store import Store
     from reports import catalogue, screen
 
-    store = Store(database)
-    done = store.sign(record, by, role, meaning, comment)
+    clinic, store = _site(site), Store(database)
+    done = store.sign(record, by, role, meaning, comment, own_run=clinic is not None and clinic.own_review)
     signatures = store.standing(done.record_id).signatures
     screen.show([catalogue.signature(done.record_id, one) for one in signatures], screen.terminal())
+    return Status.PASSED
+
+
+@app.command()
+@guarded
+def trend(
+    quantity: Annotated[str, typer.Argument(metavar="QUANTITY", help="What was measured, by its key as reports print it.")],
+    machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="The machine, as its records name it.")],
+    part: Annotated[str, typer.Option(help="Which part of a phantom.")] = "",
+    set_: Annotated[str, typer.Option("--set", help="Which set of images.")] = "",
+    setting: Annotated[str, typer.Option(help="Which setting (model, beam, kernel).")] = "",
+    of: Annotated[list[str] | None, typer.Option("--of", metavar="KEY=TEXT", help="Any other text of its state; repeat for each.")] = None,
+    test: Annotated[str, typer.Option(help="Which test, where several measure it.")] = "",
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw it here.")] = None,
+    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Draw it here.")] = None,
+    pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="Draw it here.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write every point here, for a spreadsheet.")] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="How many of the newest points to list.")] = 20,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """One number over time: values, limits, control chart and drift. It warns, and changes no outcome."""
+    from qa import trend as trends
+    from qa.store import Store
+    from reports import trend_screen
+
+    texts = {key: text for key, text in (("part", part), ("set", set_), ("setting", setting)) if text}
+    for pair in of or ():
+        key, _, text = (each.strip() for each in pair.partition("="))
+        if not key or not text:
+            raise QaError(f"--of {pair}: expected KEY=TEXT")
+        texts[key] = text
+    found = trends.trend(Store(database), machine, quantity, texts, test)
+    trend_screen.show(found, most)
+    for kind, place in ((".png", png), (".svg", svg), (".pdf", pdf)):
+        if place is not None:
+            from reports import trend_picture
+
+            print(f"picture: {trend_picture.save(found, place, kind)}")
+    if csv is not None:
+        from reports import trend_csv
+
+        print(f"points: {trend_csv.write(found, csv)}")
     return Status.PASSED
 
 

@@ -20,6 +20,7 @@ from qa.planar_quality_regions import Contrast, kept, outline_of
 from qa.planar_quality_sharpness import Sharpness
 from qa.reading import DicomError
 
+CROWDED = 8  # groups of bars: more labels than that lie over each other
 WIDEST_PX = 420  # of a stored picture
 POINTS = 90  # of a stored curve
 HUNDRED = 100.0
@@ -67,7 +68,8 @@ def overlay(found: Found) -> Overlay:
         if region.kind in kinds:
             shrink, _ = kept(seen, region)
             points = np.array(outline_of(seen.pose, region, shrink))
-            crowded = region.kind == "bars" and min(groups) < region.lp_per_mm < max(groups)  # the ends of a row of groups say enough
+            among = region.kind == "bars" and min(groups) < region.lp_per_mm < max(groups)
+            crowded = among and len(groups) > CROWDED  # the ends of a long row of groups say enough
             label = "" if crowded else region.name
             marks.append(Mark("outline", kinds[region.kind], _plane(seen, points[:, 0], points[:, 1]), label))
     if isinstance(found.edge, Sharpness):

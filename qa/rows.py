@@ -114,14 +114,15 @@ def _reading(row: Mapping[str, Any]) -> Reading:
 
 def _judgements(rows: Sequence[Mapping[str, Any]], baselines: Sequence[Mapping[str, Any]]) -> tuple[Judgement, ...]:
     """The judgements, each with what it was held against."""
-    found = {row["idx"]: _baseline(row) for row in baselines}
+    found = {row["idx"]: baseline(row) for row in baselines}
     judged = tuple(replace(judgement(row), baseline=found.pop(row["idx"], None)) for row in rows)
     if found:
         raise ValueError(f"a baseline of no judgement: {sorted(found)}")
     return judged
 
 
-def _baseline(row: Mapping[str, Any]) -> Baseline:
+def baseline(row: Mapping[str, Any]) -> Baseline:
+    """What a judgement was held against, in a row of its own."""
     interval = None if row["low"] is None else (row["low"], row["high"])
     return Baseline(row["of_record"], datetime.fromisoformat(row["taken"]), row["unit"], row["value"], row["u"], interval)
 

@@ -58,11 +58,13 @@ def run(
     couch_still: bool = False,
     answers: Mapping[str, bool] | None = None,
     certificate: Certificate | None = None,
+    named: Callable[[str], str] | None = None,
 ) -> Session:
     """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.
 
     ``procedures`` are names, None = all there are: those that the protocol has limits for, and what else the images show, measured and
-    not judged; calibrations only where the protocol asks for them. ``machine`` "" = the name in the images. ``couch_still``: the
+    not judged; calibrations only where the protocol asks for them. ``machine`` "" = what ``named`` makes of the name in the images (QaError
+    for one that it does not know), None: that name itself. ``couch_still``: the
     performer states that the couch was not moved between images that do not say where it stood. ``answers`` are the performer's to the
     protocol's questions, by name; ProtocolError for one that it does not ask. ``phantom`` is which one it is, in the performer's words,
     ``certificate`` that of a ball phantom: procedures hold both against the images. A record with a number in it is stored as soon as it
@@ -92,6 +94,7 @@ def run(
         if not accepted:
             raise QaError(left_out.nothing_measured(left, refused))
         _one_machine(machine, batch.acquisitions)
+        called = {one.machine: machine.strip() or (named(one.machine) if named else one.machine) for _, one in accepted}
         if answers:
             _one_morning([acquisition for procedure, acquisition in accepted if procedure.name in protocol.asking])
         unused = left_out.inputs(left, tried, refused)
@@ -102,7 +105,7 @@ def run(
             say(f"{procedure.title}: {acquisition.title}")
             lost = left_out.lost(batch.refused, acquisition)
             record = _record(
-                procedure, acquisition, protocol, _Said(machine.strip(), performer.strip(), answers or {}), unused, lost, store
+                procedure, acquisition, protocol, _Said(called[acquisition.machine], performer.strip(), answers or {}), unused, lost, store
             )
             if second_engine:
                 record = engines.checked(record, procedure, acquisition, files, say)
@@ -156,7 +159,7 @@ def _one_morning(acquisitions: Iterable[Acquisition]) -> None:
 
 @dataclass(frozen=True)
 class _Said:
-    """What a person says: the machine's name, "" = the images' own, who took them, and the answers to the protocol's questions."""
+    """What the record says beside the images: the machine's name, who took them, and the answers to the protocol's questions."""
 
     machine: str
     performer: str
@@ -172,14 +175,14 @@ def _record(
     lost: Sequence[str],
     archive: Archive | None,
 ) -> Record:
-    machine = said.machine or acquisition.machine
+    machine = said.machine
     acquired, notes = circumstances.acquired(acquisition)
     asked = tuple(kind for kind in procedure.applies if kind in protocol.apply)
     calibrations, told = in_force(archive, (*procedure.uses, *asked), machine, acquired)
     doubts = [*_unread(lost), *_not_applied(protocol, asked, calibrations)]
     analysis = _analyse(procedure, replace(acquisition, calibrations=calibrations))
     if machine != acquisition.machine:
-        notes = (f"recorded for machine {machine!r} as asked; the images say {acquisition.machine!r}", *notes)
+        notes = (f"recorded for machine {machine!r}; the images say {acquisition.machine!r}", *notes)
     notes = (*circumstances.stated(acquisition), *notes)
     files: list[Image | Slice | Registration] = [*acquisition.images, *(part for volume in acquisition.volumes for part in volume.slices)]
     files += [one for one in acquisition.registrations if not one.wrong]

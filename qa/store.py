@@ -8,13 +8,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, inspect, select
 
-from qa import acceptance, chain, database, signing, standing, tables, verification
+from qa import acceptance, chain, database, history, signing, standing, tables, verification
 from qa.acceptance import Acceptance, Stored
 from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
@@ -71,6 +71,7 @@ class Store:
         if not make and database.missing(self._url):
             raise RecordError(f"{self.where}: there is no such file of records; name the one that there is with --database")
         self._engine = database.engine(self._url, str(self.where))
+        self._indexed = False
         with self._transaction() as connection:
             found = set(inspect(connection).get_table_names())
             ours = found & set(tables.metadata.tables)
@@ -85,6 +86,9 @@ class Store:
         rows = to_rows(from_json(to_json(record)))  # as it will be read back: what cannot be read is not stored
         with self._transaction(writing=True) as connection:
             widen(connection)
+            if not self._indexed:  # by a version before trends; an index changes nothing that is kept, so it needs no version of its own
+                tables.of_quantity.create(connection, checkfirst=True)
+                self._indexed = True
             if connection.scalar(select(tables.record.c.record_id).where(tables.record.c.record_id == record.record_id)):
                 raise RecordError(f"{self.where}: record {record.record_id} is stored already; a new run needs a new record")
             packed = chain.packed_hash(row["data"] for row in rows["evidence"])
@@ -136,6 +140,15 @@ class Store:
             signed = signing.found(connection, [row["record_id"] for row in rows])
         return tuple(_summary(row, judged[row["record_id"]], tuple(signed[row["record_id"]])) for row in rows)
 
+    def last_days(self) -> dict[tuple[str, str, str], date]:
+        """The day on which each machine was last measured, by machine, protocol and procedure; records without any number do not count."""
+        own, reading = tables.record.c, tables.reading.c
+        number = select(reading.record_id).where(reading.record_id == own.record_id, reading.value.is_not(None)).exists()
+        taken = func.max(func.coalesce(own.acquired, own.analysed))
+        query = select(own.machine, own.protocol, own.procedure, taken).where(number).group_by(own.machine, own.protocol, own.procedure)
+        with self._transaction() as connection:
+            return {(m, protocol, p): datetime.fromisoformat(when).date() for m, protocol, p, when in connection.execute(query)}
+
     def accept(self, record_id: str, who: str, comment: str = "") -> Acceptance:
         """A person signs that this record is what the machine shall be compared with, or that its calibration is in force from now on.
 
@@ -185,6 +198,21 @@ class Store:
         """The record of that machine, of any of these procedures, with a number in it that was taken last; accepted or not."""
         with self._transaction() as connection:
             return acceptance.newest(connection, machine, procedures)
+
+    def history(self, machine: str, quantity: str) -> tuple[history.Point, ...]:
+        """Every reading of one quantity on one machine, the first one first, with how it was judged; no record's hash is checked."""
+        with self._transaction() as connection:
+            return history.read(connection, machine, quantity)
+
+    def machines(self) -> tuple[str, ...]:
+        """The machines that have records."""
+        with self._transaction() as connection:
+            return history.machines(connection)
+
+    def quantities(self, machine: str) -> tuple[str, ...]:
+        """The quantities that a machine's records know, measured or not."""
+        with self._transaction() as connection:
+            return history.quantities(connection, machine)
 
     def _create(self) -> None:
         with self._transaction(writing=True) as connection:

@@ -192,6 +192,7 @@ link = _table(  # of the chain through all that is stored, in order of storing: 
 
 link_of = Index("link_of", link.c.id, link.c.kind)
 of_machine = Index("record_of_machine", record.c.machine, record.c.procedure)
+of_quantity = Index("reading_of_quantity", reading.c.quantity, reading.c.record_id, reading.c.procedure)  # for trends; any version
 
 CHILDREN = (input_, reading, judgement, baseline, comparison, evidence)  # the rows of a record beside its own
 SINCE = {comparison: 2, baseline: 3, acceptance: 3, sign_off: 5, link: 5}  # the version that a table came with, where that is not the first

@@ -8,6 +8,7 @@ from datetime import UTC
 from qa import procedure
 from qa import protocol as protocols_
 from qa.acceptance import Acceptance
+from qa.due import Due
 from qa.standing import Signature
 from qa.store import Summary
 from reports import numbers
@@ -50,3 +51,12 @@ def record(summary: Summary) -> Line:
     signed = "".join(f"; {one.meaning} by {one.who} ({one.role})" for one in summary.signed)
     words = f"{when}, {summary.procedure}, {summary.machine}, {verdicts or 'not judged'}{signed}; {summary.title}"
     return Line("record", max(summary.verdicts.values(), default=None), summary.record_id, words)
+
+
+def due(one: Due) -> Line:
+    """How a task of the schedule stands, in words that are no verdict."""
+    last = f"last done {one.last:%Y-%m-%d}" if one.last else "never done as a whole"
+    rest = f"; not done with the rest: {', '.join(one.missing)}" if one.missing else ""
+    return Line(
+        "due", None, f"{one.machine}: {one.protocol}", f"{one.state.name.lower()}; {one.every}, {last}, due {one.due:%Y-%m-%d}{rest}"
+    )

@@ -38,6 +38,7 @@ HEADS = {
     "test": ("Test", "What it is"),
     "protocol": ("Protocol", "What it judges"),
     "record": ("Record", "What it holds"),
+    "due": ("Due", "How it stands"),
     "accepted": ("Record", "Accepted when, by whom, and what it is"),
     "signed": ("Record", "Signed as what, by whom, in which role, when"),
 }

@@ -24,7 +24,7 @@ def text(record: Record) -> str:
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\r\n")
     for block in (_head(record), *map(_table, (item for item in record.evidence if isinstance(item, Table))), _readings(record)):
-        writer.writerows([_inert(cell) for cell in row] for row in block)
+        writer.writerows([inert(cell) for cell in row] for row in block)
         writer.writerow([])
     return target.getvalue()
 
@@ -70,6 +70,6 @@ def _value(reading: Reading) -> tuple[str, str, str]:
     return repr(reading.value), repr(reading.u), "; ".join(filter(None, (*reading.flags, reading.missing)))
 
 
-def _inert(cell: str) -> str:
+def inert(cell: str) -> str:
     """Text that no spreadsheet runs: file names and notes come from outside."""
     return f"'{cell}" if cell.startswith(FORMULAS) and not NUMBER.fullmatch(cell) else cell

@@ -97,11 +97,16 @@ FIGURE_TITLE = _style(7, BOLD)
 FIGURE_NOTE = _style(6.4, colour=MUTED)
 
 
+def font_folder() -> Path:
+    """Where matplotlib keeps DejaVu Sans, without importing it."""
+    spec = find_spec("matplotlib")
+    return Path(spec.origin or "").parent / "mpl-data" / "fonts" / "ttf" if spec else Path("matplotlib")
+
+
 @cache
 def register_fonts() -> frozenset[int]:
     """DejaVu Sans, regular and bold, ready to be embedded; returns the code points that both can print. QaError when they are missing."""
-    spec = find_spec("matplotlib")  # its folder, without importing it
-    folder = Path(spec.origin or "").parent / "mpl-data" / "fonts" / "ttf" if spec else Path("matplotlib")
+    folder = font_folder()
     try:
         fonts = [TTFont(font, folder / f"{font}.ttf") for font in (FONT, BOLD)]
     except Exception as error:  # reportlab raises its own TTFError, the file system OSError

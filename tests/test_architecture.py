@@ -19,8 +19,8 @@ HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "pandas", 
 FRONT = {"qa/cli.py", "qa/keeping.py"}  # the command line and its helper: they may hand a record to a report
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
 SQL_FAMILY = {
-    f"qa/{name}.py"
-    for name in ("store", "tables", "rows", "database", "acceptance", "chain", "signing", "standing", "verification", "as_stored")
+    *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "history")),
+    *(f"qa/{name}.py" for name in ("chain", "signing", "standing", "verification", "as_stored")),
 }
 DRAWS = {"qa/rehearsal.py"}  # with the modules named *_rehearsal and *_demonstration: they may have phantoms drawn
 PAGES = (
@@ -45,6 +45,7 @@ PAGES = (
     "physics/couch_6dof",
     "physics/couch_sag",
     "physics/registration_accuracy",
+    "physics/trend",
 )
 
 

@@ -160,6 +160,15 @@ def test_sign_and_list_say_who_signed(store: Store) -> None:
     assert "Performer performed it" in said
 
 
+@pytest.mark.parametrize(("own_review", "expected"), [("true", 0), ("false", 2)])
+def test_own_run_is_reviewed_only_where_the_site_file_says_so(store: Store, tmp_path: Path, own_review: str, expected: int) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text(f'name = "Clinic"\nown_review = {own_review}\n[[machine]]\nname = "LINAC-B"\n', "utf-8")
+    own = ("sign", "trial-1", "--by", "Performer", "--role", "physicist", "--as", "reviewed", "--site", str(site))
+    assert run(store, *own)[0] == expected
+    assert len(store.standing("trial-1").signatures) == (3 if expected == 0 else 2)
+
+
 def test_verify_names_the_first_broken_link(store: Store) -> None:
     status, said = run(store, "verify")
     assert status == 0

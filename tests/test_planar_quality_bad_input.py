@@ -375,7 +375,7 @@ def test_what_is_no_good_image_has_its_reason(name, change):
         assert "no phantom's outline shows" in reasons(found)
     elif change == "resampled":
         measured(found, "planar_scale")
-        assert "beyond what the pixels show" in reasons(found)
+        assert "finer than what the pixels show" in reasons(found)
 
 
 @pytest.mark.parametrize("name", ["qc3", "leeds"])

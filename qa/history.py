@@ -1,0 +1,117 @@
+"""The history of one quantity on one machine, read from the store's rows: values, gaps, and the limits that judged them then.
+
+Physics: docs/physics/trend.md, section 1. No record is opened, so none is checked against its hash.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
+
+from qa import tables
+from qa.protocol import Baseline, Judgement, Limit, Outcome
+from qa.reading import At, Measured, NotMeasured, Quantity, Reading
+from qa.rows import baseline, judgement
+from qa.widening import version
+
+_RECORD = ("record_id", "procedure", "procedure_version", "acquired", "analysed")
+_READING = ("record_id", "idx", "quantity", "unit", "meaning", "source", "value", "u", "low", "high", "missing", "reason", "at")
+_SAID = ("record_id", "idx", "reading", "outcome", "reason")  # of a judgement; the rest is its limit
+
+
+@dataclass(frozen=True)
+class Point:
+    """One reading of one record, when it was taken (the images, else their analysis), and every judgement of it at that time."""
+
+    record_id: str
+    procedure: str
+    version: str
+    taken: datetime
+    analysed: datetime
+    dated: bool
+    reading: Reading
+    judgements: tuple[Judgement, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The worst outcome, None where no limit judged it."""
+        return max((judged.outcome for judged in self.judgements), default=None)
+
+
+def read(connection: Connection, machine: str, quantity: str) -> tuple[Point, ...]:
+    """Every reading of that quantity on that machine, the one taken first first; budgets and flags are left in the store.
+
+    Records first, then the readings among them by ``tables.of_quantity``: the time does not grow with what else is stored.
+    """
+    own, reading = tables.record.c, tables.reading.c
+    tests = connection.scalars(select(reading.procedure).where(reading.quantity == quantity).distinct()).all()
+    of_it = own.machine == machine, own.procedure.in_(tests)
+    records = {row[0]: row for row in connection.execute(select(*(own[name] for name in _RECORD)).where(*of_it))}
+    among: Select[Any] = select(own.record_id).where(*of_it)
+    known = select(*(reading[name] for name in _READING)).where(reading.quantity == quantity, reading.record_id.in_(among))
+    rows = connection.execute(known).all()
+    judged = _judgements(connection, among, quantity) if rows else {}
+    quantities: dict[tuple[str, ...], Quantity] = {}
+    points = []
+    for record_id, index, *what, value, u, low, high, missing, reason, at in rows:
+        if (key := tuple(what)) not in quantities:
+            quantities[key] = Quantity(*what)
+        made = _reading(quantities[key], value, u, None if low is None else (low, high), missing, reason, at)
+        points.append(_point(records[record_id], made, tuple(judged.get((record_id, index), ()))))
+    return tuple(sorted(points, key=lambda point: (point.taken, point.analysed, point.record_id)))
+
+
+def machines(connection: Connection) -> tuple[str, ...]:
+    """Every machine that has records."""
+    return tuple(connection.scalars(select(tables.record.c.machine).distinct().order_by(tables.record.c.machine)).all())
+
+
+def quantities(connection: Connection, machine: str) -> tuple[str, ...]:
+    """Every quantity that the machine's records know, measured or not."""
+    own, reading = tables.record.c, tables.reading.c
+    among = select(own.record_id).where(own.machine == machine)
+    known = select(reading.quantity).where(reading.record_id.in_(among))
+    return tuple(connection.scalars(known.distinct().order_by(reading.quantity)).all())
+
+
+def _point(row: Row[Any], reading: Reading, judgements: tuple[Judgement, ...]) -> Point:
+    record_id, procedure, number, acquired, done = tuple(row)
+    analysed = datetime.fromisoformat(done)
+    taken = analysed if acquired is None else datetime.fromisoformat(acquired)
+    return Point(record_id, procedure, number, taken, analysed, acquired is not None, reading, judgements)
+
+
+def _reading(
+    what: Quantity, value: float, u: float, interval: tuple[float, float] | None, missing: str | None, reason: str | None, state: str
+) -> Reading:
+    at: At = {key: one if isinstance(one, str) else float(one) for key, one in json.loads(state).items()}
+    return NotMeasured(what, reason, at) if reason is not None else Measured(what, value, u, at, interval=interval, missing=missing or "")
+
+
+def _judgements(connection: Connection, among: Select[Any], quantity: str) -> Mapping[tuple[str, int], Sequence[Judgement]]:
+    """The judgements of each reading, by (record, index); one object for all that have one limit."""
+    known, judged = version(connection), tables.judgement.c
+    of_limit = [column for column in tables.columns(tables.judgement, known) if column.name not in _SAID]
+    query = select(*(judged[name] for name in _SAID), *of_limit).where(judged.quantity == quantity, judged.record_id.in_(among))
+    held = _baselines(connection, among) if known >= tables.SINCE[tables.baseline] else {}
+    found: dict[tuple[str, int], list[Judgement]] = defaultdict(list)
+    limits: dict[tuple[Any, ...], Limit] = {}
+    for row in connection.execute(query):
+        own = tuple(row[len(_SAID) :])
+        if own not in limits:
+            limits[own] = judgement(dict(zip(row._fields, row, strict=True))).limit
+        record_id, index, reading, outcome, reason = row[: len(_SAID)]
+        found[record_id, reading].append(Judgement(limits[own], reading, Outcome[outcome], reason, held.get((record_id, index))))
+    return found
+
+
+def _baselines(connection: Connection, among: Select[Any]) -> dict[tuple[str, int], Baseline]:
+    """What judgements were held against, by (record, index of the judgement)."""
+    query = select(tables.baseline).where(tables.baseline.c.record_id.in_(among))
+    return {(row.record_id, row.idx): baseline(dict(zip(row._fields, row, strict=True))) for row in connection.execute(query)}

@@ -1,0 +1,202 @@
+"""A trend as a picture: values with U and their limits above, the EWMA with its limits below, epochs and alarms as marks.
+
+Every mark differs in shape or dash, so that grey prints read as well.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from reportlab.pdfbase.pdfmetrics import stringWidth
+
+from qa.control_chart import Chart
+from qa.history import Point
+from qa.limit import Outcome
+from qa.reading import Measured
+from qa.trend import Trend, levels
+from reports import axes, date_axis, disk, labels, legend, trend_signs, trend_words
+from reports.plain_canvas import Png, Svg
+from reports.shapes import Canvas, Drawn, path, symbol, write
+from reports.style import BOLD, FONT, INK, MUTED, RULE, SERIES, lines, printable, register_fonts
+
+WIDTH, UPPER, LOWER = 560.0, 190.0, 110.0  # points: the picture, the two panels
+EDGE, SIZE = 10.0, 6.6
+CROWDED = 200  # points of a trend beyond which U bars are thinner, and marks smaller
+
+
+def save(trend: Trend, place: Path, kind: str) -> Path:
+    """The picture as ".png", ".svg" or ".pdf" in a file that is either complete or not there. QaError when the disk refuses."""
+    drawn = picture(trend)
+    if kind == ".pdf":
+        return disk.put(_pdf(drawn, trend_words.title(trend)), place)
+    canvas = (Png if kind == ".png" else Svg)(drawn.width, drawn.height)
+    drawn.paint(canvas)
+    return disk.put(canvas.content(), place)
+
+
+def picture(trend: Trend) -> Drawn:
+    """The whole picture, of a size that depends on its words."""
+    register_fonts()
+    words = [line for text in trend_words.summary(trend) for line in lines(text, WIDTH - 2 * EDGE, SIZE)]
+    heads = lines(trend_words.title(trend), WIDTH - 2 * EDGE, 9.0)
+    time_range = axes.padded([date_axis.days(point.taken) for point in trend.points], 0.02)
+    unit = f" ({trend.quantity.unit})" if trend.quantity.unit else ""
+    ups = [
+        axes.scale(reach, name, height, 18)
+        for reach, name, height in zip(_ranges(trend), (f"value ± U{unit}", f"EWMA{unit}"), _HIGH, strict=True)
+    ]
+    left = EDGE + max(axes.beside(up) for up in ups)
+    plot = WIDTH - left - EDGE
+    across = date_axis.scale(time_range, plot)
+    key = legend.place(trend_signs.items(trend), plot)
+    foot = EDGE + len(words) * SIZE * 1.35 + 6 + key.height + 6
+    bottom = foot + axes.below(across)
+    frames = [
+        axes.Axes(left, bottom + offset, plot, height, time_range, reach)
+        for offset, height, reach in zip((LOWER + 24, 0.0), _HIGH, _ranges(trend), strict=True)
+    ]
+    top = frames[0].bottom + UPPER
+    height = top + 12 + len(heads) * 12 + EDGE
+
+    def paint(canvas: Canvas) -> None:
+        for n, line in enumerate(heads):
+            write(canvas, line, EDGE, height - EDGE - 9 - 12 * n, 9.0, BOLD)
+        for frame, up in zip(frames, ups, strict=True):
+            axes.draw(canvas, frame, across, up, mesh=True)
+        _values(canvas, frames[0], trend)
+        _averages(canvas, frames[1], trend)
+        _epochs(canvas, frames, trend)
+        key.draw(canvas, left, foot - 2)
+        for n, line in enumerate(words):
+            write(canvas, line, EDGE, foot - key.height - 12 - SIZE * 1.35 * n, SIZE)
+
+    return Drawn(WIDTH, height, paint)
+
+
+_HIGH = (UPPER, LOWER)
+
+
+def _ranges(trend: Trend) -> tuple[axes.Range, axes.Range]:
+    """Both panels' ranges: values with U and the limits that judged them; the EWMA and its limits."""
+    readings = [(point, point.reading) for point in trend.points if isinstance(point.reading, Measured)]
+    upper = [edge for _, one in readings for edge in (one.value - 2 * one.u, one.value + 2 * one.u)]
+    for side in ("low", "high"):  # a limit on a side where there are no values would only flatten them
+        ends = [getattr(level, side) for point, _ in readings for level in levels(point)[:1]]
+        if any((one.value > 0) == (side == "high") for _, one in readings):
+            upper += ends
+    lower = [each for epoch in trend.epochs if isinstance(epoch.chart, Chart) for each in _band(epoch.chart)]
+    return axes.padded(upper), axes.padded(lower)
+
+
+def _band(chart: Chart) -> Iterator[float]:
+    yield from chart.ewma
+    yield from (chart.centre + sign * chart.half[-1] for sign in (-1, 1))
+
+
+def _values(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
+    for epoch in trend.epochs:
+        if isinstance(epoch.chart, Chart):
+            for sign in (-1, 1):
+                _level(canvas, frame, epoch.charted, epoch.chart.centre + sign * epoch.chart.spread, (1.2, 1.8), 0.6)
+    for first, last, level in _runs(trend.points):
+        canvas.setStrokeColor(trend_signs.ALARM)
+        canvas.setLineWidth(1.0)
+        canvas.setDash([6, 2])
+        y = frame.y(level)
+        if frame.bottom <= y <= frame.bottom + frame.height:
+            canvas.line(frame.x(first), y, max(frame.x(last), frame.x(first) + 3), y)
+        canvas.setDash([])
+    small = len(trend.points) > CROWDED
+    for epoch in trend.epochs:
+        for index, point in enumerate(epoch.points):
+            _point(canvas, frame, point, index not in epoch.left, small)
+
+
+def _point(canvas: Canvas, frame: axes.Axes, point: Point, charted: bool, small: bool) -> None:
+    x = frame.x(date_axis.days(point.taken))
+    if not isinstance(point.reading, Measured):
+        trend_signs.gap(canvas, x, frame.bottom + 4)
+        return
+    y, half = frame.y(point.reading.value), frame.y(2 * point.reading.u) - frame.y(0)
+    canvas.setStrokeColor(RULE if small else MUTED)
+    canvas.setLineWidth(0.4)
+    canvas.line(x, y - half, x, y + half)
+    if not small:
+        canvas.lines([(x - 1.2, y + sign * half, x + 1.2, y + sign * half) for sign in (-1, 1)])
+    if point.outcome in (None, Outcome.PASS):
+        trend_signs.dot(canvas, x, y, charted, 1.1 if small else 1.9)
+    else:
+        symbol(canvas, point.outcome, x, y, 6.0)
+
+
+def _averages(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
+    for epoch in trend.epochs:
+        chart = epoch.chart
+        if not isinstance(chart, Chart):
+            continue
+        days = [frame.x(date_axis.days(point.taken)) for point in epoch.charted]
+        _level(canvas, frame, epoch.charted, chart.centre, (), 0.5)
+        canvas.setStrokeColor(INK)
+        canvas.setLineWidth(0.7)
+        canvas.setDash([3, 1.5])
+        for sign in (-1, 1):
+            path(canvas, [(x, frame.y(chart.centre + sign * half)) for x, half in zip(days, chart.half, strict=True)])
+        canvas.setDash([])
+        canvas.setStrokeColor(SERIES[0])
+        canvas.setLineWidth(1.2)
+        path(canvas, [(x, frame.y(z)) for x, z in zip(days, chart.ewma, strict=True)])
+        for n in chart.beyond:
+            trend_signs.alarm(canvas, days[n], frame.y(chart.ewma[n]))
+
+
+def _epochs(canvas: Canvas, frames: Sequence[axes.Axes], trend: Trend) -> None:
+    """A line through both panels where an epoch begins, its reason above, where there is room for it."""
+    end = 0.0
+    for epoch in trend.epochs[1:]:
+        x = frames[0].x(date_axis.days(epoch.began)) - 2.5
+        canvas.setStrokeColor(INK)
+        canvas.setLineWidth(0.8)
+        for frame in frames:
+            canvas.line(x, frame.bottom, x, frame.bottom + frame.height)
+        text = printable(epoch.why)
+        wide = float(stringWidth(text, FONT, labels.SIZE))
+        start = min(x, frames[0].left + frames[0].width - wide)
+        if start > end:
+            write(canvas, text, start, frames[0].bottom + frames[0].height + 3, labels.SIZE)
+            end = start + wide + 4
+
+
+def _level(canvas: Canvas, frame: axes.Axes, points: Sequence[Point], level: float, dash: tuple[float, ...], width: float) -> None:
+    y = frame.y(level)
+    if frame.bottom <= y <= frame.bottom + frame.height:
+        canvas.setStrokeColor(INK)
+        canvas.setLineWidth(width)
+        canvas.setDash(list(dash))
+        canvas.line(frame.x(date_axis.days(points[0].taken)), y, frame.x(date_axis.days(points[-1].taken)), y)
+        canvas.setDash([])
+
+
+def _runs(points: Sequence[Point]) -> Iterator[tuple[float, float, float]]:
+    """(first day, last day, level) of every stretch over which a limit stayed as it was: to the point at which it was another."""
+    of = [(date_axis.days(point.taken), {end for level in levels(point) for end in (level.low, level.high)}) for point in points]
+    open_: dict[float, float] = {}
+    for (_, before), (day, here) in pairwise([(0.0, set()), *of]):
+        for level in before - here:
+            yield open_.pop(level), day, level
+        open_ |= {level: day for level in here - before}
+    yield from ((first, of[-1][0], level) for level, first in open_.items())
+
+
+def _pdf(drawn: Drawn, title: str) -> bytes:
+    """One page of the picture's size; the same trend gives the same bytes."""
+    from reportlab.pdfgen.canvas import Canvas as Page
+
+    target = io.BytesIO()
+    page = Page(target, pagesize=(drawn.width, drawn.height), invariant=1)
+    page.setTitle(title)
+    drawn.paint(page)
+    page.save()
+    return target.getvalue()

@@ -1,0 +1,76 @@
+"""The signs of a trend's picture, each of a shape or dash of its own, and the legend of those that it has."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from qa.control_chart import Chart
+from qa.limit import Outcome
+from qa.reading import Measured
+from qa.trend import Trend, levels
+from reports import legend
+from reports.shapes import Canvas, corners, path, symbol
+from reports.style import FACES, INK, SERIES, WHITE
+
+ALARM = FACES[Outcome.FAIL].colour
+
+
+def dot(canvas: Canvas, x: float, y: float, charted: bool, radius: float = 1.9) -> None:
+    """A value; hollow where it has no place on the chart."""
+    canvas.setStrokeColor(INK)
+    canvas.setLineWidth(0.6)
+    canvas.setFillColor(SERIES[0] if charted else WHITE)
+    canvas.circle(x, y, radius, stroke=1, fill=1)
+
+
+def gap(canvas: Canvas, x: float, y: float) -> None:
+    """No number at that time."""
+    canvas.setStrokeColor(INK)
+    canvas.setLineWidth(0.8)
+    canvas.lines([(x - 1.8, y - 1.8, x + 1.8, y + 1.8), (x - 1.8, y + 1.8, x + 1.8, y - 1.8)])
+
+
+def alarm(canvas: Canvas, x: float, y: float) -> None:
+    """The EWMA is outside."""
+    canvas.setStrokeColor(INK)
+    canvas.setLineWidth(0.4)
+    canvas.setFillColor(ALARM)
+    path(canvas, corners(3, x, y, 2.8, 90), close=True, fill=1)
+
+
+def _stroke(canvas: Canvas, x: float, y: float, dash: list[float], width: float, alarm: bool = False) -> None:
+    canvas.setStrokeColor(ALARM if alarm else INK)
+    canvas.setLineWidth(width)
+    canvas.setDash(dash)
+    canvas.line(x, y, x + 12, y)
+    canvas.setDash([])
+
+
+def _outcome(outcome: Outcome, canvas: Canvas, x: float, y: float) -> None:
+    symbol(canvas, outcome, x + 6, y, 6.0)
+
+
+def items(trend: Trend) -> list[legend.Item]:
+    """What of all signs there is in this picture."""
+    of = [(epoch, index, point) for epoch in trend.epochs for index, point in enumerate(epoch.points)]
+    outcomes = sorted(
+        {point.outcome for _, _, point in of if point.outcome not in (None, Outcome.PASS) and isinstance(point.reading, Measured)}
+    )
+    charts = [epoch.chart for epoch in trend.epochs if isinstance(epoch.chart, Chart)]
+    found = [legend.Item("value ± U", lambda canvas, x, y: dot(canvas, x + 6, y, True))]
+    shown = [(epoch, index) for epoch, index, point in of if isinstance(point.reading, Measured) and point.outcome in (None, Outcome.PASS)]
+    if any(index in epoch.left for epoch, index in shown):
+        found.append(legend.Item("value not on the chart", lambda canvas, x, y: dot(canvas, x + 6, y, False)))
+    found += [legend.Item(FACES[outcome].word, partial(_outcome, outcome)) for outcome in outcomes]
+    if any(not isinstance(point.reading, Measured) for _, _, point in of):
+        found.append(legend.Item("no number", lambda canvas, x, y: gap(canvas, x + 6, y)))
+    if any(levels(point) for _, _, point in of):
+        found.append(legend.Item("tolerance, action level", lambda canvas, x, y: _stroke(canvas, x, y, [6, 2], 1.0, True)))
+    if charts:
+        found += [
+            legend.Item("individuals limits", lambda canvas, x, y: _stroke(canvas, x, y, [1.2, 1.8], 0.6)),
+            legend.Item("EWMA limits", lambda canvas, x, y: _stroke(canvas, x, y, [3, 1.5], 0.7)),
+        ]
+    if any(chart.beyond for chart in charts):
+        found.append(legend.Item("EWMA alarm", lambda canvas, x, y: alarm(canvas, x + 6, y)))
+    return found

@@ -1,0 +1,125 @@
+"""A copy of the records: whole, of one moment, checked, and brought back only where there is nothing."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from test_record import example
+from typer.testing import CliRunner
+
+from qa import backup
+from qa.cli import app
+from qa.reading import RecordError
+from qa.record import record_hash
+from qa.store import Store
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    store = Store(tmp_path / "records.sqlite")
+    for number in range(3):
+        store.add(example(record_id=f"record-{number}"))
+    return tmp_path / "records.sqlite"
+
+
+def held(file: Path) -> list[str]:
+    return sorted(one.record_id for one in Store(file).list())
+
+
+def alike(one: Path, other: Path, name: str) -> bool:
+    return record_hash(Store(one).get(name)) == record_hash(Store(other).get(name))
+
+
+def test_a_copy_holds_what_there_is_and_comes_back(filled: Path, tmp_path: Path) -> None:
+    copy, back = tmp_path / "copy.sqlite", tmp_path / "elsewhere" / "records.sqlite"
+    told: list[tuple[int, int]] = []
+    assert backup.backup(filled, copy, lambda done, total: told.append((done, total))) == 3
+    assert told[-1][0] == told[-1][1] > 0
+    assert backup.restore(copy, back) == 3
+    assert held(back) == held(filled) == [f"record-{number}" for number in range(3)]
+    assert alike(back, filled, "record-1")
+    with closing(sqlite3.connect(back)) as raw, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        raw.execute("DELETE FROM record")
+    assert sorted(file.name for file in tmp_path.glob(".*")) == []
+
+
+def test_a_copy_is_of_one_moment_while_others_write(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that is stored between two steps of the copy is in it as a whole or not at all."""
+    monkeypatch.setattr(backup, "PAGES", 2)
+    store, stored = Store(filled), []
+
+    def write(done: int, total: int) -> None:
+        if len(stored) < 2:
+            stored.append(store.add(example(record_id=f"late-{len(stored)}")))
+
+    count = backup.backup(filled, tmp_path / "copy.sqlite", write)
+    assert len(stored) == 2
+    names = held(tmp_path / "copy.sqlite")
+    assert len(names) == count >= 3
+    for name in names:
+        assert alike(tmp_path / "copy.sqlite", filled, name)
+
+
+@pytest.mark.parametrize("beside", ["", "-wal", "-shm", "-journal"])
+def test_nothing_is_written_over(filled: Path, tmp_path: Path, beside: str) -> None:
+    copy = tmp_path / "copy.sqlite"
+    backup.backup(filled, copy)
+    with pytest.raises(RecordError, match="there is such a file already"):
+        backup.backup(filled, copy)
+    there = tmp_path / f"there.sqlite{beside}"
+    there.write_bytes(b"older")
+    with pytest.raises(RecordError, match="there are records here already"):
+        backup.restore(copy, tmp_path / "there.sqlite")
+    assert there.read_bytes() == b"older"
+
+
+def test_a_damaged_copy_is_not_brought_back(filled: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.sqlite"
+    backup.backup(filled, copy)
+    data = bytearray(copy.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 4000] = bytes(4000)
+    copy.write_bytes(data)
+    with pytest.raises(RecordError, match=r"copy\.sqlite"):
+        backup.restore(copy, tmp_path / "back.sqlite")
+    assert not (tmp_path / "back.sqlite").exists()
+
+
+def test_what_is_no_database_of_records_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    for name, content in (("empty", b""), ("text", b"hello")):
+        file = tmp_path / name
+        file.write_bytes(content)
+        with pytest.raises(RecordError, match=name):
+            backup.backup(file, tmp_path / "copy.sqlite")
+        with pytest.raises(RecordError, match=name):
+            backup.restore(file, tmp_path / "back.sqlite")
+        assert file.read_bytes() == content
+    with pytest.raises(RecordError, match="there are no records to copy"):
+        backup.backup(tmp_path / "nothing.sqlite", tmp_path / "copy.sqlite")
+    with pytest.raises(RecordError, match="pg_dump"):
+        backup.backup("postgresql+psycopg://user@host/name", tmp_path / "copy.sqlite")
+    assert not (tmp_path / "copy.sqlite").exists()
+
+
+def test_the_command_line_says_how_many(filled: Path, tmp_path: Path) -> None:
+    ended = CliRunner().invoke(app, ["backup", str(tmp_path / "copy.sqlite"), "--database", str(filled)])
+    assert (ended.exit_code, "records: 3" in ended.output) == (0, True)
+    ended = CliRunner().invoke(app, ["restore", str(tmp_path / "copy.sqlite"), "--database", str(filled)])
+    assert ended.exit_code == 2
+    assert "nothing is written over" in ended.output
+    ended = CliRunner().invoke(app, ["restore", str(tmp_path / "copy.sqlite"), "--database", str(tmp_path / "new.sqlite")])
+    assert (ended.exit_code, "restored: 3 records" in ended.output) == (0, True)
+    ended = CliRunner().invoke(app, ["backup", str(tmp_path / "nowhere" / "copy.sqlite"), "--database", str(filled)])
+    assert ended.exit_code == 2
+    assert "in no folder that there is" in ended.output
+
+
+def test_a_copy_on_a_full_disk_leaves_nothing(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(backup.os, "fsync", full)
+    with pytest.raises(RecordError, match="No space left on device; nothing was copied"):
+        backup.backup(filled, tmp_path / "copy.sqlite")
+    assert sorted(file.name for file in tmp_path.glob("*copy*")) == []
+    assert held(filled) == [f"record-{number}" for number in range(3)]

@@ -1,0 +1,254 @@
+"""The site file: what it says, whom its machines are called by, and how it is told what is wrong with it."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from phantoms import rtimage
+from phantoms.linac import BallSetup, Linac, Shot, expose
+from phantoms.panel import Panel
+from qa import due, protocol, site
+from qa.cli import app
+from qa.due import State
+from qa.site import SiteError
+from qa.store import Store
+
+WHOLE = """
+name = "Clinic A"   # ours
+
+[[machine]]
+name = "Linac 1"
+stations = ["LINAC-E"]
+serials = ["4711"]
+
+[[machine]]
+name = "Linac 2"
+stations = ["LINAC-E", "TB2"]
+serials = ["4712"]
+techniques = ["srs"]
+
+[[phantom]]
+name = "5-ball cube"
+serial = "0815"
+certificate = "cube_0815.toml"
+expires = 2027-01-01
+
+[[person]]
+name = "A. Physicist"
+role = "physicist"
+
+[[schedule]]
+protocol = "tg142_morning"
+machines = ["Linac 1", "Linac 2"]
+every = "daily"
+
+[[schedule]]
+protocol = "tg142_monthly_couch"
+machines = ["Linac 1"]
+every = "monthly"
+grace_days = 3
+"""
+
+
+def read(folder: Path, text: str) -> site.Site:
+    (folder / "site.toml").write_text(text, "utf-8")
+    return site.read(folder / "site.toml")
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> site.Site:
+    return read(tmp_path, WHOLE)
+
+
+def test_it_says_what_stands_in_it(clinic: site.Site) -> None:
+    assert [machine.name for machine in clinic.machine] == ["Linac 1", "Linac 2"]
+    assert clinic.machine[1].techniques == ("srs",)
+    assert clinic.phantom[0].expires == date(2027, 1, 1)
+    assert clinic.schedule[0].weekdays == ("mon", "tue", "wed", "thu", "fri")
+    assert clinic.own_review is False
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("LINAC-E (serial 4711)", "Linac 1"),
+        ("LINAC-E (serial 4712)", "Linac 2"),
+        ("TB2", "Linac 2"),
+        ("Linac 1", "Linac 1"),
+    ],
+)
+def test_a_machine_is_known_by_what_its_images_say(clinic: site.Site, label: str, name: str) -> None:
+    assert clinic.machine_of(label) == name
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("LINAC-E", "Linac 1 and Linac 2 are both called so"),
+        ("LINAC-E (serial 4713)", "no machine of Clinic A is called so"),
+        ("LINAC-F", "did you mean 'LINAC-E'"),
+        ("unknown machine", "say which one it is with --machine"),
+    ],
+)
+def test_no_machine_is_guessed(clinic: site.Site, label: str, words: str) -> None:
+    with pytest.raises(SiteError, match=words):
+        clinic.machine_of(label)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('stations = ["LINAC-E"]', 'station = ["LINAC-E"]', "machine number 1: nobody knows the key 'station'; did you mean 'stations'?"),
+        ('name = "Clinic A"', 'nme = "Clinic A"', "nobody knows the key 'nme'; did you mean 'name'?"),
+        ('name = "Clinic A"', "", "name is missing"),
+        ('"tg142_morning"', '"tg142_mornig"', "there is no protocol 'tg142_mornig'; did you mean 'tg142_morning'?"),
+        ('machines = ["Linac 1"]', 'machines = ["Linak 1"]', "there is no machine 'Linak 1'; did you mean 'Linac 1'?"),
+        ('every = "monthly"', 'every = "montly"', "schedule number 2, every: input should be 'daily'"),
+        ("grace_days = 3", "grace_days = -3", "schedule number 2, grace_days: input should be greater than or equal to 0, found -3"),
+        ('name = "Linac 2"', 'name = "Linac 1"', "machine Linac 1 stands there twice"),
+        ('role = "physicist"', 'role = "physics"', "role: input should be 'therapist' or 'physicist', found 'physics'"),
+        ("[[machine]]", "[machine", "not a TOML file"),
+    ],
+)
+def test_what_is_wrong_is_named_with_the_nearest_right_spelling(tmp_path: Path, old: str, new: str, words: str) -> None:
+    assert old in WHOLE
+    with pytest.raises(SiteError) as told:
+        read(tmp_path, WHOLE.replace(old, new, 1))
+    assert words in str(told.value)
+    assert str(tmp_path / "site.toml") in str(told.value)
+
+
+def test_a_file_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SiteError, match="igrtqa init"):
+        site.read(tmp_path / "site.toml")
+
+
+# What is due: 2026-11-27 is a Friday
+
+FRIDAY = date(2026, 11, 27)
+
+
+def done(clinic: site.Site, name: str, machine: str, day: date, *, but: str = "") -> dict[tuple[str, str, str], date]:
+    return {(machine, name, p): day for p in protocol.read(name).procedures if p != but}
+
+
+def states(clinic: site.Site, last: dict[tuple[str, str, str], date], today: date) -> dict[tuple[str, str], tuple[State, date]]:
+    return {(one.machine, one.protocol): (one.state, one.due) for one in due.due(clinic, last, today)}
+
+
+@pytest.mark.parametrize(
+    ("last", "today", "state", "on"),
+    [
+        (FRIDAY, FRIDAY, State.DONE, FRIDAY + timedelta(days=3)),
+        (FRIDAY, FRIDAY + timedelta(days=1), State.DONE, FRIDAY + timedelta(days=3)),  # nothing is due on a Saturday
+        (FRIDAY, FRIDAY + timedelta(days=3), State.DUE, FRIDAY + timedelta(days=3)),
+        (FRIDAY, FRIDAY + timedelta(days=4), State.OVERDUE, FRIDAY + timedelta(days=3)),
+    ],
+)
+def test_daily_checks_are_due_on_working_days(clinic: site.Site, last: date, today: date, state: State, on: date) -> None:
+    found = states(clinic, done(clinic, "tg142_morning", "Linac 1", last), today)
+    assert found["Linac 1", "tg142_morning"] == (state, on)
+    assert found["Linac 2", "tg142_morning"] == (State.NEVER, today)
+
+
+def test_monthly_checks_are_due_a_month_later_at_the_latest_on_a_working_day(clinic: site.Site) -> None:
+    last = done(clinic, "tg142_monthly_couch", "Linac 1", date(2026, 10, 30))  # 31 days later is a Monday
+    key, when = ("Linac 1", "tg142_monthly_couch"), date(2026, 11, 30)
+    assert states(clinic, last, date(2026, 11, 29))[key] == (State.DONE, when)
+    assert states(clinic, last, when + timedelta(days=3))[key] == (State.DUE, when)
+    assert states(clinic, last, when + timedelta(days=4))[key] == (State.OVERDUE, when)
+    saturday = done(clinic, "tg142_monthly_couch", "Linac 1", date(2026, 10, 28))  # 31 days later is a Saturday: the Friday before
+    assert states(clinic, saturday, FRIDAY)[key] == (State.DUE, FRIDAY)
+
+
+def test_a_protocol_is_done_when_all_of_it_is(clinic: site.Site) -> None:
+    name = "tg142_monthly_couch"
+    procedures = protocol.read(name).procedures
+    assert len(procedures) > 1
+    last = done(clinic, name, "Linac 1", FRIDAY, but=procedures[-1])
+    (one,) = [one for one in due.due(clinic, last, FRIDAY) if one.protocol == name]
+    assert (one.state, one.last, one.missing) == (State.NEVER, None, (procedures[-1],))
+    last["Linac 1", name, procedures[-1]] = FRIDAY - timedelta(days=40)
+    (one,) = [one for one in due.due(clinic, last, FRIDAY) if one.protocol == name]
+    assert (one.state, one.last, one.missing) == (State.OVERDUE, FRIDAY - timedelta(days=40), (procedures[-1],))
+
+
+# The command line
+
+
+def invoke(*words: object, said: str = "") -> tuple[int, str]:
+    ended = CliRunner().invoke(app, [str(word) for word in words], input=said)
+    return ended.exit_code, ended.output
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ball in one field, by a machine that its images call LINAC-E (serial 4711)."""
+    folder = tmp_path_factory.mktemp("images")
+    linac = Linac(name="LINAC-E", serial="4711", panel=Panel("crop", 190, 206, (0.4, 0.4)), noise_sigma=0.002)
+    rtimage.write(expose(linac, BallSetup((1.0, -0.7, 0.5), 6.0), [Shot()], np.random.default_rng(1)), folder, seed=1)
+    return folder
+
+
+def test_a_run_names_the_machine_as_the_site_does(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site.toml").write_text(WHOLE, "utf-8")
+    monkeypatch.setenv("IGRTQA_SITE", str(tmp_path / "site.toml"))
+    _, text = invoke("run", images, "--database", tmp_path / "r.sqlite")
+    assert "recorded for machine 'Linac 1'; the images say 'LINAC-E (serial 4711)'" in text
+    assert {one.machine for one in Store(tmp_path / "r.sqlite").list()} == {"Linac 1"}
+    status, text = invoke("run", images, "--machine", "Linac 3", "--database", tmp_path / "r.sqlite")
+    assert status == 2
+    assert "has no machine 'Linac 3'; did you mean" in text
+
+
+def test_a_machine_that_the_site_does_not_know_is_asked_for(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(WHOLE.replace('"4711"', '"9999"'), "utf-8")
+    status, text = invoke("run", images, "--site", tmp_path / "site.toml", "--database", tmp_path / "r.sqlite")
+    assert status == 2
+    assert "no machine of Clinic A is called so" in text
+    assert Store(tmp_path / "r.sqlite").list() == ()
+    _, text = invoke("run", images, "--site", tmp_path / "site.toml", "--machine", "Linac 1", "--database", tmp_path / "r.sqlite")
+    assert {one.machine for one in Store(tmp_path / "r.sqlite").list()} == {"Linac 1"}
+
+
+def test_init_writes_a_file_that_can_be_read_and_never_over_another(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    status, text = invoke("init", file, said='Clinic "B"\nLinac 1\nLINAC-E\n4711\nLinac 2\n\n\n\n')
+    assert status == 0, text
+    made = site.read(file)
+    assert made.name == 'Clinic "B"'
+    assert [(one.name, one.stations, one.serials) for one in made.machine] == [
+        ("Linac 1", ("LINAC-E",), ("4711",)),
+        ("Linac 2", ("Linac 2",), ()),
+    ]
+    lines = file.read_text("utf-8").splitlines()
+    example = "\n".join(line.removeprefix("# ") for line in lines[lines.index("# [[phantom]]") :])
+    file.write_text("\n".join([*lines, example]), "utf-8")
+    assert [one.name for one in site.read(file).person] == ["A. Physicist"]  # the comments are right when they are no comments any more
+    before = file.read_text("utf-8")
+    status, text = invoke("init", file, said="Clinic C\n\n")
+    assert status == 2
+    assert "is there already" in text
+    assert file.read_text("utf-8") == before
+    status, text = invoke("init", tmp_path / "two.toml", said="Clinic C\nL\n\n\nL\n\n\n\n")
+    assert status == 2
+    assert "machine L stands there twice" in text
+    assert not (tmp_path / "two.toml").exists()
+
+
+def test_due_shows_how_every_task_stands(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(WHOLE.replace("tg142_monthly_couch", "mppg9a_monthly"), "utf-8")
+    options = ("--site", tmp_path / "site.toml", "--database", tmp_path / "r.sqlite")
+    invoke("run", images, *options)
+    status, text = invoke("due", *options)
+    assert status == 3
+    assert "Linac 2: tg142_morning: never; daily, never done as a whole" in text
+    assert "Linac 1: mppg9a_monthly: overdue; monthly, last done 2024-01-02, due 2024-02-02" in text
+    taken = rtimage.FIRST_EXPOSURE.date()
+    assert Store(tmp_path / "r.sqlite").last_days()["Linac 1", "mppg9a_monthly", "winston_lutz"] == taken
+    status, text = invoke("due", "--database", tmp_path / "r.sqlite")
+    assert status == 2
+    assert "igrtqa init" in text
