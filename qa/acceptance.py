@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from qa import tables
+from qa import chain, tables
 from qa.limit import Outcome
 from qa.plain import encode
 from qa.reading import Measured
@@ -65,11 +65,11 @@ def unacceptable(record: Record, who: str) -> str:
 
 def add(connection: Connection, record: Record, who: str, comment: str) -> Acceptance:
     """Writes that the record was accepted just now, in the caller's transaction; an earlier acceptance of it stays beside this one."""
-    now = datetime.now(UTC)
+    now = chain.clock()
     key, before = tables.acceptance.c.record_id, select(func.count()).select_from(tables.acceptance)
-    row = {"record_id": record.record_id, "idx": connection.scalar(before.where(key == record.record_id)) or 0}
-    row |= {"record_hash": record_hash(record), "who": who, "accepted": encode(datetime, now), "comment": comment}
-    connection.execute(tables.acceptance.insert(), row)
+    row: dict[str, Any] = {"record_id": record.record_id, "idx": connection.scalar(before.where(key == record.record_id)) or 0}
+    row |= {"record_hash": record_hash(record), "who": encode(str, who), "accepted": encode(datetime, now), "comment": encode(str, comment)}
+    chain.add_event(connection, "acceptance", row, now)
     return next(one for one in reversed(found(connection, record.machine)) if one.record.record_id == record.record_id)
 
 

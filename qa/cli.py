@@ -21,8 +21,11 @@ from qa.exits import Debug, Status, guarded, judged, worst
 from qa.reading import QaError
 
 if TYPE_CHECKING:
+    from qa.keeping import Kept
     from qa.record import Record
     from qa.site import Site
+    from qa.store import Store
+    from qa.verification import Verified
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: its matrices are tiny here, threads would only contend
 
@@ -229,7 +232,7 @@ def _run(
                 certificate=certified,
                 named=clinic.machine_of if clinic else None,
             )
-        status = _shown(result.records, kept.where if kept else "", pdf, json, database)
+        status = _shown(result.records, kept, pdf, json, database)
         for words in result.set_aside:
             print(f"no record: {words}")
         if missing := [name for name in result.missing if tests is None or name in tests]:
@@ -365,7 +368,7 @@ def report(
 
     store = Store(database)
     found = store.get(record)
-    status = _shown((found,), str(store.where), pdf, json, database)
+    status = _shown((found,), store, pdf, json, database)
     if csv is not None:
         from reports.spreadsheet import write
 
@@ -413,6 +416,32 @@ def accept(
 
 @app.command()
 @guarded
+def sign(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id or its beginning (see: igrtqa list).")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who signs.")],
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="In which role: therapist, physicist, ...")],
+    meaning: Annotated[str, typer.Option("--as", metavar="MEANING", help="performed, reviewed, approved or rejected.")],
+    comment: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "",
+    site: SiteFile = None,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """Sign a stored record; what was signed before stays.
+
+    Nobody reviews or approves what they performed, unless the site file says that they may (own_review).
+    """
+    from qa.store import Store
+    from reports import catalogue, screen
+
+    clinic, store = _site(site), Store(database)
+    done = store.sign(record, by, role, meaning, comment, own_run=clinic is not None and clinic.own_review)
+    signatures = store.standing(done.record_id).signatures
+    screen.show([catalogue.signature(done.record_id, one) for one in signatures], screen.terminal())
+    return Status.PASSED
+
+
+@app.command()
+@guarded
 def trend(
     quantity: Annotated[str, typer.Argument(metavar="QUANTITY", help="What was measured, by its key as reports print it.")],
     machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="The machine, as its records name it.")],
@@ -452,6 +481,64 @@ def trend(
 
         print(f"points: {trend_csv.write(found, csv)}")
     return Status.PASSED
+
+
+@app.command()
+@guarded
+def verify(
+    report: Annotated[Path | None, typer.Argument(metavar="[REPORT.pdf]", help="A report to hold against the store.")] = None,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """Check that no stored record, sign-off or acceptance was changed, removed or put there by force; status 1 when one was.
+
+    With a report also whether it is that of the stored record. Status 3 when there is nothing yet to check against.
+    """
+    from qa import progress
+    from qa.store import Store
+    from qa.visible import visible
+
+    store, content = Store(database, make=False), report.read_bytes() if report is not None else None
+    statuses = []
+    if content is not None:
+        from reports.held import Pages, hold
+
+        held = hold(content, store)
+        for fault in held.faults:
+            print(visible(f"BROKEN: {report}: {fault}"))
+        if held.pages is not None and not held.faults:
+            print(visible(f"{report}: record {held.record_id} is the stored one; {held.pages.value}"))
+        for later in held.later:
+            print(visible(f"since it was printed: {later}"))
+        statuses.append(Status.FAILED if held.faults else Status.PASSED if held.pages is Pages.SAME else Status.UNDECIDED)
+    with progress.shown() as say:
+        found = store.verify(say)
+    for line in _verified(found, str(store.where)):
+        print(visible(line))
+    statuses.append(Status.PASSED if found.intact and found.records else Status.FAILED if found.faults else Status.UNDECIDED)
+    return worst(statuses)
+
+
+def _verified(found: Verified, where: str) -> list[str]:
+    """What verifying found, in lines: the first fault first."""
+    most = 20
+    counted = f"{_count(found.records, 'record')}, {_count(found.events, 'event')}, {_count(found.links, 'link')}"
+    said = [f"BROKEN: {'first: ' if len(found.faults) > 1 and not k else ''}{fault}" for k, fault in enumerate(found.faults[:most])]
+    said += [f"and {len(found.faults) - most} more"] if len(found.faults) > most else []
+    said += [f"note: {remark}" for remark in found.remarks[:most]]
+    said += [f"note: and {len(found.remarks) - most} more notes"] if len(found.remarks) > most else []
+    if found.faults:
+        return [*said, f"broken: {counted} in {where}: rely on nothing named here, restore it from a backup"]
+    if not found.chained:
+        return [*said, f"no chain yet: {counted} in {where}; every record fits its own hash, the next one stored begins a chain"]
+    if not found.records:
+        return [*said, f"nothing is stored in {where}: is it the right one?"]
+    said += [f"note: {found.adopted} of the links were adopted: stored before there was a chain"] if found.adopted else []
+    return [
+        *said,
+        f"intact: {counted} in {where}",
+        f"last link {found.links}: {found.end} (compare it with the newest report that you have)",
+    ]
 
 
 @app.command()
@@ -518,13 +605,15 @@ def compare_engines(
     return _run(paths, protocol, database, pdf, json, Who(), second_engine=True, store=store)
 
 
-def _shown(records: Sequence[Record], where: str, pdf: Path | None, json: Path | None, database: str | None) -> Status:
-    """Prints the records, writes what was asked for, and says how they came out."""
-    from reports import screen
+def _shown(records: Sequence[Record], store: Store | Kept | None, pdf: Path | None, json: Path | None, database: str | None) -> Status:
+    """Prints the records, writes what was asked for, and says how they came out; ``store`` None = nobody keeps them."""
+    from reports import catalogue, screen
 
-    console = screen.terminal()
+    console, where = screen.terminal(), str(store.where) if store else ""
     screen.show_records(records, where, console)
     screen.show_comparisons(records, console)
+    standings = {record.record_id: store.standing(record.record_id) for record in records} if store else {}
+    screen.show((catalogue.signature(name, one) for name, standing in standings.items() for one in standing.signatures), console)
     for number, record in enumerate(records, 1):
         if pdf is None and not where:
             continue
@@ -535,7 +624,7 @@ def _shown(records: Sequence[Record], where: str, pdf: Path | None, json: Path |
             from reports.pdf import write
 
             path = pdf if len(records) == 1 else pdf.with_name(f"{pdf.stem}-{number}{pdf.suffix}")
-            print(f"report of {record.record_id}: {write(record, path)}")
+            print(f"report of {record.record_id}: {write(record, path, standings.get(record.record_id))}")
     if json is not None:
         from qa.export import write_json
 

@@ -27,6 +27,12 @@ def location(url: str | Path) -> URL:
         raise RecordError("the database's name is not valid; expected a file or e.g. postgresql+psycopg://user@host/name") from error
 
 
+def missing(url: URL) -> bool:
+    """Whether the database is a file that is not there."""
+    plain = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:")
+    return bool(plain) and not Path(str(url.database)).exists()
+
+
 def engine(url: URL, where: str) -> Engine:
     """Connections to it, durable and strict; RecordError where append-only cannot be enforced or nothing would be kept."""
     dialect = url.get_backend_name()

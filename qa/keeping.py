@@ -12,6 +12,7 @@ from qa.record import Record
 
 if TYPE_CHECKING:
     from qa.acceptance import Acceptance, Stored
+    from qa.standing import Standing
     from qa.store import Store
 
 
@@ -40,6 +41,10 @@ class Kept:
     def newest(self, machine: str, procedures: Sequence[str]) -> Stored | None:
         """As of the store."""
         return self._store.newest(machine, procedures)
+
+    def standing(self, record_id: str) -> Standing:
+        """As of the store."""
+        return self._store.standing(record_id)
 
     @property
     def stored(self) -> tuple[str, ...]:

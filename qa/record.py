@@ -79,4 +79,9 @@ def from_json(plain: Mapping[str, Any]) -> Record:
 
 def record_hash(record: Record) -> str:
     """SHA-256 of the record's canonical JSON (sorted keys, no blanks, UTF-8): two records are the same when their hashes are."""
-    return hashlib.sha256(canonical(to_json(record)).encode()).hexdigest()
+    return json_hash(to_json(record))
+
+
+def json_hash(plain: Mapping[str, Any]) -> str:
+    """The same of what ``to_json`` gave."""
+    return hashlib.sha256(canonical(plain).encode()).hexdigest()

@@ -15,25 +15,25 @@ from qa.evidence import Evidence
 from qa.plain import canonical, decode, encode
 from qa.protocol import Baseline, Judgement, Limit, Outcome
 from qa.reading import At, Measured, NotMeasured, Quantity, Reading, RecordError
-from qa.record import Input, Record, record_hash
+from qa.record import Input, Record, json_hash, to_json
 
 _TEXTS = tuple[str, ...]
 _LISTS = ("techniques", "needs", "parts")  # of a limit
 
 
-def to_rows(record: Record) -> dict[str, list[dict[str, Any]]]:
-    """The record as rows, per table."""
+def to_rows(record: Record, packed: bool = True) -> dict[str, list[dict[str, Any]]]:
+    """The record as rows, per table; unless ``packed``, what evidence holds is left out."""
     own = {field.name: getattr(record, field.name) for field in fields(Record) if field.name in tables.record.c}
-    plain = encode(Record, record)
-    own |= {"acquired": plain.get("acquired"), "analysed": plain["analysed"], "record_hash": record_hash(record)}
+    whole = to_json(record)
+    plain = whole["record"]
+    own |= {"acquired": plain.get("acquired"), "analysed": plain["analysed"], "record_hash": json_hash(whole)}
     own |= {"versions": canonical(plain["versions"]), "notes": canonical(plain.get("notes", []))}
     children: dict[str, list[dict[str, Any]]] = {
         "input": [{field.name: getattr(item, field.name) for field in fields(Input)} for item in record.inputs],
         "reading": [{"procedure": record.procedure, **_reading_row(reading)} for reading in record.readings],
         "judgement": [_judgement_row(judgement) for judgement in record.judgements],
         "evidence": [
-            {"kind": type(item).__name__, "title": item.title, "data": zlib.compress(canonical(encode(Evidence, item)).encode(), 1)}
-            for item in record.evidence
+            {"kind": type(item).__name__, "title": item.title, "data": _pack(item) if packed else b""} for item in record.evidence
         ],
     }
     children["comparison"] = [_comparison_row(one) for one in record.comparisons]
@@ -42,6 +42,10 @@ def to_rows(record: Record) -> dict[str, list[dict[str, Any]]]:
         for index, row in enumerate(rows):
             row |= {"record_id": record.record_id, "idx": row.get("idx", index)}
     return {"record": [own], **children}
+
+
+def _pack(item: Evidence) -> bytes:
+    return zlib.compress(canonical(encode(Evidence, item)).encode(), 1)
 
 
 def _reading_row(reading: Reading) -> dict[str, Any]:

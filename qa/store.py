@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -14,12 +14,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, inspect, select
 
-from qa import acceptance, database, history, tables
+from qa import acceptance, chain, database, history, signing, standing, tables, verification
 from qa.acceptance import Acceptance, Stored
 from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
 from qa.rows import from_rows, judgement, time, to_rows
+from qa.signing import SignOff
+from qa.standing import Place, Standing
+from qa.verification import Verified
 from qa.widening import version, widen
 
 
@@ -38,6 +41,7 @@ class Summary:
     protocol: str
     protocol_title: str
     verdicts: Mapping[str, Outcome]
+    signed: tuple[SignOff, ...] = ()
 
 
 def default_database() -> str:
@@ -60,10 +64,12 @@ class Store:
     through the database (triggers), and a record whose rows were changed by force is refused on reading (its hash does not fit).
     """
 
-    def __init__(self, url: str | Path | None = None) -> None:
-        """Opens the database, and creates it when it does not exist: ``url`` is a path or an SQLAlchemy URL."""
+    def __init__(self, url: str | Path | None = None, make: bool = True) -> None:
+        """Opens the database, and creates it when it does not exist unless ``make`` is False: ``url`` is a path or an SQLAlchemy URL."""
         self._url = database.location(default_database() if url is None else url)
         self.where = self._url.database if self._url.get_backend_name() == "sqlite" else self._url.render_as_string(hide_password=True)
+        if not make and database.missing(self._url):
+            raise RecordError(f"{self.where}: there is no such file of records; name the one that there is with --database")
         self._engine = database.engine(self._url, str(self.where))
         self._indexed = False
         with self._transaction() as connection:
@@ -85,6 +91,8 @@ class Store:
                 self._indexed = True
             if connection.scalar(select(tables.record.c.record_id).where(tables.record.c.record_id == record.record_id)):
                 raise RecordError(f"{self.where}: record {record.record_id} is stored already; a new run needs a new record")
+            packed = chain.packed_hash(row["data"] for row in rows["evidence"])
+            chain.append(connection, "record", record.record_id, rows["record"][0]["record_hash"], packed)
             for table in (*tables.CHILDREN, tables.record):  # the last one closes it
                 if rows[table.name]:
                     connection.execute(table.insert(), rows[table.name])
@@ -92,20 +100,30 @@ class Store:
 
     def get(self, record_id: str) -> Record:
         """The record of that id, or of the only id that starts so; RecordError when there is none, several, or it was changed."""
+        with self._transaction() as connection:
+            return self._get(connection, record_id)
+
+    def _get(self, connection: Connection, record_id: str) -> Record:
         start = record_id.strip().lower()
         column = tables.record.c.record_id
         starts_so = func.lower(column).startswith(start, autoescape=True)
-        with self._transaction() as connection:
-            found = connection.scalars(select(column).where(starts_so).order_by(column).limit(6)).all()
-            found = [full for full in found if full.lower() == start] or found
-            if not start or not found:
-                raise RecordError(f"{self.where}: there is no record {record_id!r}; list the records to see their ids")
-            if len(found) > 1:
-                raise RecordError(f"{self.where}: several records start with {record_id!r}: {', '.join(found[:5])}; give more of the id")
-            stored = {table.name: _select(connection, table, found[0]) for table in (tables.record, *tables.CHILDREN)}
-        record = from_rows(stored)
-        if record_hash(record) != stored["record"][0]["record_hash"]:
+        found = connection.scalars(select(column).where(starts_so).order_by(column).limit(6)).all()
+        found = [full for full in found if full.lower() == start] or found
+        if not start or not found:
+            raise RecordError(f"{self.where}: there is no record {record_id!r}; list the records to see their ids")
+        if len(found) > 1:
+            raise RecordError(f"{self.where}: several records start with {record_id!r}: {', '.join(found[:5])}; give more of the id")
+        stored = {table.name: _select(connection, table, found[0]) for table in (tables.record, *tables.CHILDREN)}
+        record, link = from_rows(stored), chain.of_record(connection, found[0])
+        if {record_hash(record)} != {stored["record"][0]["record_hash"], *([link.content] if link else [])}:
             raise RecordError(f"{self.where}: record {found[0]} was changed after it was stored: do not use it, restore it from a backup")
+        return record
+
+    def _linked(self, connection: Connection, record_id: str) -> Record:
+        """The record, for a person to sign: RecordError too where no link vouches for it."""
+        record = self._get(connection, record_id)
+        if chain.of_record(connection, record.record_id) is None:
+            raise RecordError(f"{self.where}: record {record.record_id} was not put there by this program (it has no link): do not use it")
         return record
 
     def list(self, limit: int = 50) -> tuple[Summary, ...]:
@@ -119,7 +137,8 @@ class Store:
             known = tables.columns(tables.judgement, version(connection))
             for row in connection.execute(select(*known).where(tables.judgement.c.record_id.in_(wanted))).mappings():
                 judged[row["record_id"]].append(judgement(dict(row)))
-        return tuple(_summary(row, judged[row["record_id"]]) for row in rows)
+            signed = signing.found(connection, [row["record_id"] for row in rows])
+        return tuple(_summary(row, judged[row["record_id"]], tuple(signed[row["record_id"]])) for row in rows)
 
     def last_days(self) -> dict[tuple[str, str, str], date]:
         """The day on which each machine was last measured, by machine, protocol and procedure; records without any number do not count."""
@@ -135,12 +154,40 @@ class Store:
 
         RecordError for nobody's name, a record that failed or of which two engines disagree, or one without any number.
         """
-        record = self.get(record_id)
-        if why := acceptance.unacceptable(record, who):
-            raise RecordError(f"{self.where}: record {record.record_id} cannot be accepted: {why}")
         with self._transaction(writing=True) as connection:
             widen(connection)
+            record = self._linked(connection, record_id)
+            if why := acceptance.unacceptable(record, who):
+                raise RecordError(f"{self.where}: record {record.record_id} cannot be accepted: {why}")
             return acceptance.add(connection, record, who.strip(), comment.strip())
+
+    def sign(self, record_id: str, who: str, role: str, meaning: str, comment: str = "", own_run: bool = False) -> SignOff:
+        """A person signs this record as performed, reviewed, approved or rejected; what was signed before stays beside it.
+
+        RecordError for nobody's name or role, and for a person who reviews or approves what they performed, unless ``own_run``.
+        """
+        with self._transaction(writing=True) as connection:
+            widen(connection)
+            record = self._linked(connection, record_id)
+            try:
+                return signing.add(connection, record, who, role, meaning, comment, own_run)
+            except ValueError as why:
+                raise RecordError(f"{self.where}: record {record.record_id} cannot be signed: {why}") from why
+
+    def standing(self, record_id: str) -> Standing:
+        """What the store says of that record beside what is in it: who signed it, its place in the chain, and the chain's end."""
+        with self._transaction() as connection:
+            return standing.of(connection, self._get(connection, record_id))
+
+    def holds(self, place: Place) -> bool:
+        """Whether the chain has that very link, so that it is the same up to there as when the link was noted."""
+        with self._transaction() as connection:
+            return chain.has(connection, place.number, place.hash)
+
+    def verify(self, progress: Callable[[str], None] = lambda text: None) -> Verified:
+        """Every record, every event and the whole chain held against each other; nothing is changed, and other programs go on."""
+        with self._transaction(steady=True) as connection:
+            return verification.check(connection, progress)
 
     def accepted(self, machine: str | None = None, procedures: Sequence[str] | None = None) -> tuple[Acceptance, ...]:
         """What was accepted, the first one first: of one machine and of some procedures only, or of all there are (None)."""
@@ -184,9 +231,12 @@ class Store:
             raise RecordError(f"{self.where}: the records are of version {found}, {known}; update the program")
 
     @contextmanager
-    def _transaction(self, writing: bool = False) -> Iterator[Connection]:
+    def _transaction(self, writing: bool = False, steady: bool = False) -> Iterator[Connection]:
+        """``steady``: what other programs write meanwhile is not seen, as always in SQLite."""
         with database.refusals(str(self.where)), self._engine.connect() as plain:
             connection = plain.execution_options(igrtqa_writing=writing)
+            if steady and self._engine.dialect.name == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
 
@@ -201,7 +251,7 @@ def _select(connection: Connection, table: Table, record_id: str) -> list[dict[s
     return [dict(row) for row in rows]
 
 
-def _summary(row: Mapping[str, Any], judgements: list[Judgement]) -> Summary:
+def _summary(row: Mapping[str, Any], judgements: list[Judgement], signed: tuple[SignOff, ...]) -> Summary:
     own = {field.name: row[field.name] for field in fields(Summary) if field.name in row}
     own |= {"analysed": datetime.fromisoformat(row["analysed"]), "acquired": time(row["acquired"])}
-    return Summary(**own, verdicts=verdicts(judgements))
+    return Summary(**own, verdicts=verdicts(judgements), signed=signed)

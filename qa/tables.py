@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
-SCHEMA_VERSION = 4  # 1 knew no second engine, 2 no baselines and parts of a phantom, 3 no answers; qa/widening.py brings theirs here
+SCHEMA_VERSION = 5  # 1 knew no second engine, 2 no baselines and parts of a phantom, 3 no answers, 4 no chain; qa/widening.py widens them
 
 metadata = MetaData()
 OUTCOMES = "'PASS', 'INDETERMINATE', 'NOT_MEASURED', 'DISAGREEMENT', 'FAIL'"
+LINKED = "'record', 'acceptance', 'sign-off', 'adopted record', 'adopted acceptance'"  # adopted: older than the chain itself
 PASS_NEEDS = "outcome <> 'PASS' OR kind = 'functional' OR (reading >= 0 AND tolerance IS NOT NULL)"  # a person answers a question
 
 
@@ -166,14 +167,38 @@ acceptance = _table(  # what a person says of a stored record, any number of tim
     Column("comment", Text, nullable=False),
 )
 
+sign_off = _table(  # who performed, reviewed, approved or rejected a stored record, any number of times: idx counts
+    "sign_off",
+    *_of_record(),
+    Column("record_hash", Text, nullable=False),
+    Column("who", Text, CheckConstraint("trim(who) <> ''"), nullable=False),
+    Column("role", Text, CheckConstraint("trim(role) <> ''"), nullable=False),
+    Column("meaning", Text, CheckConstraint("meaning IN ('performed', 'reviewed', 'approved', 'rejected')"), nullable=False),
+    Column("signed", Text, nullable=False),  # ISO 8601, UTC, microseconds
+    Column("comment", Text, nullable=False),
+)
+
+link = _table(  # of the chain through all that is stored, in order of storing: qa/chain.py
+    "link",
+    Column("number", Integer, CheckConstraint("number > 0"), primary_key=True, autoincrement=False),
+    Column("kind", Text, CheckConstraint(f"kind IN ({LINKED})"), nullable=False),
+    Column("id", Text, nullable=False),  # the record's, with "/" and the idx where it is an event of that record
+    Column("linked", Text, nullable=False),  # ISO 8601, UTC, microseconds
+    Column("content", Text, nullable=False),  # SHA-256, as are the next three
+    Column("packed", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+link_of = Index("link_of", link.c.id, link.c.kind)
 of_machine = Index("record_of_machine", record.c.machine, record.c.procedure)
 of_quantity = Index("reading_of_quantity", reading.c.quantity, reading.c.record_id, reading.c.procedure)  # for trends; any version
 
 CHILDREN = (input_, reading, judgement, baseline, comparison, evidence)  # the rows of a record beside its own
-SINCE = {comparison: 2, baseline: 3, acceptance: 3}  # the version that a table came with, where that is not the first
+SINCE = {comparison: 2, baseline: 3, acceptance: 3, sign_off: 5, link: 5}  # the version that a table came with, where that is not the first
 _PARTS_SINCE = 3
 
-_OF_THEIR_OWN = (schema_version, acceptance)  # not closed by the record's row; in PostgreSQL their primary keys are enough
+_OF_THEIR_OWN = (schema_version, acceptance, sign_off, link)  # not closed by the record's row; in PostgreSQL their primary keys are enough
 
 
 def columns(table: Table, version: int) -> list[Column[Any]]:
@@ -191,8 +216,8 @@ def triggers(dialect: str, of: Sequence[Table] | None = None) -> tuple[str, ...]
     ``of`` asks for those of some tables only, in a database that has the rest.
 
     UPDATE and DELETE are refused. So is an INSERT into a record whose own row exists: that row is written last and closes it, and
-    SQLite's INSERT OR REPLACE, which deletes without a DELETE, is caught by the same rule. An acceptance comes later by its nature: it is
-    closed when it is there.
+    SQLite's INSERT OR REPLACE, which deletes without a DELETE, is caught by the same rule. Acceptances, sign-offs and links come later by
+    their nature: each is closed when it is there.
     """
     guarded = metadata.sorted_tables if of is None else of
     if dialect == "sqlite":

@@ -1,4 +1,4 @@
-"""A database of an older version learns of second engines, baselines, acceptances and answers; no row that it holds is changed."""
+"""A database of an older version learns of second engines, baselines, acceptances, answers and the chain; no row of it is changed."""
 
 from __future__ import annotations
 
@@ -19,22 +19,28 @@ def version(connection: Connection) -> int:
 
 
 def widen(connection: Connection) -> None:
-    """From an older version to the newest, in the caller's transaction.
+    """From an older version to the newest, in the caller's transaction; what was stored before there was a chain is adopted into it.
 
     Done when something is written, never when it is read, so that an old or read-only database opens as it is.
     """
+    dialect = connection.dialect.name
+    if dialect == "postgresql":  # one writer at a time, from here to the commit, as BEGIN IMMEDIATE does in SQLite; readers go on
+        connection.exec_driver_sql("LOCK TABLE schema_version IN SHARE ROW EXCLUSIVE MODE")
+    from qa.chain import adopt
+
     found = version(connection)
     if not 1 <= found < tables.SCHEMA_VERSION:
         return
-    dialect = connection.dialect.name
     new = [table for table, since in tables.SINCE.items() if since > found]
-    _widen_judgements(connection, found)
+    if found < 4:
+        _widen_judgements(connection, found)
     for table in new:
         table.create(connection, checkfirst=False)
-    if dialect == "sqlite":
+    if dialect == "sqlite" and found < 4:
         new.append(tables.judgement)
     if found < 3:
         tables.of_machine.create(connection)
+    adopt(connection)
     for statement in tables.triggers(dialect, new):
         connection.exec_driver_sql(statement)
     connection.execute(tables.schema_version.insert(), [{"version": later} for later in range(found + 1, tables.SCHEMA_VERSION + 1)])

@@ -9,6 +9,7 @@ from qa import procedure
 from qa import protocol as protocols_
 from qa.acceptance import Acceptance
 from qa.due import Due
+from qa.standing import Signature
 from qa.store import Summary
 from reports import numbers
 from reports.lines import Line, outcome_words
@@ -36,11 +37,19 @@ def acceptance(accepted: Acceptance) -> Line:
     return Line("accepted", None, own.record_id, words)
 
 
+def signature(record_id: str, one: Signature) -> Line:
+    """Who signed which record, as what and when."""
+    comment = f" ({one.comment})" if one.comment else ""
+    role = f", {one.role}" if one.role else ""
+    return Line("signed", None, record_id, f"{one.meaning} by {one.who}{role}, {one.signed.astimezone(UTC):%Y-%m-%d %H:%M} UTC{comment}")
+
+
 def record(summary: Summary) -> Line:
     """When, what and how it came out; the whole id, so that it can be copied."""
     verdicts = ", ".join(f"{numbers.technique(name)} {outcome_words(outcome)}" for name, outcome in summary.verdicts.items())
     when = f"{summary.analysed.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    words = f"{when}, {summary.procedure}, {summary.machine}, {verdicts or 'not judged'}; {summary.title}"
+    signed = "".join(f"; {one.meaning} by {one.who} ({one.role})" for one in summary.signed)
+    words = f"{when}, {summary.procedure}, {summary.machine}, {verdicts or 'not judged'}{signed}; {summary.title}"
     return Line("record", max(summary.verdicts.values(), default=None), summary.record_id, words)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 from reportlab import rl_config
 from reportlab.lib.pagesizes import A4
@@ -13,8 +14,12 @@ from reportlab.platypus import BaseDocTemplate, CondPageBreak, Flowable, Frame, 
 import qa
 from qa.record import Record
 from reports import numbers
+from reports.attached import attach, contents
 from reports.shapes import Canvas, Drawn, path, write
 from reports.style import BOLD, FONT, HEADING, INK, MARGIN, MUTED, PANEL, RULE, SMALL_HEADING, TITLE, WIDTH, lines, paragraph, printable
+
+if TYPE_CHECKING:
+    from qa.standing import Standing
 
 HEIGHT = A4[1]
 FOOT = 16 * mm
@@ -29,8 +34,8 @@ def title(record: Record) -> str:
     return record.procedure_title or " ".join(word[:1].upper() + word[1:] for word in record.procedure.replace("_", " ").split())
 
 
-def build(record: Record, story: Sequence[Flowable]) -> bytes:
-    """The story laid out and closed; the same record gives the same bytes."""
+def build(record: Record, standing: Standing, story: Sequence[Flowable]) -> bytes:
+    """The story laid out and closed, with the record inside; the same record and standing give the same bytes."""
     target = BytesIO()
     document = BaseDocTemplate(
         target,
@@ -40,18 +45,20 @@ def build(record: Record, story: Sequence[Flowable]) -> bytes:
         author=printable(record.performer),
         subject=printable(f"{record.title}; record {record.record_id}"),
         creator=f"igrtqa {qa.__version__}",
+        keywords=f"record SHA-256 {standing.record_hash}",
         lang="en",
         initialFontName=FONT,
     )
 
     def first(canvas: Canvas, _document: BaseDocTemplate) -> None:
         canvas.setDateFormatter(lambda *_now: f"D:{record.analysed:%Y%m%d%H%M%S}Z")
+        attach(canvas, contents(record, standing))
         _signature(canvas)
-        _footer(canvas, record)
+        _footer(canvas, record, standing.record_hash)
 
     def later(canvas: Canvas, _document: BaseDocTemplate) -> None:
         _header(canvas, record)
-        _footer(canvas, record)
+        _footer(canvas, record, standing.record_hash)
 
     document.addPageTemplates(
         [
@@ -112,13 +119,13 @@ def _header(canvas: Canvas, record: Record) -> None:
     canvas.line(MARGIN, top - 4, MARGIN + WIDTH, top - 4)
 
 
-def _footer(canvas: Canvas, record: Record) -> None:
-    """Record id and page number, which is a form that the last page fills in."""
+def _footer(canvas: Canvas, record: Record, record_hash: str) -> None:
+    """Record id, the beginning of its hash, and the page number, which is a form that the last page fills in."""
     base = 9 * mm
     canvas.setStrokeColor(RULE)
     canvas.setLineWidth(0.5)
     canvas.line(MARGIN, base + 9, MARGIN + WIDTH, base + 9)
-    write(canvas, printable(f"record {record.record_id}"), MARGIN, base, 6.5, colour=MUTED)
+    write(canvas, printable(f"record {record.record_id}  ·  SHA-256 {record_hash[:16]}…"), MARGIN, base, 6.5, colour=MUTED)
     canvas.saveState()
     canvas.translate(MARGIN + WIDTH - NUMBER_WIDTH, base)
     canvas.doForm(f"page-{canvas.getPageNumber()}")

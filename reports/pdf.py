@@ -1,21 +1,27 @@
-"""The PDF report of a stored record: the same record gives the same bytes, in five years as today."""
+"""The PDF report of a stored record: the same record and sign-offs give the same bytes, in five years as today."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qa.record import Record
 from reports import disk
 
+if TYPE_CHECKING:
+    from qa.standing import Standing
 
-def render(record: Record) -> bytes:
-    """The report as PDF bytes, a function of the record alone: A4, fonts embedded, all text extractable."""
+
+def render(record: Record, standing: Standing | None = None) -> bytes:
+    """The report as PDF bytes, a function of the record and of what the store says of it: A4, fonts embedded, all text extractable."""
     from reportlab.platypus import Flowable, KeepTogether
 
-    from reports import budgets, engines, exceptions, figures, images, index, page, parts, provenance, quantities, verdict
+    from qa.standing import unstored
+    from reports import budgets, engines, exceptions, figures, images, index, page, parts, provenance, quantities, signatures, verdict
     from reports.style import register_fonts
 
     register_fonts()
+    standing = standing or unstored(record)
     common, flags = index.common(record), index.shared_flags(record)
     short = index.without(record, common, flags)  # what all have in common is said once
     sections: list[tuple[str, str, list[Flowable]]] = [
@@ -26,15 +32,15 @@ def render(record: Record) -> bytes:
         ("Second engine", "engines", engines.section(short)),
         ("Uncertainty budgets", "budgets", budgets.table(short, common)),
     ]
-    story = [*verdict.opening(short), *exceptions.section(short, flags)]
+    story = [*verdict.opening(short), *signatures.section(standing), *exceptions.section(short, flags)]
     for title, key, flowables in sections:
         if flowables and isinstance(flowables[0], KeepTogether):  # a picture: its heading goes where it goes
             story += [KeepTogether([*page.heading(title, key), flowables[0]]), *flowables[1:]]
         elif flowables:
             story += [*page.heading(title, key), *flowables]
-    return page.build(record, [*story, *provenance.section(record)])
+    return page.build(record, standing, [*story, *provenance.section(record), *signatures.vouched(standing)])
 
 
-def write(record: Record, path: Path) -> Path:
+def write(record: Record, path: Path, standing: Standing | None = None) -> Path:
     """The report in a file that is either complete or not there. QaError when the disk refuses, saying what to do."""
-    return disk.put(render(record), path)
+    return disk.put(render(record, standing), path)

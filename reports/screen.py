@@ -40,6 +40,7 @@ HEADS = {
     "record": ("Record", "What it holds"),
     "due": ("Due", "How it stands"),
     "accepted": ("Record", "Accepted when, by whom, and what it is"),
+    "signed": ("Record", "Signed as what, by whom, in which role, when"),
 }
 
 

@@ -18,7 +18,10 @@ FORBIDDEN = {"phantoms": {"qa", "reports"}, "qa": {"reports"}, "reports": {"phan
 HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "pandas", "skimage", "PIL", "pydicom"}
 FRONT = {"qa/cli.py", "qa/keeping.py"}  # the command line and its helper: they may hand a record to a report
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
-SQL_FAMILY = {"qa/store.py", "qa/tables.py", "qa/rows.py", "qa/database.py", "qa/acceptance.py", "qa/history.py"}
+SQL_FAMILY = {
+    *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "history")),
+    *(f"qa/{name}.py" for name in ("chain", "signing", "standing", "verification", "as_stored")),
+}
 DRAWS = {"qa/rehearsal.py"}  # with the modules named *_rehearsal and *_demonstration: they may have phantoms drawn
 PAGES = (
     "architecture",
@@ -26,6 +29,7 @@ PAGES = (
     "for_therapists",
     "for_physicists",
     "json",
+    "records",
     "physics/winston_lutz",
     "physics/imaging_isocenter",
     "physics/winston_lutz_multi",

@@ -44,6 +44,7 @@ def filled(path: Path) -> Path:
     """A row in every table."""
     Store(path).add(held())
     Store(path).accept(held().record_id, "Zoë")
+    Store(path).sign(held().record_id, "Ann", "physicist", "reviewed")
     return path
 
 
@@ -200,7 +201,8 @@ def test_postgresql_gets_the_same_guards() -> None:
     for table in tables.metadata.sorted_tables:
         assert any(f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} " in s and "igrtqa_changed" in s for s in statements)
         closed = any(f"BEFORE INSERT ON {table.name} " in s and "igrtqa_closed" in s for s in statements)
-        assert closed or table.name in ("schema_version", "acceptance")  # a row of these may come later, and only under a key of its own
+        later = ("schema_version", "acceptance", "sign_off", "link")  # a row of these may come later, and only under a key of its own
+        assert closed or table.name in later
 
 
 @pytest.mark.skipif(not POSTGRES, reason="IGRTQA_TEST_POSTGRES names no empty PostgreSQL database")
@@ -237,10 +239,10 @@ def test_postgresql_keeps_the_same_promises() -> None:
 
 @pytest.mark.skipif(not POSTGRES, reason="IGRTQA_TEST_POSTGRES names no empty PostgreSQL database")
 def test_postgresql_of_an_older_version_is_widened() -> None:
-    """What version 3 added is taken away again, and comes back at the first write."""
+    """What versions 3 and 5 added is taken away again, and comes back at the first write."""
     store = Store(POSTGRES)
     with store._transaction(True) as connection:
-        connection.exec_driver_sql("DROP TABLE acceptance, baseline")
+        connection.exec_driver_sql("DROP TABLE acceptance, baseline, sign_off, link")
         connection.exec_driver_sql("DROP INDEX record_of_machine")
         connection.exec_driver_sql("ALTER TABLE judgement DROP COLUMN parts")
         connection.exec_driver_sql("ALTER TABLE schema_version DISABLE TRIGGER ALL")
@@ -250,6 +252,10 @@ def test_postgresql_of_an_older_version_is_widened() -> None:
     assert Store(POSTGRES).accepted() == ()
     Store(POSTGRES).add(held_with(record_id="widened", acquired=datetime(2025, 1, 1, tzinfo=UTC)))
     assert Store(POSTGRES).accept("widened", "Zoë").record == Store(POSTGRES).newest("LINAC-B", ["winston_lutz"])
+    assert Store(POSTGRES).sign("widened", "Ann", "physicist", "reviewed").idx == 0
+    found = Store(POSTGRES).verify()
+    assert (found.adopted, found.links) == (2, 5)
+    assert [(fault.number, fault.what) for fault in found.faults] == [(2, "record changed")]  # "held" lost its baseline above
     with pytest.raises(RecordError, match="append-only"), store._transaction(True) as connection:
         connection.exec_driver_sql("DELETE FROM baseline")
 
@@ -345,7 +351,8 @@ def test_the_newest_record_with_a_number_is_found_accepted_or_not(path: Path) ->
 
 # A database of an older version.
 
-OLD = {1: (), 2: example().comparisons, 3: example().comparisons}  # the comparisons that its record has: version 1 knew none
+OLD = {1: (), 2: example().comparisons, 3: example().comparisons, 4: example().comparisons}  # those of its record: version 1 knew none
+MORE = {4: ["held"]}  # records beside it, which are accepted
 
 
 @pytest.fixture(params=OLD)
@@ -356,7 +363,7 @@ def version(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def old(path: Path, version: int) -> Path:
-    """A database as that version of this program left it, with one record."""
+    """A database as that version of this program left it, with one record or two."""
     connection = sqlite3.connect(path)
     connection.executescript(dump(version))
     connection.close()
@@ -370,10 +377,11 @@ def dump(version: int) -> str:
 def test_old_database_opens_and_is_left_as_it_is(old: Path, version: int) -> None:
     as_stored = example(comparisons=OLD[version])
     assert_same(Store(old).get(example().record_id), as_stored)
-    assert len(Store(old).list()) == 1
-    assert Store(old).accepted() == ()
+    assert {summary.record_id for summary in Store(old).list()} == {example().record_id, *MORE.get(version, [])}
+    assert [one.record.record_id for one in Store(old).accepted()] == MORE.get(version, [])
     assert Store(old).newest("LINAC-B", ["winston_lutz"]) is not None
     assert_same(Store(f"sqlite:///file:{old}?mode=ro&uri=true").get("6f96"), as_stored)
+    assert Store(old).standing("6f96").place is None
     with sqlite3.connect(old) as connection:
         assert "\n".join(connection.iterdump()) + "\n" == dump(version)
 
@@ -386,7 +394,7 @@ def test_old_database_takes_a_record_with_all_that_is_new(old: Path, version: in
     assert_same(Store(old).get("6f96"), example(comparisons=OLD[version]))
     assert {s.record_id: s.verdicts["srs"] for s in Store(old).list()} == {
         "new": Outcome.DISAGREEMENT,
-        example().record_id: Outcome.NOT_MEASURED,
+        **{record_id: Outcome.NOT_MEASURED for record_id in (example().record_id, *MORE.get(version, []))},
     }
 
 
@@ -445,15 +453,15 @@ def one(point, path):
     if point == 0: event.listen(store._engine, "commit", die)
     store.add(example())
     die()
-for point in range(11):
+for point in range(14):
     child = os.fork()
     if child == 0: one(point, os.path.join({str(tmp_path)!r}, f"{{point}}.sqlite"))
     print(os.WTERMSIG(os.waitpid(child, 0)[1]))
 """
     ended = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert ended == [str(int(signal.SIGKILL))] * 11
+    assert ended == [str(int(signal.SIGKILL))] * 14
     counts = []
-    for point in range(11):
+    for point in range(14):
         store = Store(tmp_path / f"{point}.sqlite")
         found = {summary.record_id for summary in store.list()}
         for record_id in found:

@@ -1,0 +1,86 @@
+"""python -m bench.records: is every change by force of a store found, and does anything get lost when its writers are killed?"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.drawn_records import drawn
+from bench.killing import killed
+from bench.table import MET, MISSED, NONE, Row, progress, show
+from bench.tampering import change, forced, undo
+from qa import progress as bars
+from qa.store import Store
+
+RECORDS = 6
+
+
+def filled(path: Path, seed: int, count: int = RECORDS) -> Store:
+    """A store of drawn records with sign-offs and acceptances."""
+    store = Store(path)
+    for k in range(count):
+        record_id = f"trial-{k}"
+        store.add(drawn(np.random.default_rng([seed, k]), record_id))
+        store.sign(record_id, "Reviewer", "physicist", "reviewed", f"number {k}")
+        store.accept(record_id, "Physicist", "")
+    return store
+
+
+def unfound(store: Store, changes: int, seed: int, along: Callable[[Sequence[int]], Iterable[int]] = lambda numbers: numbers) -> list[str]:
+    """Of so many random changes those that verifying does not find; each is undone before the next. RuntimeError when undoing fails."""
+    rng, missed = np.random.default_rng(seed), []
+    connection = forced(Path(store.where or ""))
+    for count in along(range(changes)):
+        made = change(rng, connection)
+        if all(fault.what == "file damaged" for fault in store.verify().faults):  # SQLite's own word for broken constraints is not enough
+            missed.append(str(made))
+        undo(connection, made)
+        if (count % 50 == 0 or count == changes - 1) and store.verify().faults:  # else everything after it would seem to be found
+            raise RuntimeError(f"the store is not as it was after undoing: {made}")
+    connection.close()
+    return missed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a table; 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench.records", description="Does the store keep what it promises?")
+    parser.add_argument("--changes", type=int, default=1000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--records", type=int, default=200, help="how many to time a verification on")
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args(arguments)
+    rows = []
+    with tempfile.TemporaryDirectory() as name, bars.shown() as tell:
+        folder = Path(name)
+        if asked.changes:
+            store = filled(folder / "changed.sqlite", asked.seed)
+            missed = unfound(store, asked.changes, asked.seed, lambda numbers: progress(numbers, "changes"))
+            print("".join(f"not found: {text}\n" for text in missed), end="")
+            rows.append(_row("changes by force that are found", asked.changes, "all", f"{asked.changes - len(missed)}", not missed))
+        if asked.kills:
+            left = killed(folder, asked.kills, asked.seed, tell)
+            print("".join(f"{fault}\n" for fault in left.verified.faults), end="")
+            rows.append(_row("kill -9: said to be stored and lost", left.said, "0", f"{len(left.lost)}", not left.lost))
+            state = f"{left.verified.links} links, {len(left.verified.faults)} faults"
+            rows.append(_row("kill -9: the chain afterwards", left.kills, "intact", state, left.verified.intact))
+        if asked.records:
+            store = filled(folder / "timed.sqlite", asked.seed, asked.records)
+            start = time.perf_counter()
+            store.verify()
+            taken = time.perf_counter() - start
+            rows.append(Row("verification, ms per record with two events", asked.records, NONE, f"{1e3 * taken / asked.records:.1f}", NONE))
+    show("Stored records", rows)
+    return 1 if any(MISSED in row.verdict for row in rows) else 0
+
+
+def _row(what: str, n: int, goal: str, found: str, met: bool) -> Row:
+    return Row(what, n, goal, found, NONE, MET if met else MISSED)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,85 @@
+"""What a store says of one record beside what is in it: who signed it as what, its place in the chain, and where the chain ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from qa import chain, signing, tables
+from qa.record import Record, record_hash
+from qa.widening import version
+
+
+@dataclass(frozen=True)
+class Place:
+    """A link by its number and hash: whoever holds it can tell whether the chain up to there is still the same."""
+
+    number: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who said what of the record, when; ``kind`` and ``id`` are those of its link, "" the role where none was asked for."""
+
+    kind: str
+    id: str
+    who: str
+    role: str
+    meaning: str
+    signed: datetime
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """``place`` is the record's own link and ``end`` the newest one of all; None in a database of an older version.
+
+    ``stored`` False: no store has spoken of the record.
+    """
+
+    record_id: str
+    record_hash: str
+    place: Place | None = None
+    end: Place | None = None
+    signatures: tuple[Signature, ...] = ()
+    stored: bool = True
+
+
+def unstored(record: Record) -> Standing:
+    """The standing of a record that no store has spoken of."""
+    return Standing(record.record_id, record_hash(record), stored=False)
+
+
+def of(connection: Connection, record: Record) -> Standing:
+    """The standing of a stored record now."""
+    place, end = (_place(link) for link in (chain.of_record(connection, record.record_id), chain.last(connection)))
+    signatures = [*_accepted(connection, record), *_signed(connection, record)]
+    ordered = tuple(sorted(signatures, key=lambda one: one.signed))
+    return Standing(record.record_id, record_hash(record), place, end, ordered)
+
+
+def _place(link: chain.Link | None) -> Place | None:
+    return None if link is None else Place(link.number, link.hash)
+
+
+def _signed(connection: Connection, record: Record) -> list[Signature]:
+    return [
+        Signature("sign-off", f"{one.record_id}/{one.idx}", one.who, one.role, one.meaning, one.signed, one.comment)
+        for one in signing.found(connection, [record.record_id])[record.record_id]
+    ]
+
+
+def _accepted(connection: Connection, record: Record) -> list[Signature]:
+    if version(connection) < tables.SINCE[tables.acceptance]:
+        return []
+    query = select(tables.acceptance).where(tables.acceptance.c.record_id == record.record_id).order_by(tables.acceptance.c.idx)
+    return [_acceptance(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _acceptance(row: dict[str, Any]) -> Signature:
+    when = datetime.fromisoformat(row["accepted"])
+    return Signature("acceptance", chain.event_id(row), row["who"], "", "accepted", when, row["comment"])

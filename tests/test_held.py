@@ -1,0 +1,193 @@
+"""A report carries its record, and is held against the store: word for word, link for link, byte for byte."""
+
+import json
+import sqlite3
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pypdf
+import pytest
+from typer.testing import CliRunner
+
+from bench.drawn_records import drawn
+from bench.records import filled
+from bench.tampering import forced
+from qa.cli import app
+from qa.plain import canonical
+from qa.reading import QaError
+from qa.record import record_hash, to_json
+from qa.store import Store
+from reports import attached, held, page, pdf
+from reports.held import Pages, hold
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Two records, each reviewed and accepted: links 1 to 6."""
+    return filled(tmp_path / "records.sqlite", 7, 2)
+
+
+@pytest.fixture
+def printed(store: Store) -> bytes:
+    return pdf.render(store.get("trial-0"), store.standing("trial-0"))
+
+
+def text(content: bytes) -> str:
+    return " ".join(" ".join(one.extract_text().split()) for one in pypdf.PdfReader(BytesIO(content)).pages)
+
+
+def run(store: Store, *arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, [*arguments, "--database", str(store.where)])
+    return done.exit_code, done.output
+
+
+def test_report_prints_hash_links_and_signatures(store: Store, printed: bytes) -> None:
+    with sqlite3.connect(str(store.where)) as connection:
+        own, end = (connection.execute("SELECT hash FROM link WHERE number = ?", (n,)).fetchone()[0] for n in (1, 6))
+    said = text(printed)
+    for words in (record_hash(store.get("trial-0")), f"1: {own}", f"6: {end}", "Reviewer physicist", "number 0", "reviewed", "accepted"):
+        assert words in said
+    assert said.count(f"SHA-256 {record_hash(store.get('trial-0'))[:16]}…") == len(pypdf.PdfReader(BytesIO(printed)).pages)
+
+
+def test_report_carries_the_records_json(store: Store, printed: bytes) -> None:
+    reader = pypdf.PdfReader(BytesIO(printed))
+    assert reader.attachments["record.json"][0] == canonical(to_json(store.get("trial-0"))).encode()
+    assert json.loads(reader.attachments["standing.json"][0])["record_hash"] == record_hash(store.get("trial-0"))
+    assert reader.metadata is not None
+    assert reader.metadata["/Keywords"] == f"record SHA-256 {record_hash(store.get('trial-0'))}"
+
+
+def test_report_of_a_record_that_nobody_stored_says_so() -> None:
+    said = text(pdf.render(drawn(np.random.default_rng(1), "alone")))
+    assert "No store has spoken of this record" in said
+    assert "Signed as" not in said
+
+
+def test_report_of_an_intact_store_is_right_later_too(store: Store, printed: bytes, tmp_path: Path) -> None:
+    assert (hold(printed, store).faults, hold(printed, store).pages, hold(printed, store).later) == ((), Pages.SAME, ())
+    store.sign("trial-0", "Other", "physicist", "rejected")
+    assert (hold(printed, store).faults, hold(printed, store).pages) == ((), Pages.SAME)
+    assert hold(printed, store).later == ("rejected by Other",)
+    (tmp_path / "report.pdf").write_bytes(printed)
+    status, said = run(store, "verify", str(tmp_path / "report.pdf"))
+    assert status == 0
+    assert "record trial-0 is the stored one" in said
+    assert "intact: 2 records, 5 events, 7 links" in said
+
+
+def test_report_whose_pages_say_something_else_is_found(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another word on the page, the true record inside: what somebody with a PDF editor would do."""
+    record, standing = store.get("trial-0"), store.standing("trial-0")
+    monkeypatch.setattr(page, "DISCLAIMER", "This machine is perfect.")
+    forged = pdf.render(record, standing)
+    monkeypatch.undo()
+    assert hold(forged, store).pages is Pages.CHANGED
+    (tmp_path / "report.pdf").write_bytes(forged)
+    status, said = run(store, "verify", str(tmp_path / "report.pdf"))
+    assert status == 1
+    assert "its pages do not say what the record says" in said
+    monkeypatch.setattr(held.qa, "__version__", "99")  # a newer program cannot know what an older one printed
+    assert hold(forged, store).pages is Pages.OTHER
+    assert run(store, "verify", str(tmp_path / "report.pdf"))[0] == 3
+
+
+def test_report_with_something_added_is_not_called_whole(store: Store, printed: bytes, tmp_path: Path) -> None:
+    (tmp_path / "report.pdf").write_bytes(printed + b"\n% stamped")
+    assert hold(printed + b"\n% stamped", store).pages is Pages.WORDS
+    assert run(store, "verify", str(tmp_path / "report.pdf"))[0] == 3
+
+
+def test_report_with_another_record_inside_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, standing = store.get("trial-0"), store.standing("trial-0")
+    plain = to_json(record)
+    plain["record"]["machine"] = "another"
+    files = attached.contents(record, standing) | {attached.RECORD: canonical(plain).encode()}
+    monkeypatch.setattr(page, "contents", lambda *_: files)
+    faults = hold(pdf.render(record, standing), store).faults
+    assert "not the one that its hash was printed for" in faults[0]
+    assert "the store's record trial-0 has another hash" in faults[1]
+
+
+def test_report_of_what_the_store_does_not_know_is_found(store: Store, tmp_path: Path) -> None:
+    other = Store(tmp_path / "other.sqlite")
+    other.add(drawn(np.random.default_rng(9), "elsewhere"))
+    assert "there is no record 'elsewhere'" in hold(pdf.render(other.get("elsewhere"), other.standing("elsewhere")), store).faults[0]
+
+
+def test_signature_that_the_store_does_not_know_is_found(store: Store, printed: bytes) -> None:
+    force = forced(Path(str(store.where)))
+    force.execute("DELETE FROM sign_off WHERE record_id = 'trial-0'")
+    assert hold(printed, store).faults == ("the store does not know that Reviewer signed it as reviewed",)
+
+
+def test_chain_that_was_cut_or_written_anew_is_found_by_a_report(store: Store, printed: bytes, tmp_path: Path) -> None:
+    """The file alone looks intact then: the printed last link is what tells."""
+    force = forced(Path(str(store.where)))
+    for table in ("record", "input", "reading", "judgement", "baseline", "comparison", "evidence", "acceptance", "sign_off"):
+        force.execute(f"DELETE FROM {table} WHERE record_id = 'trial-1'")
+    force.execute("DELETE FROM link WHERE number > 3")
+    assert store.verify().intact
+    assert hold(printed, store).faults == (
+        "the last link when it was printed, number 6, is not in the store any more: its chain was cut or written anew",
+    )
+    anew = Store(tmp_path / "anew.sqlite")
+    anew.add(store.get("trial-0"))
+    anew.sign("trial-0", "Reviewer", "physicist", "reviewed")
+    assert anew.verify().intact
+    assert any("the record's link, number 1, is not in the store" in fault for fault in hold(printed, anew).faults)
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.4 nothing", b"words " * 100])
+def test_what_is_no_report_is_refused(store: Store, content: bytes) -> None:
+    with pytest.raises(QaError, match="no report with its record inside"):
+        hold(content, store)
+
+
+# The commands
+
+
+def test_sign_and_list_say_who_signed(store: Store) -> None:
+    status, said = run(store, "sign", "trial-1", "--by", "Ann", "--role", "physicist", "--as", "approved", "--comment", "fine")
+    assert status == 0
+    assert "approved by Ann, physicist" in said
+    assert "(fine)" in said
+    assert "reviewed by Reviewer (physicist); approved by Ann (physicist)" in run(store, "list")[1]
+    assert "approved by Ann, physicist" in run(store, "report", "trial-1")[1]
+    status, said = run(store, "sign", "trial-1", "--by", "performer", "--role", "therapist", "--as", "approved")
+    assert status == 2
+    assert "Performer performed it" in said
+
+
+@pytest.mark.parametrize(("own_review", "expected"), [("true", 0), ("false", 2)])
+def test_own_run_is_reviewed_only_where_the_site_file_says_so(store: Store, tmp_path: Path, own_review: str, expected: int) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text(f'name = "Clinic"\nown_review = {own_review}\n[[machine]]\nname = "LINAC-B"\n', "utf-8")
+    own = ("sign", "trial-1", "--by", "Performer", "--role", "physicist", "--as", "reviewed", "--site", str(site))
+    assert run(store, *own)[0] == expected
+    assert len(store.standing("trial-1").signatures) == (3 if expected == 0 else 2)
+
+
+def test_verify_names_the_first_broken_link(store: Store) -> None:
+    status, said = run(store, "verify")
+    assert status == 0
+    assert said.splitlines()[0].startswith("intact: 2 records, 4 events, 6 links")
+    end = store.standing("trial-0").end
+    assert end is not None
+    assert f"last link 6: {end.hash}" in said
+    force = forced(Path(str(store.where)))
+    force.execute("UPDATE sign_off SET who = 'Eve' WHERE record_id = 'trial-1'")
+    force.execute("UPDATE reading SET u = 0.001 WHERE record_id = 'trial-0' AND idx = 0")
+    status, said = run(store, "verify")
+    assert status == 1
+    assert said.splitlines()[0].startswith("BROKEN: first: link 1: record changed: record trial-0")
+    assert said.splitlines()[1].startswith("BROKEN: link 5: event changed: sign-off trial-1/0")
+
+
+def test_verify_of_nothing_is_no_pass(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["verify", "--database", str(tmp_path / "none.sqlite")])
+    assert done.exit_code == 2
+    assert "there is no such file of records" in done.output
+    assert not (tmp_path / "none.sqlite").exists()
+    assert run(Store(tmp_path / "empty.sqlite"), "verify")[0] == 3
