@@ -87,7 +87,7 @@ def outcomes(given):
 
 def test_values_are_unbiased_and_mean_their_uncertainty():
     """The bounds of the contract, for what one ball tells."""
-    pulls, n = defaultdict(list), 24
+    pulls, n = defaultdict(list), 18
     for k in range(n):
         drawn = registration_accuracy_kv_rehearsal.draw(np.random.default_rng([5, k]))
         for key, reading in told(drawn.acquisition).items():
