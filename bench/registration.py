@@ -15,7 +15,7 @@ import pickle
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -102,9 +102,11 @@ def _motion(found: tuple[ball_pose.Pose, Array] | str) -> Motion | str:
     return found if isinstance(found, str) else (found[0].rotation, found[0].translation_mm)
 
 
-def tallies(draws: Callable[[int], Drawn], n: int, peers: int, what: str) -> dict[str, Tally]:
-    """Every way on the same draws, the peer on the first ``peers`` of them."""
-    found = {name: Tally() for name in (BALLS, VOXELS, *PEERS)}
+def tallies(
+    draws: Callable[[int], Drawn], n: int, peers: int, what: str, recipes: Mapping[str, tuple[Recipe, bool]] = PEERS
+) -> dict[str, Tally]:
+    """Every way on the same draws, the peer's ``recipes`` on the first ``peers`` of them."""
+    found = {name: Tally() for name in (BALLS, VOXELS, *recipes)}
     for k in progress(range(n), what):
         one = draws(k)
         start = time.process_time()
@@ -112,7 +114,7 @@ def tallies(draws: Callable[[int], Drawn], n: int, peers: int, what: str) -> dic
         found[BALLS].add(one, _motion(balls), time.process_time() - start)
         start = time.process_time()
         found[VOXELS].add(one, by_voxels(one, balls), time.process_time() - start)
-        for name, (recipe, near) in PEERS.items():
+        for name, (recipe, near) in recipes.items():
             if k >= peers or not registration_peer.installed():
                 continue
             begun = _motion(balls) if near else None
