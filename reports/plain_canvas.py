@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
@@ -39,7 +40,7 @@ class Path:
         self.closed = True
 
 
-class Canvas:
+class Canvas(ABC):
     """Everything becomes a polyline or a line of text; a child says what becomes of those."""
 
     def __init__(self, width: float, height: float) -> None:
@@ -48,13 +49,13 @@ class Canvas:
         self._state: dict[str, Any] = {"line": 1.0, "stroke": "#000000", "fill": "#000000", "dash": (), "font": (FONT, 8.0), "turn": 0.0}
         self._kept: list[dict[str, Any]] = []
 
+    @abstractmethod
     def polyline(self, points: Sequence[Point], closed: bool, stroke: bool, fill: bool) -> None:
         """Draws it with the present line and fill."""
-        raise NotImplementedError
 
+    @abstractmethod
     def words(self, text: str, x: float, y: float, anchor: str) -> None:
         """Writes at the present turn with the present font; ``anchor`` is start, middle or end."""
-        raise NotImplementedError
 
     def __getattr__(self, name: str) -> Any:
         """The setters: ``setLineWidth(0.5)`` keeps 0.5 as the line."""

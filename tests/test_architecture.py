@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("phantoms", "qa", "reports")
 FORBIDDEN = {"phantoms": {"qa", "reports"}, "qa": {"reports"}, "reports": {"phantoms"}}
 HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "pandas", "skimage", "PIL", "pydicom"}
-FRONT = {"qa/cli.py", "qa/keeping.py"}  # the command line and its helper: they may hand a record to a report
+FRONT = {"qa/cli_clinic.py", "qa/cli_records.py", "qa/shown.py", "qa/keeping.py"}  # the command line: they may hand a record to a report
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
 SQL_FAMILY = {
     *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "history")),

@@ -16,9 +16,12 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from functools import cache
 from importlib import resources
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -303,7 +306,7 @@ def made(kind: type[T], table: Any, where: str) -> T:
     """The table as that dataclass, every key known and every value of its type; ValueError says ``where`` what is not."""
     if not isinstance(table, dict):
         raise ValueError(f"{where}: expected a table, found {table!r}")
-    hints, known = _hints(kind), {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    hints, known = _hints(kind), {f.name: f for f in fields(kind)}
     if unknown := set(table) - set(known):
         raise ValueError(f"{where}: unknown {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     if absent := [name for name, f in known.items() if name not in table and f.default is MISSING]:

@@ -1,0 +1,88 @@
+"""Commands for the clinic: its site file, what is due, copies of its records."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qa.exits import Debug, Status, guarded
+from qa.options import Database, SiteFile, app, clinic
+from qa.reading import QaError
+
+
+@app.command()
+@guarded
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("site.toml"), debug: Debug = False
+) -> Status:
+    """Ask for the clinic and its machines, and write a site file with comments to go on from."""
+    from qa import site_draft
+
+    if file.exists():
+        raise QaError(f"{file} is there already; edit it, or name another file")
+    name = typer.prompt("Name of the clinic")
+    machines = []
+    while said := typer.prompt("Name of a machine (empty: no more)", default="", show_default=False).strip():
+        station = typer.prompt("What its images call it (station name)", default=said)
+        machines.append(
+            (said, station.strip(), typer.prompt("Its serial number in the images (empty: none)", default="", show_default=False))
+        )
+    site_draft.write(file, name, machines)
+    print(f"site file: {file}; use it with --site {shlex.quote(str(file))} or IGRTQA_SITE")
+    return Status.PASSED
+
+
+@app.command("due")
+@guarded
+def due_(site: SiteFile = None, database: Database = None, debug: Debug = False) -> Status:
+    """What the site's schedule asks for: done, due, overdue, never done. Exit status 3 when something is due."""
+    from datetime import date
+
+    from qa import due
+    from qa.store import Store
+    from reports import catalogue, screen
+
+    ours = clinic(site)
+    if ours is None:
+        raise QaError("name the site file with --site or IGRTQA_SITE; igrtqa init makes one")
+    found = due.due(ours, Store(database).last_days(), date.today())
+    if not found:
+        print(f"nothing is scheduled in the site file of {ours.name}: add a [[schedule]]")
+    screen.show(map(catalogue.due, found), screen.terminal())
+    return Status.PASSED if all(one.state == due.State.DONE for one in found) else Status.UNDECIDED
+
+
+@app.command()
+@guarded
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy, a new file.")], database: Database = None, debug: Debug = False
+) -> Status:
+    """Copy all records into a new file, while others may go on writing, and check the copy."""
+    from qa import backup as backups
+
+    print(f"copy: {file}, records: {_copying(lambda tell: backups.backup(database, file, tell))}")
+    return Status.PASSED
+
+
+@app.command()
+@guarded
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy.")], database: Database = None, debug: Debug = False
+) -> Status:
+    """Bring a copy back where there are no records; nothing is written over."""
+    from qa import backup as backups
+
+    print(f"restored: {_copying(lambda tell: backups.restore(file, database, tell))} records from {file}")
+    return Status.PASSED
+
+
+def _copying(copy: Callable[[Callable[[int, int], None]], int]) -> int:
+    """What ``copy`` returns, with a bar that it fills."""
+    from qa import progress
+
+    with progress.shown() as say:
+        return copy(lambda done, total: say(f"copying: {done} of {total} pages"))

@@ -1,0 +1,243 @@
+"""Commands for records that are kept: list them, report them, sign them, follow a number, verify that nothing was changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qa.exits import Debug, Status, guarded, worst
+from qa.options import Database, Json, Pdf, SiteFile, app, clinic, count
+from qa.reading import QaError
+from qa.shown import shown
+
+if TYPE_CHECKING:
+    from qa.record import Record
+    from qa.verification import Verified
+
+
+@app.command("list")
+@guarded
+def list_(
+    tests: Annotated[bool, typer.Option("--tests", help="The tests there are, not the records.")] = False,
+    protocols: Annotated[bool, typer.Option("--protocols", help="The protocols there are, not the records.")] = False,
+    accepted: Annotated[bool, typer.Option("--accepted", help="What was accepted, by whom and when, not the records.")] = False,
+    most: Annotated[int, typer.Option("--most", min=1, help="How many records to show.")] = 20,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """List the records, newest first, or what was accepted, or the tests and protocols there are."""
+    from reports import catalogue, screen
+
+    rows = [*catalogue.tests()] if tests else []
+    rows += catalogue.protocols() if protocols else []
+    if accepted or not (tests or protocols):
+        from qa.store import Store
+
+        store = Store(database)
+        kept = map(catalogue.acceptance, reversed(store.accepted())) if accepted else map(catalogue.record, store.list(most))
+        found = [*kept][:most]
+        if not found:
+            print(f"{'nothing is accepted' if accepted else 'no records'} yet in {store.where}")
+        rows += found
+    screen.show(rows, screen.terminal())
+    return Status.PASSED
+
+
+@app.command()
+@guarded
+def report(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id or its beginning (see: igrtqa list).")],
+    pdf: Pdf = None,
+    json: Json = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write its tables and readings here, for a spreadsheet.")
+    ] = None,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """Show a stored record again; the status is that of its outcome."""
+    from qa.store import Store
+
+    store = Store(database)
+    found = store.get(record)
+    status = shown((found,), store, pdf, json, database)
+    if csv is not None:
+        from reports.spreadsheet import write
+
+        print(f"tables and readings: {write(found, csv)}")
+    return status
+
+
+@app.command()
+@guarded
+def accept(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id or its beginning (see: igrtqa list).")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="The physicist who signs for it.")],
+    comment: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "",
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """A physicist signs that this record is what the machine should be compared with; a calibration comes into force with it.
+
+    The first accepted record of a machine and test is the baseline of every number in it. An acceptance is kept for good.
+    """
+    from qa import procedure
+    from qa.store import Store
+    from reports import catalogue, screen
+
+    store = Store(database)
+    done = store.accept(record, by, comment)
+    screen.show([catalogue.acceptance(done)], screen.terminal())
+    name = done.record.procedure
+    provides = procedure.load(name).provides if name in procedure.names() else ""
+    first = store.accepted(done.record.machine, [name])[0].record.record_id == done.record.record_id
+    print(f"it is the baseline of {done.record.machine} for {name}" + ("" if first else ", for what the record accepted first lacks"))
+    if provides:
+        from qa.calibrations import in_force
+
+        _, words = in_force(store, (provides,), done.record.machine, done.record.taken)
+        users = [other for other in procedure.names() if provides in procedure.load(other).uses]
+        asked = [other for other in procedure.names() if provides in procedure.load(other).applies]
+        users += [f"{other} where a protocol says so" for other in asked]
+        print(f"its calibration: {'; '.join(words) or provides}")
+        print(f"applied by {', '.join(users)}" if users else "no test applies it by itself: it is for those who correct the machine")
+        for flag in _common(store.get(done.record.record_id)):
+            print(f"caveat of all its readings: {flag}")
+    return Status.PASSED
+
+
+def _common(record: Record) -> list[str]:
+    """The caveats that all numbers of a record share."""
+    from qa.reading import Measured
+
+    flags = [set(reading.flags) for reading in record.readings if isinstance(reading, Measured)]
+    return sorted(set.intersection(*flags)) if flags else []
+
+
+@app.command()
+@guarded
+def sign(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id or its beginning (see: igrtqa list).")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who signs.")],
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="In which role: therapist, physicist, ...")],
+    meaning: Annotated[str, typer.Option("--as", metavar="MEANING", help="performed, reviewed, approved or rejected.")],
+    comment: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "",
+    site: SiteFile = None,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """Sign a stored record; what was signed before stays.
+
+    Nobody reviews or approves what they performed, unless the site file says that they may (own_review).
+    """
+    from qa.store import Store
+    from reports import catalogue, screen
+
+    ours, store = clinic(site), Store(database)
+    done = store.sign(record, by, role, meaning, comment, own_run=ours is not None and ours.own_review)
+    signatures = store.standing(done.record_id).signatures
+    screen.show([catalogue.signature(done.record_id, one) for one in signatures], screen.terminal())
+    return Status.PASSED
+
+
+@app.command()
+@guarded
+def trend(
+    quantity: Annotated[str, typer.Argument(metavar="QUANTITY", help="What was measured, by its key as reports print it.")],
+    machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="The machine, as its records name it.")],
+    part: Annotated[str, typer.Option(help="Which part of a phantom.")] = "",
+    set_: Annotated[str, typer.Option("--set", help="Which set of images.")] = "",
+    setting: Annotated[str, typer.Option(help="Which setting (model, beam, kernel).")] = "",
+    of: Annotated[list[str] | None, typer.Option("--of", metavar="KEY=TEXT", help="Any other text of its state; repeat for each.")] = None,
+    test: Annotated[str, typer.Option(help="Which test, where several measure it.")] = "",
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw it here.")] = None,
+    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Draw it here.")] = None,
+    pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="Draw it here.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write every point here, for a spreadsheet.")] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="How many of the newest points to list.")] = 20,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """One number over time: values, limits, control chart and drift. It warns, and changes no outcome."""
+    from qa import trend as trends
+    from qa.store import Store
+    from reports import trend_screen
+
+    texts = {key: text for key, text in (("part", part), ("set", set_), ("setting", setting)) if text}
+    for pair in of or ():
+        key, _, text = (each.strip() for each in pair.partition("="))
+        if not key or not text:
+            raise QaError(f"--of {pair}: expected KEY=TEXT")
+        texts[key] = text
+    found = trends.trend(Store(database), machine, quantity, texts, test)
+    trend_screen.show(found, most)
+    for kind, place in ((".png", png), (".svg", svg), (".pdf", pdf)):
+        if place is not None:
+            from reports import trend_picture
+
+            print(f"picture: {trend_picture.save(found, place, kind)}")
+    if csv is not None:
+        from reports import trend_csv
+
+        print(f"points: {trend_csv.write(found, csv)}")
+    return Status.PASSED
+
+
+@app.command()
+@guarded
+def verify(
+    report: Annotated[Path | None, typer.Argument(metavar="[REPORT.pdf]", help="A report to hold against the store.")] = None,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """Check that no stored record, sign-off or acceptance was changed, removed or put there by force; status 1 when one was.
+
+    With a report also whether it is that of the stored record. Status 3 when there is nothing yet to check against.
+    """
+    from qa import progress
+    from qa.store import Store
+    from qa.visible import visible
+
+    store, content = Store(database, make=False), report.read_bytes() if report is not None else None
+    statuses = []
+    if content is not None:
+        from reports.held import Pages, hold
+
+        held = hold(content, store)
+        for fault in held.faults:
+            print(visible(f"BROKEN: {report}: {fault}"))
+        if held.pages is not None and not held.faults:
+            print(visible(f"{report}: record {held.record_id} is the stored one; {held.pages.value}"))
+        for later in held.later:
+            print(visible(f"since it was printed: {later}"))
+        statuses.append(Status.FAILED if held.faults else Status.PASSED if held.pages is Pages.SAME else Status.UNDECIDED)
+    with progress.shown() as say:
+        found = store.verify(say)
+    for line in _verified(found, str(store.where)):
+        print(visible(line))
+    statuses.append(Status.PASSED if found.intact and found.records else Status.FAILED if found.faults else Status.UNDECIDED)
+    return worst(statuses)
+
+
+def _verified(found: Verified, where: str) -> list[str]:
+    """What verifying found, in lines: the first fault first."""
+    most = 20
+    counted = f"{count(found.records, 'record')}, {count(found.events, 'event')}, {count(found.links, 'link')}"
+    said = [f"BROKEN: {'first: ' if len(found.faults) > 1 and not k else ''}{fault}" for k, fault in enumerate(found.faults[:most])]
+    said += [f"and {len(found.faults) - most} more"] if len(found.faults) > most else []
+    said += [f"note: {remark}" for remark in found.remarks[:most]]
+    said += [f"note: and {len(found.remarks) - most} more notes"] if len(found.remarks) > most else []
+    if found.faults:
+        return [*said, f"broken: {counted} in {where}: rely on nothing named here, restore it from a backup"]
+    if not found.chained:
+        return [*said, f"no chain yet: {counted} in {where}; every record fits its own hash, the next one stored begins a chain"]
+    if not found.records:
+        return [*said, f"nothing is stored in {where}: is it the right one?"]
+    said += [f"note: {found.adopted} of the links were adopted: stored before there was a chain"] if found.adopted else []
+    return [
+        *said,
+        f"intact: {counted} in {where}",
+        f"last link {found.links}: {found.end} (compare it with the newest report that you have)",
+    ]

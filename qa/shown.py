@@ -1,0 +1,47 @@
+"""Records as a command shows them: on the screen, as report and readings, and as its exit status."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qa.exits import Status, judged, worst
+
+if TYPE_CHECKING:
+    from qa.keeping import Kept
+    from qa.record import Record
+    from qa.store import Store
+
+
+def shown(records: Sequence[Record], store: Store | Kept | None, pdf: Path | None, json: Path | None, database: str | None) -> Status:
+    """Prints the records, writes what was asked for, and says how they came out; ``store`` None = nobody keeps them."""
+    from reports import catalogue, screen
+
+    console, where = screen.terminal(), str(store.where) if store else ""
+    screen.show_records(records, where, console)
+    screen.show_comparisons(records, console)
+    standings = {record.record_id: store.standing(record.record_id) for record in records} if store else {}
+    screen.show((catalogue.signature(name, one) for name, standing in standings.items() for one in standing.signatures), console)
+    for number, record in enumerate(records, 1):
+        if pdf is None and not where:
+            continue
+        if pdf is None:
+            kept = f" --database {shlex.quote(database)}" if database else ""
+            print(f"for a report: igrtqa report {record.record_id}{kept} --pdf FILE")
+        else:
+            from reports.pdf import write
+
+            path = pdf if len(records) == 1 else pdf.with_name(f"{pdf.stem}-{number}{pdf.suffix}")
+            print(f"report of {record.record_id}: {write(record, path, standings.get(record.record_id))}")
+    if json is not None:
+        from qa.export import write_json
+
+        write_json(json, records)
+        print(f"readings: {json}")
+    decided = [record for record in records if record.judgements or record.comparisons]
+    for record in records:
+        if record not in decided and decided:
+            print(f"measured and not judged: {record.procedure_title}; {record.protocol_title} has no limit for it")
+    return worst(judged([j.outcome for j in record.judgements], [c.outcome for c in record.comparisons]) for record in decided or records)
