@@ -5,13 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qa.exits import Debug, Status, guarded
 from qa.options import Database, SiteFile, app, clinic
 from qa.reading import QaError
+from qa.shown import verified
+
+if TYPE_CHECKING:
+    from qa.verification import Verified
 
 
 @app.command()
@@ -61,11 +65,10 @@ def due_(site: SiteFile = None, database: Database = None, debug: Debug = False)
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy, a new file.")], database: Database = None, debug: Debug = False
 ) -> Status:
-    """Copy all records into a new file, while others may go on writing, and check the copy."""
+    """Copy all records into a new file, while others may go on writing, and verify the copy; status 1 when it is broken, though kept."""
     from qa import backup as backups
 
-    print(f"copy: {file}, records: {_copying(lambda tell: backups.backup(database, file, tell))}")
-    return Status.PASSED
+    return _copied("copy: {file}, records: {count}", file, lambda tell: backups.backup(database, file, tell))
 
 
 @app.command()
@@ -73,16 +76,20 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy.")], database: Database = None, debug: Debug = False
 ) -> Status:
-    """Bring a copy back where there are no records; nothing is written over."""
+    """Bring a copy back where there are no records; nothing is written over. Status 1 when it is broken, though brought back."""
     from qa import backup as backups
 
-    print(f"restored: {_copying(lambda tell: backups.restore(file, database, tell))} records from {file}")
-    return Status.PASSED
+    return _copied("restored: {count} records from {file}", file, lambda tell: backups.restore(file, database, tell))
 
 
-def _copying(copy: Callable[[Callable[[int, int], None]], int]) -> int:
-    """What ``copy`` returns, with a bar that it fills."""
+def _copied(words: str, file: Path, copy: Callable[[Callable[[int, int], None]], Verified]) -> Status:
+    """Copies, with a bar that it fills, and says how many records there are and what is broken in them."""
     from qa import progress
+    from qa.visible import visible
 
     with progress.shown() as say:
-        return copy(lambda done, total: say(f"copying: {done} of {total} pages"))
+        found = copy(lambda done, total: say(f"copying: {done} of {total} pages"))
+    print(visible(words.format(file=file, count=found.records)))
+    for line in verified(found, str(file)) if found.faults else ():
+        print(visible(line))
+    return Status.FAILED if found.faults else Status.PASSED

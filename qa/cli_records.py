@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.exits import Debug, Status, guarded, worst
-from qa.options import Database, Json, Pdf, SiteFile, app, clinic, count
+from qa.options import Database, Json, Pdf, SiteFile, app, clinic
 from qa.reading import QaError
-from qa.shown import shown
+from qa.shown import shown, verified
 
 if TYPE_CHECKING:
     from qa.record import Record
-    from qa.verification import Verified
 
 
 @app.command("list")
@@ -215,29 +214,7 @@ def verify(
         statuses.append(Status.FAILED if held.faults else Status.PASSED if held.pages is Pages.SAME else Status.UNDECIDED)
     with progress.shown() as say:
         found = store.verify(say)
-    for line in _verified(found, str(store.where)):
+    for line in verified(found, str(store.where)):
         print(visible(line))
     statuses.append(Status.PASSED if found.intact and found.records else Status.FAILED if found.faults else Status.UNDECIDED)
     return worst(statuses)
-
-
-def _verified(found: Verified, where: str) -> list[str]:
-    """What verifying found, in lines: the first fault first."""
-    most = 20
-    counted = f"{count(found.records, 'record')}, {count(found.events, 'event')}, {count(found.links, 'link')}"
-    said = [f"BROKEN: {'first: ' if len(found.faults) > 1 and not k else ''}{fault}" for k, fault in enumerate(found.faults[:most])]
-    said += [f"and {len(found.faults) - most} more"] if len(found.faults) > most else []
-    said += [f"note: {remark}" for remark in found.remarks[:most]]
-    said += [f"note: and {len(found.remarks) - most} more notes"] if len(found.remarks) > most else []
-    if found.faults:
-        return [*said, f"broken: {counted} in {where}: rely on nothing named here, restore it from a backup"]
-    if not found.chained:
-        return [*said, f"no chain yet: {counted} in {where}; every record fits its own hash, the next one stored begins a chain"]
-    if not found.records:
-        return [*said, f"nothing is stored in {where}: is it the right one?"]
-    said += [f"note: {found.adopted} of the links were adopted: stored before there was a chain"] if found.adopted else []
-    return [
-        *said,
-        f"intact: {counted} in {where}",
-        f"last link {found.links}: {found.end} (compare it with the newest report that you have)",
-    ]

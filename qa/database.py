@@ -16,8 +16,10 @@ from qa import tables
 from qa.reading import RecordError
 
 
-def location(url: str | Path) -> URL:
+def location(url: str | Path | URL) -> URL:
     """The database of that path or SQLAlchemy URL; RecordError when it cannot be one."""
+    if isinstance(url, URL):
+        return url
     text = str(url)
     try:
         if "://" in text:
@@ -25,6 +27,11 @@ def location(url: str | Path) -> URL:
         return URL.create("sqlite", database=str(Path(text).expanduser().absolute()))
     except (SQLAlchemyError, ValueError, RuntimeError, OSError) as error:
         raise RecordError("the database's name is not valid; expected a file or e.g. postgresql+psycopg://user@host/name") from error
+
+
+def read_only(file: Path) -> URL:
+    """A database file that is read and in no way changed, whatever signs its name has (# ? % mean something to SQLite)."""
+    return URL.create("sqlite", database=file.absolute().as_uri(), query={"mode": "ro", "uri": "true"})
 
 
 def missing(url: URL) -> bool:
@@ -51,14 +58,19 @@ def engine(url: URL, where: str) -> Engine:
         except (OSError, ValueError) as error:
             raise RecordError(f"{where}: the folder cannot be created ({error}); name a folder that you may write to") from error
     made = create_engine(url, poolclass=NullPool, connect_args={"timeout": 10.0})
-    event.listen(made, "connect", _configure_sqlite)
+    event.listen(made, "connect", _read_sqlite if url.query.get("mode") == "ro" else _configure_sqlite)
     event.listen(made, "begin", _begin_sqlite)
     return made
 
 
+def _read_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    """As it is: the way a file keeps its journal is written in the file."""
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite, so that tables and triggers are created in one
+
+
 def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
     """Durable and strict: a commit is on the disk when it returns."""
-    connection.isolation_level = None  # transactions are begun by _begin_sqlite, so that tables and triggers are created in one
+    _read_sqlite(connection, _)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 

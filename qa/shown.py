@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa.exits import Status, judged, worst
+from qa.options import count
 
 if TYPE_CHECKING:
     from qa.keeping import Kept
     from qa.record import Record
     from qa.store import Store
+    from qa.verification import Verified
 
 
 def shown(records: Sequence[Record], store: Store | Kept | None, pdf: Path | None, json: Path | None, database: str | None) -> Status:
@@ -45,3 +47,25 @@ def shown(records: Sequence[Record], store: Store | Kept | None, pdf: Path | Non
         if record not in decided and decided:
             print(f"measured and not judged: {record.procedure_title}; {record.protocol_title} has no limit for it")
     return worst(judged([j.outcome for j in record.judgements], [c.outcome for c in record.comparisons]) for record in decided or records)
+
+
+def verified(found: Verified, where: str) -> list[str]:
+    """What verifying found, in lines: the first fault first."""
+    most = 20
+    counted = f"{count(found.records, 'record')}, {count(found.events, 'event')}, {count(found.links, 'link')}"
+    said = [f"BROKEN: {'first: ' if len(found.faults) > 1 and not k else ''}{fault}" for k, fault in enumerate(found.faults[:most])]
+    said += [f"and {len(found.faults) - most} more"] if len(found.faults) > most else []
+    said += [f"note: {remark}" for remark in found.remarks[:most]]
+    said += [f"note: and {len(found.remarks) - most} more notes"] if len(found.remarks) > most else []
+    if found.faults:
+        return [*said, f"broken: {counted} in {where}: rely on nothing named here, restore it from a backup"]
+    if not found.chained:
+        return [*said, f"no chain yet: {counted} in {where}; every record fits its own hash, the next one stored begins a chain"]
+    if not found.records:
+        return [*said, f"nothing is stored in {where}: is it the right one?"]
+    said += [f"note: {found.adopted} of the links were adopted: stored before there was a chain"] if found.adopted else []
+    return [
+        *said,
+        f"intact: {counted} in {where}",
+        f"last link {found.links}: {found.end} (compare it with the newest report that you have)",
+    ]

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, inspect, select
+from sqlalchemy import URL, Connection, Table, func, inspect, select
 
 from qa import acceptance, chain, database, history, signing, standing, tables, verification
 from qa.acceptance import Acceptance, Stored
@@ -64,7 +64,7 @@ class Store:
     through the database (triggers), and a record whose rows were changed by force is refused on reading (its hash does not fit).
     """
 
-    def __init__(self, url: str | Path | None = None, make: bool = True) -> None:
+    def __init__(self, url: str | Path | URL | None = None, make: bool = True) -> None:
         """Opens the database, and creates it when it does not exist unless ``make`` is False: ``url`` is a path or an SQLAlchemy URL."""
         self._url = database.location(default_database() if url is None else url)
         self.where = self._url.database if self._url.get_backend_name() == "sqlite" else self._url.render_as_string(hide_password=True)
