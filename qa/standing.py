@@ -23,7 +23,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Signature:
-    """Who said what of the record, when; ``kind`` and ``id`` are those of its link, "" the role where none was asked for."""
+    """Who said what of the record, when; ``kind`` and ``id`` are those of its link, "" the role where none was asked for.
+
+    ``own_run``: by who performed it themselves.
+    """
 
     kind: str
     id: str
@@ -32,6 +35,12 @@ class Signature:
     meaning: str
     signed: datetime
     comment: str = ""
+    own_run: bool = False
+
+    @property
+    def said(self) -> str:
+        """The meaning, which tells a person's word about their own run from another person's."""
+        return f"{self.meaning} (own run)" if self.own_run else self.meaning
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ def _place(link: chain.Link | None) -> Place | None:
 
 def _signed(connection: Connection, record: Record) -> list[Signature]:
     return [
-        Signature("sign-off", f"{one.record_id}/{one.idx}", one.who, one.role, one.meaning, one.signed, one.comment)
+        Signature("sign-off", f"{one.record_id}/{one.idx}", one.who, one.role, one.meaning, one.signed, one.comment, one.own_run)
         for one in signing.found(connection, [record.record_id])[record.record_id]
     ]
 

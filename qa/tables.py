@@ -176,6 +176,8 @@ sign_off = _table(  # who performed, reviewed, approved or rejected a stored rec
     Column("meaning", Text, CheckConstraint("meaning IN ('performed', 'reviewed', 'approved', 'rejected')"), nullable=False),
     Column("signed", Text, nullable=False),  # ISO 8601, UTC, microseconds
     Column("comment", Text, nullable=False),
+    Column("own_run", Boolean, nullable=False),
+    CheckConstraint("NOT own_run OR meaning IN ('reviewed', 'approved')", name="own_run_is_reviewed"),
 )
 
 link = _table(  # of the chain through all that is stored, in order of storing: qa/chain.py

@@ -41,14 +41,14 @@ def signature(record_id: str, one: Signature) -> Line:
     """Who signed which record, as what and when."""
     comment = f" ({one.comment})" if one.comment else ""
     role = f", {one.role}" if one.role else ""
-    return Line("signed", None, record_id, f"{one.meaning} by {one.who}{role}, {one.signed.astimezone(UTC):%Y-%m-%d %H:%M} UTC{comment}")
+    return Line("signed", None, record_id, f"{one.said} by {one.who}{role}, {one.signed.astimezone(UTC):%Y-%m-%d %H:%M} UTC{comment}")
 
 
 def record(summary: Summary) -> Line:
     """When, what and how it came out; the whole id, so that it can be copied."""
     verdicts = ", ".join(f"{numbers.technique(name)} {outcome_words(outcome)}" for name, outcome in summary.verdicts.items())
     when = f"{summary.analysed.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    signed = "".join(f"; {one.meaning} by {one.who} ({one.role})" for one in summary.signed)
+    signed = "".join(f"; {one.said} by {one.who} ({one.role})" for one in summary.signed)
     words = f"{when}, {summary.procedure}, {summary.machine}, {verdicts or 'not judged'}{signed}; {summary.title}"
     return Line("record", max(summary.verdicts.values(), default=None), summary.record_id, words)
 

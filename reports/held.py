@@ -50,7 +50,7 @@ def hold(content: bytes, store: Store) -> Held:
         faults.append(f"the store's record {record.record_id} has another hash ({now.record_hash[:16]}…, the report's is {own[:16]}…)")
     faults += _standing(standing, now, store)
     pages = None if faults else _pages(content, record, standing)
-    later = tuple(f"{one.meaning} by {one.who}" for one in now.signatures if one not in standing.signatures)
+    later = tuple(f"{one.said} by {one.who}" for one in now.signatures if one not in standing.signatures)
     return Held(record.record_id, (*faults, *([pages.value] if pages is Pages.CHANGED else [])), pages, later)
 
 

@@ -23,7 +23,7 @@ def section(standing: Standing) -> list[Flowable]:
     if not standing.signatures:
         return []
     rows: list[list[Cell]] = [
-        [paragraph(one.meaning, CELL_STRONG), *map(paragraph, (numbers.moment(one.signed), one.who, one.role, one.comment))]
+        [paragraph(one.said, CELL_STRONG), *map(paragraph, (numbers.moment(one.signed), one.who, one.role, one.comment))]
         for one in standing.signatures
     ]
     widths = [WIDTH * part for part in (0.14, 0.2, 0.24, 0.16, 0.26)]

@@ -19,8 +19,8 @@ from bench.killing import killed
 from bench.records import filled, unfound
 from bench.tampering import forced
 from qa import chain, tables
+from qa.names import same_person, several
 from qa.reading import RecordError
-from qa.signing import same_person
 from qa.store import Store
 from qa.verification import Fault
 
@@ -82,13 +82,14 @@ CHANGES = {
     "DELETE FROM record WHERE record_id = 'trial-1'": (4, "record missing", "trial-1"),
     "UPDATE sign_off SET who = 'Other' WHERE record_id = 'trial-2'": (8, "event changed", "sign-off trial-2/0"),
     "UPDATE sign_off SET meaning = 'approved' WHERE record_id = 'trial-2'": (8, "event changed", "sign-off trial-2/0"),
+    "UPDATE sign_off SET own_run = 1 WHERE record_id = 'trial-2'": (8, "event changed", "sign-off trial-2/0"),
     "UPDATE acceptance SET comment = 'x' WHERE record_id = 'trial-0'": (3, "event changed", "acceptance trial-0/0"),
     "DELETE FROM sign_off WHERE record_id = 'trial-2'": (8, "sign-off missing", "trial-2/0"),
     "DELETE FROM link WHERE number = 5": (5, "link missing", "link 6 comes"),
     "UPDATE link SET id = 'trial-9' WHERE number = 4": (4, "link changed", "trial-9"),
     "UPDATE link SET linked = '2020-01-01T00:00:00.000000+00:00' WHERE number = 4": (4, "link changed", "trial-1"),
     "DELETE FROM link WHERE number = 9": (None, "item without link", "acceptance trial-2/0"),
-    "INSERT INTO sign_off VALUES ('trial-0', 1, 'h', 'Eve', 'physicist', 'approved', '2025-01-01T00:00:00.000000+00:00', '')": (
+    "INSERT INTO sign_off VALUES ('trial-0', 1, 'h', 'Eve', 'physicist', 'approved', '2025-01-01T00:00:00.000000+00:00', '', 0)": (
         None,
         "item without link",
         "sign-off trial-0/1",
@@ -123,6 +124,7 @@ def test_link_that_was_forged_with_a_hash_of_its_own_breaks_the_one_after_it(sto
     force.row_factory = sqlite3.Row
     force.execute("UPDATE sign_off SET who = 'Eve' WHERE record_id = 'trial-1'")
     event_row = dict(force.execute("SELECT * FROM sign_off WHERE record_id = 'trial-1'").fetchone())
+    event_row["own_run"] = bool(event_row["own_run"])  # SQLite has no yes and no
     link = dict(force.execute("SELECT * FROM link WHERE number = 5").fetchone()) | {"content": chain.content_hash("sign-off", event_row)}
     force.execute("UPDATE link SET content = ?, hash = ? WHERE number = 5", (link["content"], chain.link_hash(link)))
     assert [(fault.number, fault.what) for fault in store.verify().faults] == [(6, "link re-ordered")]
@@ -196,10 +198,81 @@ def test_nobody_reviews_or_approves_what_they_performed(tmp_path: Path, who: str
         ("Ann Lee", "Ann Leeds", False),
         ("Ann", "Anna", False),
         ("", "Ann", False),
+        ("Lee, Ann and Kay, Bob", "Lee, Ann", True),
+        ("Lee, Ann; Kay, Bob", "Ann Lee", True),
+        ("Lee, Ann; Kay, Bob", "Cy Day", False),
+        ("Ann Lee", "Ann Lee, Bob Kay", True),
+        ("Ann Lee", "Ann Lee, PhD", True),
+        ("Ann Lee", "Dr. Ann Lee", True),
+        ("Dr. Ann Lee", "Ann Lee, Ph.D.", True),
+        ("Ann Lee (RTT)", "Ann Lee, physicist", True),
+        ("Ann Lee | Bob Kay", "Ann Lee", True),
+        ("Ann Lee - Bob Kay", "Kay, Bob M.", True),
+        ("Ann and Bob Lee", "Ann Lee", True),
+        ("Ann Lee y Bob Kay", "Ann Lee", True),
+        ("Søren", "Soren", True),
+        ("Łukasz", "Lukasz", True),
+        ("Müller", "Mueller", True),
+        ("Ann-Marie Lee", "Lee, Ann Marie", True),
+        ("O'Brien, Ann", "Ann OBrien", True),
+        ("Ann M. Lee", "Ann Lee", True),
+        ("A. Lee", "Ann Lee", True),
+        ("Ann", "Ann Lee", True),
+        ("Lee, Ann", "Bob Lee", False),
+        ("Jo Lee", "Joe Lee", False),
+        ("Ann Lee", "Nan Lee", False),
+        ("Dr. Lee", "Dr. Kay", False),
     ],
 )
 def test_names_are_folded(performers: str, who: str, same: bool) -> None:
     assert same_person(performers, who) is same
+
+
+@pytest.mark.parametrize(
+    "who", ["Bob Kay, Cy Day", "Bob Kay and Cy Day", "Bob; Cy", "Bob/Cy", "Bob & Cy", "Bob | Cy", "Bob - Cy", "A, B, C"]
+)
+def test_a_signer_is_one_person(tmp_path: Path, who: str) -> None:
+    store = Store(tmp_path / "records.sqlite")
+    store.add(example())
+    for own_run in (False, True):
+        with pytest.raises(RecordError, match="names several persons; each of them signs alone"):
+            store.sign("6f96", who, "physicist", "approved", own_run=own_run)
+    assert store.standing("6f96").signatures == ()
+
+
+@pytest.mark.parametrize("who", ["Kay, Bob", "Dr. Bob Kay", "Bob Kay, PhD", "Kay-Lee, Bob", "Alessandra", "Ortega y Gasset, José"])
+def test_one_person_is_one_person(who: str) -> None:
+    assert not several(who)
+
+
+def test_who_may_be_the_performer_is_told_how_to_be_told_apart(tmp_path: Path) -> None:
+    store = Store(tmp_path / "records.sqlite")
+    store.add(example(performer="Ann Lee"))
+    with pytest.raises(RecordError, match="'Ann' may be one of them: another person signs with a name that has a word which theirs lacks"):
+        store.sign("6f96", "Ann", "physicist", "approved")
+    assert not store.sign("6f96", "Ann Day", "physicist", "approved").own_run
+
+
+def test_review_of_an_own_run_says_that_it_is_one(tmp_path: Path) -> None:
+    store = Store(tmp_path / "records.sqlite")
+    store.add(example())
+    own = store.sign("6f96", "zoe", "physicist", "approved", own_run=True)
+    other = store.sign("6f96", "Ann", "physicist", "approved", own_run=True)
+    assert (own.own_run, other.own_run) == (True, False)
+    assert [one.said for one in store.standing("6f96").signatures] == ["approved (own run)", "approved"]
+    assert [one.said for one in store.list()[0].signed] == ["approved (own run)", "approved"]
+    with pytest.raises(RecordError, match="Ann signed it as approved already"):  # else her approval would be of her own run unsaid
+        store.sign("6f96", "Ann", "physicist", "performed", own_run=True)
+    assert store.verify().intact
+
+
+def test_own_run_of_nobody_is_not_reviewed_either(tmp_path: Path) -> None:
+    store = Store(tmp_path / "records.sqlite")
+    store.add(example(performer=""))
+    with pytest.raises(RecordError, match="sign it first with --as performed"):
+        store.sign("6f96", "Ann", "physicist", "approved", own_run=True)
+    store.sign("6f96", "Ann", "physicist", "performed")
+    assert store.sign("6f96", "Ann", "physicist", "approved", own_run=True).own_run
 
 
 def test_who_signed_as_performer_counts_as_performer_and_overwrites_nobody(tmp_path: Path) -> None:

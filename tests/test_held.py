@@ -165,7 +165,11 @@ def test_own_run_is_reviewed_only_where_the_site_file_says_so(store: Store, tmp_
     site = tmp_path / "site.toml"
     site.write_text(f'name = "Clinic"\nown_review = {own_review}\n[[machine]]\nname = "LINAC-B"\n', "utf-8")
     own = ("sign", "trial-1", "--by", "Performer", "--role", "physicist", "--as", "reviewed", "--site", str(site))
-    assert run(store, *own)[0] == expected
+    status, said = run(store, *own)
+    assert status == expected
+    assert ("reviewed (own run) by Performer" in said) is (expected == 0)
+    assert ("reviewed (own run) by Performer (physicist)" in run(store, "list")[1]) is (expected == 0)
+    assert ("reviewed (own run)" in text(pdf.render(store.get("trial-1"), store.standing("trial-1")))) is (expected == 0)
     assert len(store.standing("trial-1").signatures) == (3 if expected == 0 else 2)
 
 
