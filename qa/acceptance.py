@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from qa import chain, tables
+from qa import chain, signing, tables
 from qa.limit import Outcome
 from qa.plain import encode
 from qa.reading import Measured
 from qa.record import Record, record_hash
 from qa.rows import time
+from qa.signing import SignOff
 from qa.widening import version
 
 _STATED = ("record_id", "procedure", "procedure_version", "title", "machine", "acquired", "analysed")  # of the record itself
@@ -39,20 +40,42 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Rejection:
+    """What takes an acceptance back: a person rejected its record and has said nothing else of it since."""
+
+    who: str
+    signed: datetime
+    comment: str
+    number: int  # of its link
+
+    def __str__(self) -> str:
+        """By whom and when, and why if they said so."""
+        return f"rejected by {self.who} on {_day(self.signed)}{f' ({self.comment})' if self.comment else ''}"
+
+
+@dataclass(frozen=True)
 class Acceptance:
-    """Who accepted which record, and when; ``record_hash`` is the record's own at that time."""
+    """Who accepted which record, and when; ``record_hash`` is the record's own at that time.
+
+    ``number`` is that of its link, 0 where it has none. One whose record is ``rejected`` counts no more.
+    """
 
     record: Stored
     record_hash: str
     who: str
     accepted: datetime
     comment: str = ""
+    number: int = 0
+    rejected: Rejection | None = None
 
 
-def unacceptable(record: Record, who: str) -> str:
-    """Why this person cannot accept this record, "" when they can."""
+def unacceptable(record: Record, who: str, signed: Sequence[SignOff] = ()) -> str:
+    """Why this person cannot accept this record, "" when they can; ``signed`` is what was signed of it."""
     if not who.strip():
         return "say who accepts it, with --by NAME"
+    if against := signing.rejections(signed):
+        said = "; ".join(str(Rejection(one.who, one.signed, one.comment, 0)) for one in against)
+        return f"it was {said}: accept another record, or let them sign it as reviewed or approved first"
     outcomes = [judgement.outcome for judgement in record.judgements] + [one.outcome for one in record.comparisons if one.outcome]
     if Outcome.FAIL in outcomes:
         return "a limit failed in it; a machine is not compared with a failure: repair, measure again and accept that"
@@ -78,16 +101,58 @@ def found(connection: Connection, machine: str | None = None, procedures: Sequen
     if version(connection) < tables.SINCE[tables.acceptance]:
         return ()
     event = tables.acceptance.c
-    query: Select[Any] = select(*_columns(), event.record_hash, event.who, event.accepted, event.comment)
+    query: Select[Any] = select(*_columns(), event.idx, event.record_hash, event.who, event.accepted, event.comment)
     query = query.join_from(tables.acceptance, tables.record, event.record_id == tables.record.c.record_id)
     if machine is not None:
         query = query.where(tables.record.c.machine == machine)
     if procedures is not None:
         query = query.where(tables.record.c.procedure.in_(procedures))
-    rows = connection.execute(query.order_by(event.accepted, event.record_id, event.idx)).mappings()
+    rows = connection.execute(query.order_by(event.accepted, event.record_id, event.idx)).mappings().all()
+    numbers, against = chain.numbers(connection, "acceptance"), _rejected(connection, {row["record_id"] for row in rows})
     return tuple(
-        Acceptance(_stored(row), row["record_hash"], row["who"], datetime.fromisoformat(row["accepted"]), row["comment"]) for row in rows
+        Acceptance(
+            _stored(row),
+            row["record_hash"],
+            row["who"],
+            datetime.fromisoformat(row["accepted"]),
+            row["comment"],
+            numbers.get(f"{row['record_id']}/{row['idx']}", 0),
+            against.get(row["record_id"]),
+        )
+        for row in rows
     )
+
+
+def _rejected(connection: Connection, record_ids: Iterable[str]) -> dict[str, Rejection]:
+    """The newest rejection that stands of each of these records."""
+    standing = {name: signing.rejections(signed) for name, signed in signing.found(connection, record_ids).items()}
+    if not any(standing.values()):
+        return {}
+    numbers = chain.numbers(connection, "sign-off")
+    made = {
+        name: [Rejection(one.who, one.signed, one.comment, numbers.get(f"{name}/{one.idx}", 0)) for one in against]
+        for name, against in standing.items()
+    }
+    return {name: max(each, key=lambda one: one.number) for name, each in made.items() if each}
+
+
+def lasting(accepted: Iterable[Acceptance]) -> Iterator[Acceptance]:
+    """Those that count, in the order given, which is that of their precedence.
+
+    Nothing slips into the place of one that was rejected: what comes after it counts only where somebody accepted it later than that.
+    """
+    since = 0
+    for one in accepted:
+        if one.rejected is not None:
+            since = max(since, one.rejected.number)
+        elif one.number >= since:
+            yield one
+
+
+def counts_no_more(accepted: Iterable[Acceptance]) -> str:
+    """The first of these that counts no more, and why; "" when all count."""
+    named = (f"record {one.record.record_id}, which {one.who} accepted, was {one.rejected}" for one in accepted if one.rejected is not None)
+    return next(named, "")
 
 
 def newest(connection: Connection, machine: str, procedures: Sequence[str]) -> Stored | None:
@@ -107,3 +172,7 @@ def _columns() -> list[Any]:
 def _stored(row: Mapping[Any, Any]) -> Stored:
     own = {name: row[name] for name in _STATED}
     return Stored(**own | {"acquired": time(row["acquired"]), "analysed": datetime.fromisoformat(row["analysed"])})
+
+
+def _day(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d}"

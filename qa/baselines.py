@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from qa.acceptance import Acceptance, counts_no_more, lasting
 from qa.archive import Archive, unchanged
 from qa.limit import Baseline
 from qa.procedure import Procedure
@@ -38,7 +39,10 @@ def baselines(
     why: dict[Key, str] = {}
     of_these, otherwise = frozenset(digests), f"no accepted record of this test on {machine} has this number; {ACCEPT}"
     try:
-        for record in _accepted(archive, machine, procedure.name):
+        accepted = archive.accepted(machine, [procedure.name])
+        if gone := counts_no_more(accepted):
+            otherwise = f"the accepted record cannot be used: {gone}; {ACCEPT}"
+        for record in _records(archive, accepted):
             alike = {key: [one for one in record.readings if _is(one, key)] for key in left}
             usable = {key: ones[0] for key, ones in alike.items() if len(ones) == 1 and record.procedure_version == procedure.version}
             why |= {key: _why_not(record, ones, procedure.version) for key, ones in alike.items() if ones and key not in usable}
@@ -54,10 +58,10 @@ def baselines(
     return Baselines(found, why, otherwise)
 
 
-def _accepted(archive: Archive, machine: str, procedure: str) -> Iterator[Record]:
-    """The accepted records, the one accepted first first; RecordError when one is not what was accepted."""
+def _records(archive: Archive, accepted: Sequence[Acceptance]) -> Iterator[Record]:
+    """The accepted records that count, the one accepted first first; RecordError when one is not what was accepted."""
     seen: set[str] = set()
-    for one in archive.accepted(machine, [procedure]):
+    for one in lasting(accepted):
         if one.record.record_id not in seen:
             seen.add(one.record.record_id)
             yield unchanged(archive, one)

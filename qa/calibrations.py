@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from qa import procedure as procedures_
+from qa.acceptance import counts_no_more, lasting
 from qa.acquisition import Calibration
 from qa.archive import Archive, unchanged
 from qa.reading import RecordError
@@ -25,6 +26,7 @@ def in_force(
     """The machine's calibrations of these kinds for images taken at ``when``, and a note for each: which one, or why not the one there is.
 
     Of each kind the accepted one counts that was taken last before the images: an older one was replaced by it, even where it is of no use.
+    One that was rejected is followed by what was accepted later than that only.
     Where files do not say when they were taken, the time of their analysis counts (``when`` None: now), and the note says so.
     """
     found: list[Calibration] = []
@@ -47,7 +49,10 @@ def _of_kind(archive: Archive, kind: str, machine: str, when: datetime) -> tuple
     if not accepted:
         newest = archive.newest(machine, providers)
         return None, f"{_named(newest)} is not accepted: igrtqa accept {newest.record_id} --by NAME" if newest is not None else ""
-    last = max((one for one in accepted if one.record.taken <= when), key=lambda one: one.record.taken, default=None)
+    before = sorted((one for one in accepted if one.record.taken <= when), key=lambda one: one.record.taken, reverse=True)
+    last = next(lasting(before), None)
+    if last is None and before:
+        return None, f"{counts_no_more(before)}: calibrate again, or accept a good one with: igrtqa accept RECORD --by NAME"
     if last is None:
         return None, f"{_named(min((one.record for one in accepted), key=lambda one: one.taken))} is younger than these images"
     try:

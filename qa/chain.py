@@ -82,6 +82,14 @@ def has(connection: Connection, number: int, own: str) -> bool:
     return (found := _one(connection, tables.link.c.number == number)) is not None and found.hash == own
 
 
+def numbers(connection: Connection, kind: str) -> dict[str, int]:
+    """The numbers of all links of events of that kind, by what a link calls an event; none in a database of an older version."""
+    if version(connection) < tables.SINCE[tables.link]:
+        return {}
+    query = select(tables.link.c.id, tables.link.c.number).where(tables.link.c.kind.in_((kind, f"{ADOPTED}{kind}")))
+    return {name: number for name, number in connection.execute(query)}
+
+
 def _one(connection: Connection, which: Any) -> Link | None:
     if version(connection) < tables.SINCE[tables.link]:
         return None

@@ -83,6 +83,7 @@ def accept(
     The first accepted record of a machine and test is the baseline of every number in it. An acceptance is kept for good.
     """
     from qa import procedure
+    from qa.acceptance import lasting
     from qa.store import Store
     from reports import catalogue, screen
 
@@ -91,7 +92,7 @@ def accept(
     screen.show([catalogue.acceptance(done)], screen.terminal())
     name = done.record.procedure
     provides = procedure.load(name).provides if name in procedure.names() else ""
-    first = store.accepted(done.record.machine, [name])[0].record.record_id == done.record.record_id
+    first = next(lasting(store.accepted(done.record.machine, [name]))).record.record_id == done.record.record_id
     print(f"it is the baseline of {done.record.machine} for {name}" + ("" if first else ", for what the record accepted first lacks"))
     if provides:
         from qa.calibrations import in_force

@@ -152,12 +152,13 @@ class Store:
     def accept(self, record_id: str, who: str, comment: str = "") -> Acceptance:
         """A person signs that this record is what the machine shall be compared with, or that its calibration is in force from now on.
 
-        RecordError for nobody's name, a record that failed or of which two engines disagree, or one without any number.
+        RecordError for nobody's name, a record that failed or was rejected or of which two engines disagree, or one without any number.
         """
         with self._transaction(writing=True) as connection:
             widen(connection)
             record = self._linked(connection, record_id)
-            if why := acceptance.unacceptable(record, who):
+            signed = signing.found(connection, [record.record_id])[record.record_id]
+            if why := acceptance.unacceptable(record, who, signed):
                 raise RecordError(f"{self.where}: record {record.record_id} cannot be accepted: {why}")
             return acceptance.add(connection, record, who.strip(), comment.strip())
 

@@ -146,7 +146,7 @@ def _starts(points: Sequence[Point], left: Mapping[int, str], accepted: Sequence
     starts = {points[0].taken: "the first record"}
     measured = {point.record_id: point for point in points if isinstance(point.reading, Measured)}
     for one in accepted:
-        if one.record.record_id in measured:
+        if one.record.record_id in measured and one.rejected is None:
             starts[measured[one.record.record_id].taken] = f"record {one.record.record_id[:8]}, accepted by {one.who}"
     before: Point | None = None
     for n, point in enumerate(points):

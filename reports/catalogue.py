@@ -34,6 +34,7 @@ def acceptance(accepted: Acceptance) -> Line:
     comment = f" ({accepted.comment})" if accepted.comment else ""
     taken = f"taken {own.taken.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     words = f"{when} by {accepted.who}{comment}: {own.procedure}, {own.machine}, {taken}; {own.title}"
+    words += f"; {accepted.rejected}: it counts no more" if accepted.rejected is not None else ""
     return Line("accepted", None, own.record_id, words)
 
 

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from test_session import Batch, image
 
-from qa import calibrations, dicom, protocol, session
+from qa import calibrations, chain, dicom, protocol, session
 from qa import procedure as procedures
 from qa.acquisition import Acquisition
 from qa.limit import Limit, Outcome
 from qa.procedure import Analysis, Procedure, Rehearsal
 from qa.protocol import Protocol
-from qa.reading import Measured, NotMeasured, Quantity, Reading, identity
+from qa.reading import Measured, NotMeasured, Quantity, Reading, RecordError, identity
 from qa.record import Record, from_json, to_json
 from qa.store import Store
+from reports import catalogue
 from reports.lines import lines
 
 HU = Quantity("insert_hu", "HU", "mean CT number of an insert", "test")
@@ -241,6 +242,53 @@ def test_acceptance_of_another_content_is_not_believed(clinic: Clinic) -> None:
     assert "is not what Zoë accepted" in only(clinic.measure(of(990.0)))[1]
 
 
+def test_baseline_that_was_rejected_later_counts_no_more_and_no_other_slips_into_its_place(clinic: Clinic) -> None:
+    base = clinic.accept(clinic.measure(of(990.0)))
+    other = clinic.accept(clinic.measure(of(1000.0)))
+    clinic.store.sign(base.record_id, "Bob Kay", "physicist", "rejected", "the phantom was turned")
+    outcome, reason = only(clinic.measure(of(1000.0)))
+    assert outcome is Outcome.NOT_MEASURED
+    assert f"record {base.record_id}, which Zoë accepted, was rejected by Bob Kay on " in reason
+    assert "(the phantom was turned)" in reason
+    assert "igrtqa accept RECORD --by NAME" in reason
+    assert [one.rejected.who if one.rejected else "" for one in clinic.store.accepted()] == ["Bob Kay", ""]
+    assert "rejected by Bob Kay" in catalogue.acceptance(clinic.store.accepted()[0]).words
+    clinic.accept(other)  # somebody says now that it is the one
+    (judgement,) = clinic.measure(of(1000.0)).judgements
+    assert judgement.baseline is not None
+    assert (judgement.outcome, judgement.baseline.record_id) == (Outcome.PASS, other.record_id)
+
+
+def test_rejection_that_was_taken_back_lets_the_baseline_count_again(clinic: Clinic) -> None:
+    base = clinic.accept(clinic.measure(of(990.0), performer="Zoë"))
+    clinic.store.sign(base.record_id, "Bob Kay", "physicist", "rejected")
+    clinic.store.sign(base.record_id, "Cy Day", "physicist", "approved")  # another person's word does not take it back
+    clinic.store.sign(base.record_id, "Bob", "physicist", "approved")  # nor that of a name which only may be theirs
+    assert only(clinic.measure(of(990.0)))[0] is Outcome.NOT_MEASURED
+    clinic.store.sign(base.record_id, "Kay, Bob", "physicist", "reviewed")
+    assert only(clinic.measure(of(990.0)))[0] is Outcome.PASS
+
+
+def test_order_of_rejection_and_acceptance_is_that_of_the_chain(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    base, other = clinic.accept(clinic.measure(of(990.0))), clinic.measure(of(1000.0))
+    clinic.accept(other)
+    with monkeypatch.context() as late:
+        late.setattr(chain, "clock", lambda: datetime.now(UTC) - 2 * DAY)
+        clinic.store.sign(base.record_id, "Bob Kay", "physicist", "rejected")
+    assert only(clinic.measure(of(1000.0)))[0] is Outcome.NOT_MEASURED
+
+
+def test_rejected_record_is_not_accepted(clinic: Clinic) -> None:
+    record = clinic.measure(of(990.0), performer="Zoë")
+    clinic.store.sign(record.record_id, "Bob Kay", "physicist", "rejected", "the phantom was turned")
+    with pytest.raises(RecordError, match=r"it was rejected by Bob Kay on [-0-9]+ \(the phantom was turned\): accept another record"):
+        clinic.accept(record)
+    assert clinic.store.accepted() == ()
+    clinic.store.sign(record.record_id, "Bob Kay", "physicist", "approved", "it was not")
+    clinic.accept(record)
+    assert len(clinic.store.accepted()) == 1
+
+
 def test_limit_without_a_number_never_passes_and_the_difference_is_shown(clinic: Clinic) -> None:
     no_number = judged_by(limit(tolerance=None))
     own = (Outcome.NOT_MEASURED, "set your own limit: the source gives no number")
@@ -362,3 +410,20 @@ def test_calibration_changed_by_force_is_not_used(clinic: Clinic) -> None:
         raw.execute("DROP TRIGGER reading_no_update")
         raw.execute("UPDATE reading SET value = 0.002 WHERE record_id = ?", (made.record_id,))
     assert "was changed after it was stored" in told(clinic, FIRST + DAY)
+
+
+def test_calibration_that_was_rejected_is_not_in_force_and_no_older_one_is(clinic: Clinic) -> None:
+    (own,) = CURVE.limits
+    old = clinic.accept(calibrate(clinic, by=judged_by(replace(own, frequency="annual"))))
+    new = clinic.accept(calibrate(clinic, FIRST + 10 * DAY))
+    clinic.store.sign(new.record_id, "Bob Kay", "physicist", "rejected", "wrong plugs")
+    why = told(clinic, FIRST + 11 * DAY)
+    assert why.startswith(f"no calibration is in force: record {new.record_id}, which Zoë accepted, was rejected by Bob Kay on ")
+    assert "(wrong plugs): calibrate again" in why
+    assert told(clinic, FIRST + 5 * DAY).startswith(f"record {old.record_id}")  # of images taken before it
+    with pytest.raises(RecordError, match="rejected by Bob Kay"):
+        clinic.accept(new)
+    clinic.accept(old)  # back to the old one, as somebody says now
+    assert told(clinic, FIRST + 11 * DAY).startswith(f"record {old.record_id}")
+    newer = clinic.accept(calibrate(clinic, FIRST + 12 * DAY))
+    assert told(clinic, FIRST + 13 * DAY).startswith(f"record {newer.record_id}")
