@@ -37,8 +37,11 @@ def baselines(
     found: dict[Key, Baseline] = {}
     why: dict[Key, str] = {}
     of_these, otherwise = frozenset(digests), f"no accepted record of this test on {machine} has this number; {ACCEPT}"
+    notes: list[str] = []
+    seen = False
     try:
         for record in _accepted(archive, machine, procedure.name):
+            seen = True
             alike = {key: [one for one in record.readings if _is(one, key)] for key in left}
             usable = {key: ones[0] for key, ones in alike.items() if len(ones) == 1 and record.procedure_version == procedure.version}
             why |= {key: _why_not(record, ones, procedure.version) for key, ones in alike.items() if ones and key not in usable}
@@ -46,12 +49,16 @@ def baselines(
                 why |= dict.fromkeys(usable, f"the accepted record {record.record_id} is of these same images; take new ones")
             else:
                 found |= {key: _baseline(record, reading) for key, reading in usable.items()}
+                if usable and record.machine != machine:
+                    notes.append(f"baseline: record {record.record_id} was accepted for {record.machine!r}, another name of {machine!r}")
             left -= usable.keys()
             if not left:
                 break
+        if not seen:
+            otherwise += _elsewhere(archive, procedure.name)
     except RecordError as error:  # a later record must not slip into the place of one that cannot be used
         otherwise = f"the accepted record cannot be used: {error}"
-    return Baselines(found, why, otherwise)
+    return Baselines(found, why, otherwise, tuple(notes))
 
 
 def _accepted(archive: Archive, machine: str, procedure: str) -> Iterator[Record]:
@@ -61,6 +68,14 @@ def _accepted(archive: Archive, machine: str, procedure: str) -> Iterator[Record
         if one.record.record_id not in seen:
             seen.add(one.record.record_id)
             yield unchanged(archive, one)
+
+
+def _elsewhere(archive: Archive, procedure: str) -> str:
+    """What to look at before a record is accepted: this machine may have had another name, and a drift must not become its baseline."""
+    names = ", ".join(sorted({repr(one.record.machine) for one in archive.accepted(None, [procedure])}))
+    return (
+        f" (accepted for other names: {names}; where one is this machine, add it to its stations in the site file instead)" if names else ""
+    )
 
 
 def _is(reading: Reading, key: Key) -> bool:

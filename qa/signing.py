@@ -19,7 +19,8 @@ from qa.widening import version
 
 PERFORMED = "performed"
 INDEPENDENT = ("reviewed", "approved")  # not by who performed it
-MEANINGS = (PERFORMED, *INDEPENDENT, "rejected")
+REJECTED = "rejected"
+MEANINGS = (PERFORMED, *INDEPENDENT, REJECTED)
 _BETWEEN = re.compile(r"[,;/&+\n]|\band\b|\bund\b|\bet\b")  # names of several persons in one line
 
 
