@@ -180,8 +180,8 @@ class Site(Part):
 def _alike(one: Machine, other: Machine) -> str:
     """Why images or records of one machine could be taken for those of the other, "" when they cannot."""
     for this, that in ((one, other), (other, one)):
-        if this.name in that.names:
-            return f"machine {that.name}: its station {this.name} is the name of another machine, so its records could not be told apart"
+        if that.called(this.name):
+            return f"machine {that.name}: its images may say {this.name}, the name of another machine: nothing tells their records apart"
     if not (shared := sorted(one.names & other.names)):
         return ""
     both = f"machines {one.name} and {other.name} are both called {shared[0]}"
