@@ -93,18 +93,18 @@ def add(connection: Connection, record: Record, who: str, comment: str) -> Accep
     row: dict[str, Any] = {"record_id": record.record_id, "idx": connection.scalar(before.where(key == record.record_id)) or 0}
     row |= {"record_hash": record_hash(record), "who": encode(str, who), "accepted": encode(datetime, now), "comment": encode(str, comment)}
     chain.add_event(connection, "acceptance", row, now)
-    return next(one for one in reversed(found(connection, record.machine)) if one.record.record_id == record.record_id)
+    return next(one for one in reversed(found(connection, [record.machine])) if one.record.record_id == record.record_id)
 
 
-def found(connection: Connection, machine: str | None = None, procedures: Sequence[str] | None = None) -> tuple[Acceptance, ...]:
-    """The acceptances of a machine and of some procedures, or of all (None), the first one first; none in an older database."""
+def found(connection: Connection, machines: Sequence[str] | None = None, procedures: Sequence[str] | None = None) -> tuple[Acceptance, ...]:
+    """The acceptances of a machine (its names) and of some procedures, or of all (None), the first one first; none in an older database."""
     if version(connection) < tables.SINCE[tables.acceptance]:
         return ()
     event = tables.acceptance.c
     query: Select[Any] = select(*_columns(), event.idx, event.record_hash, event.who, event.accepted, event.comment)
     query = query.join_from(tables.acceptance, tables.record, event.record_id == tables.record.c.record_id)
-    if machine is not None:
-        query = query.where(tables.record.c.machine == machine)
+    if machines is not None:
+        query = query.where(tables.record.c.machine.in_(machines))
     if procedures is not None:
         query = query.where(tables.record.c.procedure.in_(procedures))
     rows = connection.execute(query.order_by(event.accepted, event.record_id, event.idx)).mappings().all()
@@ -155,11 +155,11 @@ def counts_no_more(accepted: Iterable[Acceptance]) -> str:
     return next(named, "")
 
 
-def newest(connection: Connection, machine: str, procedures: Sequence[str]) -> Stored | None:
-    """The record with a number in it that was taken last."""
+def newest(connection: Connection, machines: Sequence[str], procedures: Sequence[str]) -> Stored | None:
+    """The record of a machine, by its names, with a number in it that was taken last."""
     own, reading = tables.record.c, tables.reading.c
     number = select(reading.record_id).where(reading.record_id == own.record_id, reading.value.is_not(None)).exists()
-    query = select(*_columns()).where(own.machine == machine, own.procedure.in_(procedures), number)
+    query = select(*_columns()).where(own.machine.in_(machines), own.procedure.in_(procedures), number)
     order = (func.coalesce(own.acquired, own.analysed).desc(), own.record_id)
     row = connection.execute(query.order_by(*order).limit(1)).mappings().first()
     return None if row is None else _stored(row)

@@ -38,11 +38,14 @@ def baselines(
     found: dict[Key, Baseline] = {}
     why: dict[Key, str] = {}
     of_these, otherwise = frozenset(digests), f"no accepted record of this test on {machine} has this number; {ACCEPT}"
+    notes: list[str] = []
+    seen = False
     try:
         accepted = archive.accepted(machine, [procedure.name])
         if gone := counts_no_more(accepted):
             otherwise = f"the accepted record cannot be used: {gone}; {ACCEPT}"
         for record in _records(archive, accepted):
+            seen = True
             alike = {key: [one for one in record.readings if _is(one, key)] for key in left}
             usable = {key: ones[0] for key, ones in alike.items() if len(ones) == 1 and record.procedure_version == procedure.version}
             why |= {key: _why_not(record, ones, procedure.version) for key, ones in alike.items() if ones and key not in usable}
@@ -50,12 +53,16 @@ def baselines(
                 why |= dict.fromkeys(usable, f"the accepted record {record.record_id} is of these same images; take new ones")
             else:
                 found |= {key: _baseline(record, reading) for key, reading in usable.items()}
+                if usable and record.machine != machine:
+                    notes.append(f"baseline: record {record.record_id} was accepted for {record.machine!r}, another name of {machine!r}")
             left -= usable.keys()
             if not left:
                 break
+        if not seen:
+            otherwise += _elsewhere(archive, procedure.name)
     except RecordError as error:  # a later record must not slip into the place of one that cannot be used
         otherwise = f"the accepted record cannot be used: {error}"
-    return Baselines(found, why, otherwise)
+    return Baselines(found, why, otherwise, tuple(notes))
 
 
 def _records(archive: Archive, accepted: Sequence[Acceptance]) -> Iterator[Record]:
@@ -65,6 +72,14 @@ def _records(archive: Archive, accepted: Sequence[Acceptance]) -> Iterator[Recor
         if one.record.record_id not in seen:
             seen.add(one.record.record_id)
             yield unchanged(archive, one)
+
+
+def _elsewhere(archive: Archive, procedure: str) -> str:
+    """What to look at before a record is accepted: this machine may have had another name, and a drift must not become its baseline."""
+    names = ", ".join(sorted({repr(one.record.machine) for one in archive.accepted(None, [procedure])}))
+    return (
+        f" (accepted for other names: {names}; where one is this machine, add it to its stations in the site file instead)" if names else ""
+    )
 
 
 def _is(reading: Reading, key: Key) -> bool:

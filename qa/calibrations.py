@@ -48,33 +48,35 @@ def _of_kind(archive: Archive, kind: str, machine: str, when: datetime) -> tuple
     accepted = archive.accepted(machine, providers)
     if not accepted:
         newest = archive.newest(machine, providers)
-        return None, f"{_named(newest)} is not accepted: igrtqa accept {newest.record_id} --by NAME" if newest is not None else ""
+        return None, f"{_named(newest, machine)} is not accepted: igrtqa accept {newest.record_id} --by NAME" if newest is not None else ""
     before = sorted((one for one in accepted if one.record.taken <= when), key=lambda one: one.record.taken, reverse=True)
     last = next(lasting(before), None)
     if last is None and before:
         return None, f"{counts_no_more(before)}: calibrate again, or accept a good one with: igrtqa accept RECORD --by NAME"
     if last is None:
-        return None, f"{_named(min((one.record for one in accepted), key=lambda one: one.taken))} is younger than these images"
+        return None, f"{_named(min((one.record for one in accepted), key=lambda one: one.taken), machine)} is younger than these images"
     try:
-        return _if_valid(unchanged(archive, last), last.record, kind, when)
+        return _if_valid(unchanged(archive, last), last.record, kind, machine, when)
     except RecordError as error:
         return None, str(error)
 
 
-def _if_valid(record: Record, stored: Stored, kind: str, when: datetime) -> tuple[Calibration | None, str]:
+def _if_valid(record: Record, stored: Stored, kind: str, machine: str, when: datetime) -> tuple[Calibration | None, str]:
     """The calibration in the record and its name, or why it is not valid at that time."""
+    named = _named(stored, machine)
     periods = [PERIOD_DAYS[one.limit.frequency] for one in record.judgements if one.reading >= 0 and one.limit.frequency in PERIOD_DAYS]
     if not periods:
-        return None, f"{_named(stored)} was judged by no limit that says how often to repeat it, so its expiry is not known"
+        return None, f"{named} was judged by no limit that says how often to repeat it, so its expiry is not known"
     expires = stored.taken + timedelta(days=min(periods) * (1 + GRACE))
     if when > expires:
-        return None, f"{_named(stored)} expired {_day(expires)}: calibrate again"
-    return Calibration(kind, record.record_id, stored.taken, expires, record.readings), f"{_named(stored)} valid until {_day(expires)}"
+        return None, f"{named} expired {_day(expires)}: calibrate again"
+    return Calibration(kind, record.record_id, stored.taken, expires, record.readings), f"{named} valid until {_day(expires)}"
 
 
-def _named(stored: Stored) -> str:
+def _named(stored: Stored, machine: str) -> str:
     doubt = "" if stored.acquired is not None else " (its images do not say when they were taken: this is when they were analysed)"
-    return f"record {stored.record_id}, taken {_day(stored.taken)}{doubt},"
+    other = f", stored for {stored.machine!r}" if stored.machine != machine else ""
+    return f"record {stored.record_id}, taken {_day(stored.taken)}{doubt}{other},"
 
 
 def _day(time: datetime) -> str:

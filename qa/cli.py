@@ -194,7 +194,8 @@ def _run(
         certified = certificate.read(who.certificate)
     site = clinic(who.site) if ours else None
     machine = site.known(who.machine.strip()) if site and who.machine.strip() else who.machine
-    with keeping(database) if store else nullcontext() as kept:
+    own_name = site.own_name if site else str
+    with keeping(database, own_name) if store else nullcontext() as kept:
         with progress.shown() as say:
             result = session.run(
                 paths,

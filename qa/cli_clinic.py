@@ -43,8 +43,11 @@ def init(
 @app.command("due")
 @guarded
 def due_(site: SiteFile = None, database: Database = None, debug: Debug = False) -> Status:
-    """What the site's schedule asks for: done, due, overdue, never done. Exit status 3 when something is due."""
-    from datetime import date
+    """What the site's schedule asks for: done, not finished, due, overdue, never done.
+
+    Exit status 1 when what was done last failed, else 3 when something is due.
+    """
+    from datetime import datetime
 
     from qa import due
     from qa.store import Store
@@ -53,11 +56,13 @@ def due_(site: SiteFile = None, database: Database = None, debug: Debug = False)
     ours = clinic(site)
     if ours is None:
         raise QaError("name the site file with --site or IGRTQA_SITE; igrtqa init makes one")
-    found = due.due(ours, Store(database).last_days(), date.today())
+    store, today = Store(database, make=False, own_name=ours.own_name), datetime.now(ours.zone).date()
+    found = due.due(ours, store.last_days(today, ours.zone), today)
     if not found:
         print(f"nothing is scheduled in the site file of {ours.name}: add a [[schedule]]")
     screen.show(map(catalogue.due, found), screen.terminal())
-    return Status.PASSED if all(one.state == due.State.DONE for one in found) else Status.UNDECIDED
+    late = any(one.state != due.State.DONE for one in found)
+    return Status.FAILED if any(one.failed for one in found) else Status.UNDECIDED if late else Status.PASSED
 
 
 @app.command()

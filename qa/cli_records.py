@@ -75,6 +75,7 @@ def accept(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id or its beginning (see: igrtqa list).")],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="The physicist who signs for it.")],
     comment: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "",
+    site: SiteFile = None,
     database: Database = None,
     debug: Debug = False,
 ) -> Status:
@@ -87,13 +88,15 @@ def accept(
     from qa.store import Store
     from reports import catalogue, screen
 
-    store = Store(database)
+    ours = clinic(site)
+    store = Store(database, own_name=ours.own_name if ours else str)
     done = store.accept(record, by, comment)
     screen.show([catalogue.acceptance(done)], screen.terminal())
     name = done.record.procedure
     provides = procedure.load(name).provides if name in procedure.names() else ""
     first = next(lasting(store.accepted(done.record.machine, [name]))).record.record_id == done.record.record_id
-    print(f"it is the baseline of {done.record.machine} for {name}" + ("" if first else ", for what the record accepted first lacks"))
+    machine = ours.own_name(done.record.machine) if ours else done.record.machine
+    print(f"it is the baseline of {machine} for {name}" + ("" if first else ", for what the record accepted first lacks"))
     if provides:
         from qa.calibrations import in_force
 
@@ -146,7 +149,7 @@ def sign(
 @guarded
 def trend(
     quantity: Annotated[str, typer.Argument(metavar="QUANTITY", help="What was measured, by its key as reports print it.")],
-    machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="The machine, as its records name it.")],
+    machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="The machine, by a name of it.")],
     part: Annotated[str, typer.Option(help="Which part of a phantom.")] = "",
     set_: Annotated[str, typer.Option("--set", help="Which set of images.")] = "",
     setting: Annotated[str, typer.Option(help="Which setting (model, beam, kernel).")] = "",
@@ -157,12 +160,14 @@ def trend(
     pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="Draw it here.")] = None,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write every point here, for a spreadsheet.")] = None,
     most: Annotated[int, typer.Option("--most", min=1, help="How many of the newest points to list.")] = 20,
+    site: SiteFile = None,
     database: Database = None,
     debug: Debug = False,
 ) -> Status:
     """One number over time: values, limits, control chart and drift. It warns, and changes no outcome."""
     from qa import trend as trends
     from qa.store import Store
+    from qa.visible import visible
     from reports import trend_screen
 
     texts = {key: text for key, text in (("part", part), ("set", set_), ("setting", setting)) if text}
@@ -171,7 +176,11 @@ def trend(
         if not key or not text:
             raise QaError(f"--of {pair}: expected KEY=TEXT")
         texts[key] = text
-    found = trends.trend(Store(database), machine, quantity, texts, test)
+    ours = clinic(site)
+    store = Store(database, own_name=ours.own_name if ours else str)
+    found = trends.trend(store, machine, quantity, texts, test)
+    if len(names := store.names(machine)) > 1:
+        print(visible(f"records of one machine: {', '.join(names)}"))
     trend_screen.show(found, most)
     for kind, place in ((".png", png), (".svg", svg), (".pdf", pdf)):
         if place is not None:

@@ -9,6 +9,8 @@ from enum import IntEnum
 
 from qa import protocol
 from qa.calibrations import PERIOD_DAYS
+from qa.done import Done, Key
+from qa.protocol import Protocol
 from qa.site import Site, Task
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -16,17 +18,22 @@ LOOK_BACK = 8  # days: every weekday once
 
 
 class State(IntEnum):
-    """How a task stands; what is overdue is late, not failed."""
+    """How a task stands; what is overdue is late, not failed. UNFINISHED: it was begun, and is due until it is repeated or completed."""
 
     DONE = 0
-    DUE = 1
-    OVERDUE = 2
-    NEVER = 3
+    UNFINISHED = 1
+    DUE = 2
+    OVERDUE = 3
+    NEVER = 4
 
 
 @dataclass(frozen=True)
 class Due:
-    """One protocol on one machine: when all of it was ``last`` done, when it is ``due``, what of it is ``missing`` since then."""
+    """One protocol on one machine: when all of it was ``last`` done, when it is ``due``, what of it is ``missing`` since then.
+
+    ``failed`` are the procedures that failed when they were done or tried last. ``unfinished``, ``rejected`` and ``ahead`` are those with
+    newer records that do not count, with their days. ``undecidable`` are limits without a number: nothing judged by them is ever done.
+    """
 
     machine: str
     protocol: str
@@ -35,33 +42,55 @@ class Due:
     due: date
     state: State
     missing: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    unfinished: tuple[tuple[str, date], ...] = ()
+    rejected: tuple[tuple[str, date], ...] = ()
+    ahead: tuple[tuple[str, date], ...] = ()
+    undecidable: tuple[str, ...] = ()
 
 
-Last = Mapping[tuple[str, str, str], date]
-"""The day of the newest record of a machine, a protocol and a procedure."""
+Last = Mapping[Key, Done]
+"""When a procedure of a protocol was last done on a machine."""
 
 
 def due(site: Site, last: Last, today: date) -> tuple[Due, ...]:
     """Every task of the schedule on every machine, in the file's order.
 
-    A protocol is done when all procedures that it has limits for were recorded: its date is that of the one that is oldest.
+    A protocol is done when all procedures that it has limits for were done: its date is that of the one that is oldest.
     """
-    return tuple(_one(task, machine, last, today) for task in site.schedule for machine in task.machines)
+    judged_by = {name: protocol.read(name) for name in dict.fromkeys(task.protocol for task in site.schedule)}
+    return tuple(_one(task, judged_by[task.protocol], machine, last, today) for task in site.schedule for machine in task.machines)
 
 
-def _one(task: Task, machine: str, last: Last, today: date) -> Due:
-    procedures = protocol.read(task.protocol).procedures
-    known = {name: last.get((machine, protocol.read(task.protocol).name, name)) for name in procedures}
-    days = [day for day in known.values() if day is not None]
-    done = min(days) if len(days) == len(procedures) else None
+def _one(task: Task, judged_by: Protocol, machine: str, last: Last, today: date) -> Due:
+    known = {name: last.get((machine, judged_by.name, name), Done()) for name in judged_by.procedures}
+    days = [one.day for one in known.values() if one.day is not None]
+    done = min(days) if len(days) == len(known) else None
     newest = max(days, default=None)
-    missing = tuple(name for name, day in known.items() if day != newest) if newest is not None and newest != done else ()
-    if done is None:
-        return Due(machine, task.protocol, task.every, None, today, State.NEVER, missing)
-    when = _next(task, done)
-    late = today > when + timedelta(days=task.grace_days)
-    state = State.DONE if today < when else State.OVERDUE if late else State.DUE
-    return Due(machine, task.protocol, task.every, done, when, state, missing)
+    unfinished = tuple((name, one.unfinished) for name, one in known.items() if one.unfinished is not None)
+    when = today if done is None else _next(task, done)
+    return Due(
+        machine,
+        judged_by.name,
+        task.every,
+        done,
+        when,
+        _state(done, when, today, task.grace_days, bool(unfinished)),
+        tuple(name for name, one in known.items() if one.day != newest) if newest is not None and newest != done else (),
+        tuple(name for name, one in known.items() if one.failed),
+        unfinished,
+        tuple((name, one.rejected) for name, one in known.items() if one.rejected is not None),
+        tuple((name, one.ahead) for name, one in known.items() if one.ahead is not None),
+        tuple(limit.limit_id for limit in judged_by.limits if limit.tolerance is None and limit.kind != "functional"),
+    )
+
+
+def _state(done: date | None, when: date, today: date, grace_days: int, begun: bool) -> State:
+    if done is not None and today < when:
+        return State.DONE
+    if done is not None and today > when + timedelta(days=grace_days):
+        return State.OVERDUE
+    return State.UNFINISHED if begun else State.NEVER if done is None else State.DUE
 
 
 def _next(task: Task, done: date) -> date:

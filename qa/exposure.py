@@ -12,6 +12,7 @@ from qa.polarity import Jaws
 COMPUTED = {"DRR", "FLUENCE", "BLANK"}  # PS3.3 C.8.8.2.1.1, value 3 of ImageType: no radiation made these pixels
 LOWEST_KVP = 20.0  # a tube below does not image; some files state the megavolts here
 MV_FROM_KVP = 1000.0
+NO_ZONE = "the file has no time zone"  # begins the note; stored records are read by it (qa/done.py), so it stays as it is
 FIRST_YEAR = 1980  # no digital portal image is older; dates before it are what de-identification leaves
 
 
@@ -63,7 +64,7 @@ def acquired(header: Header) -> tuple[datetime | None, str]:
             header.notes.append("time taken from StudyDate: the file has no date of its acquisition")
         zone = _zone(stamp[-5:]) or _zone(header.text("TimezoneOffsetFromUTC"))
         if zone is None:
-            header.notes.append("the file has no time zone: its clock time is kept and marked as UTC")
+            header.notes.append(f"{NO_ZONE}: its clock time is kept and marked as UTC")
         return clock.replace(tzinfo=zone or UTC).astimezone(UTC), clock.date().isoformat()
     seen = next((stamp[:8] for stamp in stamps.values() if stamp), "")
     header.notes.append(f"date unknown: the file {f'says {seen}, as de-identification leaves it' if seen else 'has none'}")

@@ -103,14 +103,14 @@ def machine_of(stated: str, machines: Collection[str]) -> str:
     machine when the names are the same and the serial numbers are the same or one is missing. When that fits several machines, or there
     is no name, only the very same name and serial number count.
     """
-    if stated in machines or _name_and_serial(stated)[0] == UNNAMED:
+    if stated in machines or name_and_serial(stated)[0] == UNNAMED:
         return stated
-    name, serial = _name_and_serial(stated)
-    fit = [m for m in machines if _name_and_serial(m)[0] == name and (not serial or _name_and_serial(m)[1] in ("", serial))]
+    name, serial = name_and_serial(stated)
+    fit = [m for m in machines if name_and_serial(m)[0] == name and (not serial or name_and_serial(m)[1] in ("", serial))]
     return fit[0] if len(fit) == 1 else stated
 
 
-def _name_and_serial(machine: str) -> tuple[str, str]:
+def name_and_serial(machine: str) -> tuple[str, str]:
     """The two parts of "LINAC-B (serial 4711)", the second "" when there is none."""
     match = re.fullmatch(r"(.*) \(serial (.*)\)", machine)
     return (match[1], match[2]) if match else (machine, "")

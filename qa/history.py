@@ -44,14 +44,14 @@ class Point:
         return max((judged.outcome for judged in self.judgements), default=None)
 
 
-def read(connection: Connection, machine: str, quantity: str) -> tuple[Point, ...]:
-    """Every reading of that quantity on that machine, the one taken first first; budgets and flags are left in the store.
+def read(connection: Connection, names: Sequence[str], quantity: str) -> tuple[Point, ...]:
+    """Every reading of that quantity on the machine of these names, the one taken first first; budgets and flags are left in the store.
 
     Records first, then the readings among them by ``tables.of_quantity``: the time does not grow with what else is stored.
     """
     own, reading = tables.record.c, tables.reading.c
     tests = connection.scalars(select(reading.procedure).where(reading.quantity == quantity).distinct()).all()
-    of_it = own.machine == machine, own.procedure.in_(tests)
+    of_it = own.machine.in_(names), own.procedure.in_(tests)
     records = {row[0]: row for row in connection.execute(select(*(own[name] for name in _RECORD)).where(*of_it))}
     among: Select[Any] = select(own.record_id).where(*of_it)
     known = select(*(reading[name] for name in _READING)).where(reading.quantity == quantity, reading.record_id.in_(among))
@@ -72,10 +72,10 @@ def machines(connection: Connection) -> tuple[str, ...]:
     return tuple(connection.scalars(select(tables.record.c.machine).distinct().order_by(tables.record.c.machine)).all())
 
 
-def quantities(connection: Connection, machine: str) -> tuple[str, ...]:
-    """Every quantity that the machine's records know, measured or not."""
+def quantities(connection: Connection, names: Sequence[str]) -> tuple[str, ...]:
+    """Every quantity that the records of the machine of these names know, measured or not."""
     own, reading = tables.record.c, tables.reading.c
-    among = select(own.record_id).where(own.machine == machine)
+    among = select(own.record_id).where(own.machine.in_(names))
     known = select(reading.quantity).where(reading.record_id.in_(among))
     return tuple(connection.scalars(known.distinct().order_by(reading.quantity)).all())
 

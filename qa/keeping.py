@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -59,11 +59,14 @@ class Kept:
 
 
 @contextmanager
-def keeping(database: str | None) -> Iterator[Kept]:
-    """The database, opened before any work is done. RecordError when it cannot be, Stopped when a person interrupts the block."""
+def keeping(database: str | None, own_name: Callable[[str], str] = str) -> Iterator[Kept]:
+    """The database, opened before any work is done. RecordError when it cannot be, Stopped when a person interrupts the block.
+
+    ``own_name`` as of the store.
+    """
     from qa.store import Store
 
-    kept = Kept(Store(database))
+    kept = Kept(Store(database, own_name=own_name))
     try:
         yield kept
     except KeyboardInterrupt as stop:

@@ -57,11 +57,15 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Baselines:
-    """What a machine's readings are held against, by quantity and what a reading is of; ``why`` there is none for the others."""
+    """What a machine's readings are held against, by quantity and what a reading is of; ``why`` there is none for the others.
+
+    ``notes`` are what a record must say of them.
+    """
 
     found: Mapping[tuple[str, Identity], Baseline] = field(default_factory=dict)
     why: Mapping[tuple[str, Identity], str] = field(default_factory=dict)
     otherwise: str = "none was looked for"
+    notes: tuple[str, ...] = ()
 
     def of(self, reading: Reading) -> tuple[Baseline | None, str]:
         """The reading's baseline, or why there is none and what to do."""

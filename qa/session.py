@@ -58,19 +58,19 @@ def run(
     couch_still: bool = False,
     answers: Mapping[str, bool] | None = None,
     certificate: Certificate | None = None,
-    named: Callable[[str], str] | None = None,
+    named: Callable[[str, str], str] | None = None,
 ) -> Session:
     """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.
 
     ``procedures`` are names, None = all there are: those that the protocol has limits for, and what else the images show, measured and
-    not judged; calibrations only where the protocol asks for them. ``machine`` "" = what ``named`` makes of the name in the images (QaError
-    for one that it does not know), None: that name itself. ``couch_still``: the
-    performer states that the couch was not moved between images that do not say where it stood. ``answers`` are the performer's to the
-    protocol's questions, by name; ProtocolError for one that it does not ask. ``phantom`` is which one it is, in the performer's words,
-    ``certificate`` that of a ball phantom: procedures hold both against the images. A record with a number in it is stored as soon as it
-    is made, one without when no other test measured the same images. ``second_engine`` asks for a second opinion wherever a procedure has
-    one. QaError when nothing could be measured (it says why), ProtocolError when the protocol asks for what nobody measures, RecordError
-    when the store refuses.
+    not judged; calibrations only where the protocol asks for them. ``machine`` is what a person calls it, "" nobody does. ``named`` makes
+    of the name in the images and of that what the record calls it, QaError where it does not know or they contradict each other; None:
+    what the person says, else the name in the images. ``couch_still``: the performer states that the couch was not moved between images
+    that do not say where it stood. ``answers`` are the performer's to the protocol's questions, by name; ProtocolError for one that it
+    does not ask. ``phantom`` is which one it is, in the performer's words, ``certificate`` that of a ball phantom: procedures hold both
+    against the images. A record with a number in it is stored as soon as it is made, one without when no other test measured the same
+    images. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing could be measured (it says
+    why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
     """
     from qa import dicom
 
@@ -93,10 +93,10 @@ def run(
         refused = tuple(file for file in batch.refused if certificate is None or Path(file.name).name != certificate.file)
         if not accepted:
             raise QaError(left_out.nothing_measured(left, refused))
-        _one_machine(machine, batch.acquisitions)
-        called = {one.machine: machine.strip() or (named(one.machine) if named else one.machine) for _, one in accepted}
+        _one_machine(machine, batch.acquisitions, named)
+        called = {one.machine: (named or _as_said)(one.machine, machine.strip()) for _, one in accepted}
         if answers:
-            _one_morning([acquisition for procedure, acquisition in accepted if procedure.name in protocol.asking])
+            _one_morning([acquisition for procedure, acquisition in accepted if procedure.name in protocol.asking], called)
         unused = left_out.inputs(left, tried, refused)
         desk = Desk(store, every=procedures is not None)
         for place, (procedure, acquisition) in sorted(enumerate(accepted), key=lambda item: item[1][1].day):  # sets come before their day
@@ -138,16 +138,29 @@ def _choose(protocol: Protocol, names: Sequence[str] | None) -> tuple[Procedure,
     return chosen
 
 
-def _one_machine(machine: str, acquisitions: Iterable[Acquisition]) -> None:
-    found = sorted({acquisition.machine for acquisition in acquisitions if acquisition.radiation != "film"})  # film names none
+def _as_said(label: str, said: str) -> str:
+    return said or label
+
+
+def _one_machine(machine: str, acquisitions: Iterable[Acquisition], named: Callable[[str, str], str] | None) -> None:
+    labels = {acquisition.machine for acquisition in acquisitions if acquisition.radiation != "film"}  # film names none
+    found = sorted({_own_name(label, named or _as_said) for label in labels})
     if machine.strip() and len(found) > 1:
         raise QaError(f"the images come from {len(found)} machines ({', '.join(found)}), not only from {machine}: hand them in one by one")
 
 
-def _one_morning(acquisitions: Iterable[Acquisition]) -> None:
-    """QaError when answers to a protocol's questions would count for more than one machine or day."""
+def _own_name(label: str, named: Callable[[str, str], str]) -> str:
+    """The machine of that label, the label itself where nobody knows it."""
+    try:
+        return named(label, "")
+    except QaError:
+        return label
+
+
+def _one_morning(acquisitions: Iterable[Acquisition], called: Mapping[str, str]) -> None:
+    """QaError when answers to a protocol's questions would count for more than one machine or day; ``called`` names machines by label."""
     found = {
-        (one.machine, *(f"{time:%Y-%m-%d}" if time else "date unknown" for time in [circumstances.acquired(one)[0]]))
+        (called[one.machine], *(f"{time:%Y-%m-%d}" if time else "date unknown" for time in [circumstances.acquired(one)[0]]))
         for one in acquisitions
     }
     if len(found) > 1:
@@ -208,7 +221,7 @@ def _record(
         readings=analysis.readings,
         judgements=_of_the_whole(judge(protocol, procedure.name, analysis.readings, against, said.answers), doubts),
         evidence=analysis.evidence,
-        notes=(*told, *notes, *circumstances.image_notes(acquisition)),
+        notes=(*told, *against.notes, *notes, *circumstances.image_notes(acquisition)),
     )
 
 

@@ -6,16 +6,19 @@ docs/site.md says what stands in it.
 from __future__ import annotations
 
 import difflib
-import re
+import itertools
 import tomllib
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from qa.reading import QaError
+from qa import protocol
+from qa.grouping import name_and_serial
+from qa.reading import ProtocolError, QaError
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Technique = Literal["conventional", "imrt", "srs", "sbrt"]
@@ -42,11 +45,15 @@ class Machine(Part):
     serials: tuple[Text, ...] = ()
     techniques: tuple[Technique, ...] = ("conventional", "imrt", "srs", "sbrt")
 
-    def called(self, station: str, serial: str) -> bool:
-        """Whether images that state this station name and serial number ("" = none) are of this machine."""
-        if station not in (self.name, *self.stations):
-            return False
-        return not serial or not self.serials or serial in self.serials
+    @property
+    def names(self) -> frozenset[str]:
+        """Its own name and its station names."""
+        return frozenset((self.name, *self.stations))
+
+    def called(self, label: str) -> bool:
+        """Whether images that state ``label``, "NAME (serial 4711)" or "NAME", are of this machine."""
+        station, serial = name_and_serial(label)
+        return label in self.names or (station in self.names and (not serial or not self.serials or serial in self.serials))
 
 
 class Phantom(Part):
@@ -66,28 +73,44 @@ class Person(Part):
 
 
 class Task(Part):
-    """A protocol that is due on some machines: how often, on which weekdays, and how many days late it may be without being overdue."""
+    """A protocol that is due on some machines: how often, on which weekdays, and how many days late it may be without being overdue.
+
+    ``protocol`` is one of the suite by its name, else a file; ``read`` makes its path absolute.
+    """
 
     protocol: Text
-    machines: tuple[Text, ...]
+    machines: Annotated[tuple[Text, ...], Field(min_length=1)]
     every: Every
-    weekdays: tuple[Day, ...] = WORKING
+    weekdays: Annotated[tuple[Day, ...], Field(min_length=1)] = WORKING
     grace_days: Annotated[int, Field(ge=0)] = 0
 
 
 class Site(Part):
-    """The whole file; ``own_review`` lets a person review their own run."""
+    """The whole file; ``own_review`` lets a person review their own run, ``time_zone`` is that of its days, None this computer's."""
 
     name: Text
+    time_zone: Text | None = None
     own_review: bool = False
     machine: tuple[Machine, ...]
     phantom: tuple[Phantom, ...] = ()
     person: tuple[Person, ...] = ()
     schedule: tuple[Task, ...] = ()
 
+    @field_validator("time_zone")
+    @classmethod
+    def _there_is_such_a_zone(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                ZoneInfo(name)
+            except (KeyError, ValueError, OSError) as error:
+                raise ValueError(
+                    f"there is no time zone {name!r} on this computer{nearest(name, sorted(available_timezones()), 3)}"
+                ) from error
+        return name
+
     @model_validator(mode="after")
     def _fits(self) -> Site:
-        """Names are there once, and what is scheduled is there. ValueError else."""
+        """Names are there once, no machine can be taken for another, and what is scheduled is there. ValueError else."""
         for kind, names in (
             ("machine", [one.name for one in self.machine]),
             ("phantom", [f"{one.name}, serial {one.serial}" for one in self.phantom]),
@@ -95,8 +118,9 @@ class Site(Part):
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{kind} {', '.join(twice)} stands there twice")
-        from qa import protocol
-
+        for one, other in itertools.combinations(self.machine, 2):
+            if why := _alike(one, other):
+                raise ValueError(why)
         known = [one.name for one in self.machine]
         for task in self.schedule:
             for name in task.machines:
@@ -106,6 +130,11 @@ class Site(Part):
                 raise ValueError(f"schedule: there is no protocol {task.protocol!r}{nearest(task.protocol, protocol.names())}")
         return self
 
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The time zone of its days, None: this computer's."""
+        return ZoneInfo(self.time_zone) if self.time_zone else None
+
     def known(self, name: str) -> str:
         """The machine that a person names. SiteError when there is none of that name."""
         names = [one.name for one in self.machine]
@@ -113,33 +142,66 @@ class Site(Part):
             raise SiteError(f"{self.name} has no machine {name!r}{nearest(name, names)}")
         return name
 
-    def machine_of(self, label: str) -> str:
-        """The name of the machine whose images state ``label``, "NAME (serial 4711)". SiteError for none, or for more than one."""
-        match = re.fullmatch(r"(.*) \(serial (.*)\)", label)
-        station, serial = (match[1], match[2]) if match else (label, "")
-        found = [one.name for one in self.machine if one.called(station, serial)]
+    def machine_of(self, label: str, said: str = "") -> str:
+        """The name of the machine whose images state ``label``, "NAME (serial 4711)". SiteError for none, or for more than one.
+
+        ``said`` is the machine that a person names, "" nobody does. It decides where the label is unknown or fits several machines;
+        SiteError where the label is another machine's.
+        """
+        found = [one.name for one in self.machine if one.called(label)]
+        if said and found and said not in found:
+            raise SiteError(
+                f"the images say {label!r}, which is {' or '.join(found)}, and not {said}: leave --machine out, or mend the stations and "
+                "serials in the site file"
+            )
+        if said:
+            return self.known(said)
         if len(found) > 1:
-            raise SiteError(f"the images say {label!r}, and {' and '.join(found)} are both called so: give them serials in the site file")
+            raise SiteError(
+                f"the images say {label!r}, and {' and '.join(found)} are both called so: say which one it is with --machine, or let the "
+                "images state the serial number"
+            )
         if not found:
             stations = [name for one in self.machine for name in (one.name, *one.stations)]
             raise SiteError(
-                f"the images say {label!r}, and no machine of {self.name} is called so{nearest(station, stations)}: add it to the stations "
-                "or serials of its machine in the site file, or say which one it is with --machine"
+                f"the images say {label!r}, and no machine of {self.name} is called so{nearest(name_and_serial(label)[0], stations)}: add "
+                "it to the stations or serials of its machine in the site file, or say which one it is with --machine"
             )
         return found[0]
 
+    def own_name(self, stored: str) -> str:
+        """The machine that a record is of which is stored under that name: a machine's own name or what its images state, else itself."""
+        if stored in (one.name for one in self.machine):
+            return stored
+        found = [one.name for one in self.machine if one.called(stored)]
+        return found[0] if len(found) == 1 else stored
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean "..."?`` for the known name that is most alike, else the known ones."""
+
+def _alike(one: Machine, other: Machine) -> str:
+    """Why images or records of one machine could be taken for those of the other, "" when they cannot."""
+    for this, that in ((one, other), (other, one)):
+        if that.called(this.name):
+            return f"machine {that.name}: its images may say {this.name}, the name of another machine: nothing tells their records apart"
+    if not (shared := sorted(one.names & other.names)):
+        return ""
+    both = f"machines {one.name} and {other.name} are both called {shared[0]}"
+    if lacking := [each.name for each in (one, other) if not each.serials]:
+        return f"{both}: give {' and '.join(lacking)} serials, else an image of one is taken for the other's"
+    same = sorted(set(one.serials) & set(other.serials))
+    return f"{both}, and both have the serial {same[0]}: nothing tells their images apart" if same else ""
+
+
+def nearest(name: str, known: Iterable[str], most: int | None = None) -> str:
+    """``; did you mean "..."?`` for the known name that is most alike, else the known ones, at most ``most``."""
     names = list(dict.fromkeys(known))
     alike = difflib.get_close_matches(name.casefold(), [one.casefold() for one in names], 1, 0.6)
     if alike:
         return f"; did you mean {next(one for one in names if one.casefold() == alike[0])!r}?"
-    return f"; known: {', '.join(names)}" if names else ""
+    return f"; known: {', '.join(names[:most])}{', ...' if most and len(names) > most else ''}" if names else ""
 
 
 def read(path: str | Path) -> Site:
-    """The site in that file. SiteError when it cannot be read, or names what nobody knows."""
+    """The site in that file, its protocol files found beside it. SiteError when it cannot be read, or names what nobody knows."""
     file = Path(path)
     try:
         table = tomllib.loads(file.read_text("utf-8-sig"))
@@ -150,11 +212,25 @@ def read(path: str | Path) -> Site:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SiteError(f"{file}: not a TOML file in UTF-8: {error}") from error
     try:
-        return Site(**table)
+        return _with_protocols(Site(**table), file)
     except ValidationError as error:
         raise SiteError("; ".join(f"{file}: {_words(one)}" for one in error.errors())) from error
     except TypeError as error:
         raise SiteError(f"{file}: {error}") from error
+
+
+def _with_protocols(site: Site, file: Path) -> Site:
+    """The site with its protocol files as absolute paths. SiteError where one cannot be judged by."""
+    tasks = []
+    for number, task in enumerate(site.schedule, 1):
+        if task.protocol not in protocol.names():
+            task = task.model_copy(update={"protocol": str(file.absolute().parent / task.protocol)})
+            try:
+                protocol.read(task.protocol)
+            except ProtocolError as error:
+                raise SiteError(f"{file}: schedule number {number}, protocol: {error}") from error
+        tasks.append(task)
+    return site.model_copy(update={"schedule": tuple(tasks)})
 
 
 PARTS: dict[str, type[BaseModel]] = {"machine": Machine, "phantom": Phantom, "person": Person, "schedule": Task}
@@ -169,7 +245,10 @@ def _words(error: Any) -> str:
         known = (PARTS[at[0]] if len(at) > 1 and at[0] in PARTS else Site).model_fields
         return f"{f'{where}: ' if where else ''}nobody knows the key {key!r}{nearest(key, known)}"
     if error["type"] == "value_error":
-        return str(error["msg"]).removeprefix("Value error, ")
+        said = str(error["msg"]).removeprefix("Value error, ")
+        return f"{key}: {said}" if key else said
+    if error["type"] == "too_short":
+        return f"{f'{where}, ' if where else ''}{key}: name at least one, or leave the {'key' if key == 'weekdays' else 'table'} out"
     if error["type"] == "missing":
         return f"{f'{where}: ' if where else ''}{key} is missing"
     return f"{f'{where}, ' if where else ''}{key}: {error['msg'].lower()}, found {error['input']!r}"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Table, func, inspect, select
 
-from qa import acceptance, chain, database, history, signing, standing, tables, verification
+from qa import acceptance, chain, database, done, history, signing, standing, tables, verification
 from qa.acceptance import Acceptance, Stored
 from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
@@ -64,8 +64,13 @@ class Store:
     through the database (triggers), and a record whose rows were changed by force is refused on reading (its hash does not fit).
     """
 
-    def __init__(self, url: str | Path | URL | None = None, make: bool = True) -> None:
-        """Opens the database, and creates it when it does not exist unless ``make`` is False: ``url`` is a path or an SQLAlchemy URL."""
+    def __init__(self, url: str | Path | URL | None = None, make: bool = True, own_name: Callable[[str], str] = str) -> None:
+        """Opens the database, and creates it when it does not exist unless ``make`` is False: ``url`` is a path or an SQLAlchemy URL.
+
+        ``own_name`` says which machine a record is of by the name that it is stored under (a site knows): whatever is asked of a machine
+        is asked under all its names. Without it every name is a machine of its own.
+        """
+        self._own_name = own_name
         self._url = database.location(default_database() if url is None else url)
         self.where = self._url.database if self._url.get_backend_name() == "sqlite" else self._url.render_as_string(hide_password=True)
         if not make and database.missing(self._url):
@@ -140,14 +145,15 @@ class Store:
             signed = signing.found(connection, [row["record_id"] for row in rows])
         return tuple(_summary(row, judged[row["record_id"]], tuple(signed[row["record_id"]])) for row in rows)
 
-    def last_days(self) -> dict[tuple[str, str, str], date]:
-        """The day on which each machine was last measured, by machine, protocol and procedure; records without any number do not count."""
-        own, reading = tables.record.c, tables.reading.c
-        number = select(reading.record_id).where(reading.record_id == own.record_id, reading.value.is_not(None)).exists()
-        taken = func.max(func.coalesce(own.acquired, own.analysed))
-        query = select(own.machine, own.protocol, own.procedure, taken).where(number).group_by(own.machine, own.protocol, own.procedure)
+    def last_days(
+        self, today: date | None = None, zone: tzinfo | None = None, protocols: Collection[str] | None = None
+    ) -> dict[done.Key, done.Done]:
+        """When each machine was last measured, by its own name, protocol (of these, None: all) and procedure, and what does not count.
+
+        ``zone`` is that of the days and of ``today`` (None: now), None this computer's.
+        """
         with self._transaction() as connection:
-            return {(m, protocol, p): datetime.fromisoformat(when).date() for m, protocol, p, when in connection.execute(query)}
+            return done.read(connection, self._own_name, today or datetime.now(zone).date(), zone, protocols)
 
     def accept(self, record_id: str, who: str, comment: str = "") -> Acceptance:
         """A person signs that this record is what the machine shall be compared with, or that its calibration is in force from now on.
@@ -193,17 +199,17 @@ class Store:
     def accepted(self, machine: str | None = None, procedures: Sequence[str] | None = None) -> tuple[Acceptance, ...]:
         """What was accepted, the first one first: of one machine and of some procedures only, or of all there are (None)."""
         with self._transaction() as connection:
-            return acceptance.found(connection, machine, procedures)
+            return acceptance.found(connection, None if machine is None else self._names(connection, machine), procedures)
 
     def newest(self, machine: str, procedures: Sequence[str]) -> Stored | None:
         """The record of that machine, of any of these procedures, with a number in it that was taken last; accepted or not."""
         with self._transaction() as connection:
-            return acceptance.newest(connection, machine, procedures)
+            return acceptance.newest(connection, self._names(connection, machine), procedures)
 
     def history(self, machine: str, quantity: str) -> tuple[history.Point, ...]:
         """Every reading of one quantity on one machine, the first one first, with how it was judged; no record's hash is checked."""
         with self._transaction() as connection:
-            return history.read(connection, machine, quantity)
+            return history.read(connection, self._names(connection, machine), quantity)
 
     def machines(self) -> tuple[str, ...]:
         """The machines that have records."""
@@ -213,7 +219,16 @@ class Store:
     def quantities(self, machine: str) -> tuple[str, ...]:
         """The quantities that a machine's records know, measured or not."""
         with self._transaction() as connection:
-            return history.quantities(connection, machine)
+            return history.quantities(connection, self._names(connection, machine))
+
+    def names(self, machine: str) -> tuple[str, ...]:
+        """The names that records of the machine are stored under, and the given one."""
+        with self._transaction() as connection:
+            return self._names(connection, machine)
+
+    def _names(self, connection: Connection, machine: str) -> tuple[str, ...]:
+        own = self._own_name(machine)
+        return tuple(sorted({machine, *(name for name in history.machines(connection) if self._own_name(name) == own)}))
 
     def _create(self) -> None:
         with self._transaction(writing=True) as connection:

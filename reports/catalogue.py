@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date
 
 from qa import procedure
 from qa import protocol as protocols_
@@ -55,9 +55,20 @@ def record(summary: Summary) -> Line:
 
 
 def due(one: Due) -> Line:
-    """How a task of the schedule stands, in words that are no verdict."""
+    """How a task of the schedule stands, in words that are no verdict; what failed is said at once."""
+    state = f"{one.state.name.lower()}{', failed' if one.failed else ''}"
     last = f"last done {one.last:%Y-%m-%d}" if one.last else "never done as a whole"
-    rest = f"; not done with the rest: {', '.join(one.missing)}" if one.missing else ""
-    return Line(
-        "due", None, f"{one.machine}: {one.protocol}", f"{one.state.name.lower()}; {one.every}, {last}, due {one.due:%Y-%m-%d}{rest}"
-    )
+    more = {
+        "failed": ", ".join(one.failed),
+        "not done with the rest": ", ".join(one.missing),
+        "not finished, repeat or complete": _dated(one.unfinished),
+        "rejected, does not count": _dated(one.rejected),
+        "dated in the future, does not count, see to that clock": _dated(one.ahead),
+        "never finished by limits without a number, set them in a protocol of your own": ", ".join(one.undecidable),
+    }
+    rest = "".join(f"; {what}: {names}" for what, names in more.items() if names)
+    return Line("due", None, f"{one.machine}: {one.protocol}", f"{state}; {one.every}, {last}, due {one.due:%Y-%m-%d}{rest}")
+
+
+def _dated(found: Iterable[tuple[str, date]]) -> str:
+    return ", ".join(f"{name} ({day:%Y-%m-%d})" for name, day in found)

@@ -19,7 +19,7 @@ HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "pandas", 
 FRONT = {"qa/cli_clinic.py", "qa/cli_records.py", "qa/shown.py", "qa/keeping.py"}  # the command line: they may hand a record to a report
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
 SQL_FAMILY = {
-    *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "history")),
+    *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "done", "history")),
     *(f"qa/{name}.py" for name in ("chain", "signing", "standing", "verification", "as_stored")),
 }
 DRAWS = {"qa/rehearsal.py"}  # with the modules named *_rehearsal and *_demonstration: they may have phantoms drawn

@@ -12,6 +12,7 @@ from phantoms.linac import BallSetup, Linac, Shot, expose
 from phantoms.panel import Panel
 from qa import due, protocol, site
 from qa.cli import app
+from qa.done import Done, Key
 from qa.due import State
 from qa.site import SiteError
 from qa.store import Store
@@ -52,6 +53,32 @@ every = "monthly"
 grace_days = 3
 """
 
+OWN = """
+name = "own"
+title = "Our own"
+coverage_factor = 2.0
+frequency = "monthly"
+source = "own"
+
+[[limit]]
+id = "own.offset"
+procedure = "winston_lutz"
+quantity = "ball_offset_u"
+unit = "mm"
+kind = "absolute"
+tolerance = 5.0
+techniques = ["srs"]
+frequency = "monthly"
+source = "own"
+confirmed = true
+"""
+MPPG = """
+[[schedule]]
+protocol = "mppg9a_monthly"
+machines = ["Linac 1"]
+every = "monthly"
+"""
+
 
 def read(folder: Path, text: str) -> site.Site:
     (folder / "site.toml").write_text(text, "utf-8")
@@ -85,6 +112,42 @@ def test_a_machine_is_known_by_what_its_images_say(clinic: site.Site, label: str
 
 
 @pytest.mark.parametrize(
+    ("label", "said", "name"),
+    [
+        ("LINAC-E", "Linac 2", "Linac 2"),  # fits both: a person decides
+        ("LINAC-F (serial 1)", "Linac 2", "Linac 2"),  # nobody knows it
+        ("LINAC-E (serial 4712)", "Linac 2", "Linac 2"),
+    ],
+)
+def test_a_person_may_say_which_machine_it_is_where_the_images_leave_it_open(clinic: site.Site, label: str, said: str, name: str) -> None:
+    assert clinic.machine_of(label, said) == name
+
+
+def test_a_person_may_not_say_another_machine_than_the_images_do(clinic: site.Site) -> None:
+    with pytest.raises(SiteError, match="which is Linac 1, and not Linac 2"):
+        clinic.machine_of("LINAC-E (serial 4711)", "Linac 2")
+
+
+def test_a_machine_may_be_named_with_its_serial_number() -> None:
+    assert site.Machine(name="LINAC-E (serial 4711)").called("LINAC-E (serial 4711)")
+    assert not site.Machine(name="LINAC-E (serial 4711)").called("LINAC-E (serial 4712)")
+
+
+@pytest.mark.parametrize(
+    ("stored", "name"),
+    [
+        ("Linac 1", "Linac 1"),
+        ("LINAC-E (serial 4711)", "Linac 1"),
+        ("TB2 (serial 4712)", "Linac 2"),
+        ("LINAC-E", "LINAC-E"),  # nothing tells whose it is
+        ("LINAC-F", "LINAC-F"),
+    ],
+)
+def test_stored_names_are_of_a_machine_only_where_nothing_is_guessed(clinic: site.Site, stored: str, name: str) -> None:
+    assert clinic.own_name(stored) == name
+
+
+@pytest.mark.parametrize(
     ("label", "words"),
     [
         ("LINAC-E", "Linac 1 and Linac 2 are both called so"),
@@ -109,6 +172,15 @@ def test_no_machine_is_guessed(clinic: site.Site, label: str, words: str) -> Non
         ('every = "monthly"', 'every = "montly"', "schedule number 2, every: input should be 'daily'"),
         ("grace_days = 3", "grace_days = -3", "schedule number 2, grace_days: input should be greater than or equal to 0, found -3"),
         ('name = "Linac 2"', 'name = "Linac 1"', "machine Linac 1 stands there twice"),
+        ('every = "monthly"', 'every = "monthly"\nweekdays = []', "schedule number 2, weekdays: name at least one, or leave the key out"),
+        ('machines = ["Linac 1"]', "machines = []", "schedule number 2, machines: name at least one, or leave the table out"),
+        ('"tg142_monthly_couch"', '"own.toml"', "schedule number 2, protocol: "),
+        ('serials = ["4712"]', "", "machines Linac 1 and Linac 2 are both called LINAC-E: give Linac 2 serials"),
+        ('serials = ["4712"]', 'serials = ["4711"]', "both have the serial 4711: nothing tells their images apart"),
+        ('"TB2"]', '"Linac 1"]', "machine Linac 2: its images may say Linac 1, the name of another machine"),
+        ('name = "Linac 2"', 'name = "LINAC-E (serial 4711)"', "machine Linac 1: its images may say LINAC-E (serial 4711), the name of"),
+        ('name = "Clinic A"', 'name = "A"\ntime_zone = "Europe/Brlin"', "time_zone: there is no time zone 'Europe/Brlin'"),
+        ('name = "Clinic A"', 'name = "A"\ntime_zone = "Europe/Brlin"', "did you mean 'Europe/Berlin'?"),
         ('role = "physicist"', 'role = "physics"', "role: input should be 'therapist' or 'physicist', found 'physics'"),
         ("[[machine]]", "[machine", "not a TOML file"),
     ],
@@ -121,6 +193,18 @@ def test_what_is_wrong_is_named_with_the_nearest_right_spelling(tmp_path: Path, 
     assert str(tmp_path / "site.toml") in str(told.value)
 
 
+def test_a_protocol_file_is_found_beside_the_site_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own.toml").write_text(OWN, "utf-8")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    found = read(tmp_path, WHOLE.replace("tg142_monthly_couch", "own.toml"))
+    assert [one.protocol for one in due.due(found, {}, FRIDAY)] == ["tg142_morning", "tg142_morning", "own"]
+    (tmp_path / "own.toml").write_text(OWN.replace("tolerance", "tolerence"), "utf-8")
+    with pytest.raises(SiteError, match=r"schedule number 2, protocol: .*unknown key 'tolerence'"):
+        site.read(tmp_path / "site.toml")
+
+
 def test_a_file_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(SiteError, match="igrtqa init"):
         site.read(tmp_path / "site.toml")
@@ -131,11 +215,11 @@ def test_a_file_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
 FRIDAY = date(2026, 11, 27)
 
 
-def done(clinic: site.Site, name: str, machine: str, day: date, *, but: str = "") -> dict[tuple[str, str, str], date]:
-    return {(machine, name, p): day for p in protocol.read(name).procedures if p != but}
+def done(clinic: site.Site, name: str, machine: str, day: date, *, but: str = "") -> dict[Key, Done]:
+    return {(machine, name, p): Done(day) for p in protocol.read(name).procedures if p != but}
 
 
-def states(clinic: site.Site, last: dict[tuple[str, str, str], date], today: date) -> dict[tuple[str, str], tuple[State, date]]:
+def states(clinic: site.Site, last: dict[Key, Done], today: date) -> dict[tuple[str, str], tuple[State, date]]:
     return {(one.machine, one.protocol): (one.state, one.due) for one in due.due(clinic, last, today)}
 
 
@@ -171,7 +255,7 @@ def test_a_protocol_is_done_when_all_of_it_is(clinic: site.Site) -> None:
     last = done(clinic, name, "Linac 1", FRIDAY, but=procedures[-1])
     (one,) = [one for one in due.due(clinic, last, FRIDAY) if one.protocol == name]
     assert (one.state, one.last, one.missing) == (State.NEVER, None, (procedures[-1],))
-    last["Linac 1", name, procedures[-1]] = FRIDAY - timedelta(days=40)
+    last["Linac 1", name, procedures[-1]] = Done(FRIDAY - timedelta(days=40))
     (one,) = [one for one in due.due(clinic, last, FRIDAY) if one.protocol == name]
     assert (one.state, one.last, one.missing) == (State.OVERDUE, FRIDAY - timedelta(days=40), (procedures[-1],))
 
@@ -240,15 +324,37 @@ def test_init_writes_a_file_that_can_be_read_and_never_over_another(tmp_path: Pa
 
 
 def test_due_shows_how_every_task_stands(images: Path, tmp_path: Path) -> None:
-    (tmp_path / "site.toml").write_text(WHOLE.replace("tg142_monthly_couch", "mppg9a_monthly"), "utf-8")
+    """The ball stands 1 mm off, inside our own tolerance; one field is less than the whole that MPPG 9.a asks for."""
+    (tmp_path / "own.toml").write_text(OWN, "utf-8")
+    whole = WHOLE.replace("tg142_monthly_couch", "own.toml") + MPPG
+    (tmp_path / "site.toml").write_text(whole, "utf-8")
     options = ("--site", tmp_path / "site.toml", "--database", tmp_path / "r.sqlite")
-    invoke("run", images, *options)
+    assert invoke("run", images, *options, "--protocol", tmp_path / "own.toml")[0] == 0
     status, text = invoke("due", *options)
     assert status == 3
     assert "Linac 2: tg142_morning: never; daily, never done as a whole" in text
-    assert "Linac 1: mppg9a_monthly: overdue; monthly, last done 2024-01-02, due 2024-02-02" in text
+    assert "Linac 1: own: overdue; monthly, last done 2024-01-02, due 2024-02-02" in text
+    assert "Linac 1: mppg9a_monthly: never; monthly, never done as a whole" in text
+    invoke("run", images, *options)
+    status, text = invoke("due", *options)
+    assert "Linac 1: mppg9a_monthly: unfinished" in text
+    assert "not finished, repeat or complete: winston_lutz (2024-01-02)" in text
     taken = rtimage.FIRST_EXPOSURE.date()
-    assert Store(tmp_path / "r.sqlite").last_days()["Linac 1", "mppg9a_monthly", "winston_lutz"] == taken
+    assert Store(tmp_path / "r.sqlite").last_days()["Linac 1", "own", "winston_lutz"] == Done(taken)
     status, text = invoke("due", "--database", tmp_path / "r.sqlite")
     assert status == 2
     assert "igrtqa init" in text
+
+
+def test_due_makes_no_database_where_there_is_none(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(WHOLE, "utf-8")
+    status, text = invoke("due", "--site", tmp_path / "site.toml", "--database", tmp_path / "typo.sqlite")
+    assert (status, "there is no such file of records" in text, (tmp_path / "typo.sqlite").exists()) == (2, True, False)
+
+
+def test_the_command_line_refuses_a_machine_that_the_images_contradict(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(WHOLE, "utf-8")
+    options = ("--site", tmp_path / "site.toml", "--database", tmp_path / "r.sqlite")
+    status, text = invoke("run", images, *options, "--machine", "Linac 2")
+    assert (status, "which is Linac 1, and not Linac 2" in text) == (2, True)
+    assert Store(tmp_path / "r.sqlite").list() == ()
