@@ -116,7 +116,8 @@ def day(acquisition: Acquisition, angles_deg: Sequence[float] | None = None) -> 
     (``ImagingSet.turned``); None = all are. AnalysisError when couch readouts are to be corrected by a calibration that cannot be used.
     """
     wanted = partial(_at_any, angles_deg)
-    places = grouping.places([i for i in acquisition.images if i.radiation == "MV"])
+    beams = grouping.beams([i for i in acquisition.images if i.radiation == "MV"])
+    places = [place for beam in beams for place in grouping.places(beam)]
     megavolt = [ball_images.in_megavolt(place, wanted) for place in places]
     treatment = _treatment([found for found in megavolt if found], acquisition) if angles_deg is None else NOT_ASKED
     known = treatment if isinstance(treatment, Treatment) else None

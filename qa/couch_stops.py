@@ -103,7 +103,7 @@ def of_images(kind: str, images: Sequence[Image]) -> Stops:
     unseen: list[tuple[Image | Volume, str]] = [(i, NO_READOUT) for i in images if i.couch_mm is None]
     turned = [i for i in images if i.couch_mm is not None and not same(i.couch_deg, stood)]
     unseen += [(i, f"couch at {i.couch_deg:.1f}, not {stood:.1f} degrees: do not turn it between the images") for i in turned]
-    used = [i for i in images if i.couch_mm is not None and same(i.couch_deg, stood)]
+    used, flags = _of_one_beam([i for i in images if i.couch_mm is not None and same(i.couch_deg, stood)])
     balls: list[BallImage] = []
     place_of: dict[str, int] = {}
     for number, place in enumerate(grouping.places(used)):
@@ -117,7 +117,14 @@ def of_images(kind: str, images: Sequence[Image]) -> Stops:
     timed = _timed([seen.image.acquired for seen in one])
     ordered = sorted(one, key=lambda seen: (_moment(seen.image.acquired) if timed else 0.0, seen.image.name))
     stops = _stops([(seen, place_of[seen.image.sop_instance_uid]) for seen in ordered], timed, stood)
-    return Stops(kind, stops, (*unseen, *odd), timed, resolution([i.couch_mm for i in used if i.couch_mm]), stood)
+    return Stops(kind, stops, (*unseen, *odd), timed, resolution([i.couch_mm for i in used if i.couch_mm]), stood, flags)
+
+
+def _of_one_beam(images: Sequence[Image]) -> tuple[list[Image], tuple[str, ...]]:
+    """The images of the beam that most are of: another has its focal spot elsewhere, as if the ball had moved. And what was left out."""
+    beams = sorted(grouping.beams(images), key=len, reverse=True)
+    left = [f"{len(other)} images of another beam ({other[0].energy or 'not stated'}) were not used" for other in beams[1:]]
+    return (beams[0] if beams else []), tuple(left)
 
 
 def _seen(kind: str, place: Sequence[Image]) -> list[BallImage | Unseen]:

@@ -1,7 +1,8 @@
 """Images and volumes that belong together, by what was imaged: sets, and days.
 
-A set is of one machine, one day, one kind of radiation, the couch in one place; or one volume; or one scan of film. A day is everything
-of one machine and one day, made where there is more than MV images, or where MV images tell of several places of the couch.
+A set is of one machine, one day, one kind of radiation, one treatment beam, the couch in one place; or one volume; or one scan of film.
+A day is everything of one machine and one day, made where there is more than MV images, or where MV images tell of several places of the
+couch.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ def acquisitions(images: Sequence[Dated], volumes: Sequence[DatedVolume] = ()) -
     """
     films = [image for image, _ in images if image.radiation == "film"]
     images = [pair for pair in images if pair[0].radiation != "film"]
-    kinds: dict[tuple[str, str, str], list[Image]] = {}
+    kinds: dict[tuple[str, str, str, str], list[Image]] = {}
     for image, day in sorted(images, key=lambda pair: pair[0].name):
-        kinds.setdefault((image.machine, day, image.radiation), []).append(image)
-    sets = [_named(day, place) for (_, day, _), together in kinds.items() for place in places(together)]
+        kinds.setdefault((image.machine, day, image.radiation, beam(image)), []).append(image)
+    sets = [_named(day, place) for (_, day, *_), together in kinds.items() for place in places(together)]
     scanned = [(volume, day, machine_of(volume.machine, {i.machine for i, _ in images})) for volume, day in volumes]
     sets += [Acquisition((film,), film.machine, "film", f"film, {film.name}") for film in films]
     sets += [_volume(volume, day, machine) for volume, day, machine in scanned]
@@ -137,6 +138,20 @@ def _volume(volume: Volume, day: str, machine: str) -> Acquisition:
     where = _couch([volume.couch_mm] if volume.couch_mm else [])
     title = f"CBCT{f' {volume.energy}' if volume.energy else ''}, {machine}, {day or 'date unknown'}, {where}"
     return Acquisition((), machine, "CBCT", title, (volume,))
+
+
+def beam(image: Image) -> str:
+    """Which treatment beam an MV image is of, as far as its file says: every beam has a focal spot, and so an isocentre, of its own.
+
+    "" for the others: the two views of a kV pair are often of two voltages of one tube.
+    """
+    return image.energy if image.radiation == "MV" else ""
+
+
+def beams(images: Sequence[Image]) -> list[list[Image]]:
+    """The images by their beam, each in the order given."""
+    names = dict.fromkeys(map(beam, images))
+    return [[image for image in images if beam(image) == name] for name in names]
 
 
 def moved(images: Sequence[Image]) -> bool:

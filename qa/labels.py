@@ -31,6 +31,7 @@ EMPTY = re.compile(
 )
 LOAD = re.compile(r"(?<![a-z])load(?:ed)?(?![a-z])", re.IGNORECASE)
 KILOGRAMS = re.compile(r"(?<![\d.])(?P<kg>\d+(?:\.\d+)?)[\s_]*kg(?![a-z])", re.IGNORECASE)
+FILTERLESS = re.compile(r"(?<![a-z0-9.])(?P<nominal>\d+(?:\.\d+)?)\s*X[\s_-]*FFF(?![a-z0-9])", re.IGNORECASE)
 KIND = re.compile(r"(?<![a-z])(?P<kind>[mk]v)(?![a-z])", re.IGNORECASE)
 
 
@@ -54,7 +55,8 @@ def energy(text: str) -> str:
     """The beam quality, "10xFFF [MV]", "100 [kV]" or plainly "6 MV", in plain words: "10 MV FFF", "100 kV", "6 MV"; "" when not there."""
     match = ENERGY.search(text)
     if not match:
-        return ""
+        bare = FILTERLESS.search(text)  # "10X-FFF": only treatment beams go without a filter
+        return f"{float(bare['nominal']):g} MV FFF" if bare else ""
     unit = {"mv": "MV", "kv": "kV"}[match["unit"].lower()]
     return f"{float(match['nominal']):g} {unit}{' FFF' if match['fff'] or match['after'] else ''}"
 

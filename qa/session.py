@@ -18,7 +18,7 @@ from qa.archive import Archive
 from qa.baselines import baselines
 from qa.calibrations import in_force
 from qa.desk import Desk
-from qa.grouping import moved
+from qa.grouping import beam, moved
 from qa.left_out import LeftOut
 from qa.procedure import Analysis, Procedure
 from qa.protocol import Judgement, Outcome, Protocol, check, judge
@@ -193,7 +193,7 @@ def _record(
     asked = tuple(kind for kind in procedure.applies if kind in protocol.apply)
     calibrations, told = in_force(archive, (*procedure.uses, *asked), machine, acquired)
     doubts = [*_unread(lost), *_not_applied(protocol, asked, calibrations)]
-    analysis = _analyse(procedure, replace(acquisition, calibrations=calibrations))
+    analysis = _of_its_beam(_analyse(procedure, replace(acquisition, calibrations=calibrations)), acquisition)
     if machine != acquisition.machine:
         notes = (f"recorded for machine {machine!r}; the images say {acquisition.machine!r}", *notes)
     notes = (*circumstances.stated(acquisition), *notes)
@@ -263,6 +263,19 @@ def _analyse(procedure: Procedure, acquisition: Acquisition) -> Analysis:
         return procedure.analyse(acquisition)
     except Exception as error:
         return Analysis(tuple(NotMeasured(quantity, _reason(error)) for quantity in procedure.quantities))
+
+
+def _of_its_beam(analysis: Analysis, acquisition: Acquisition) -> Analysis:
+    """The same, every reading with the treatment beam it is of: numbers of two beams are never compared over time.
+
+    Left as it is where a reading says its setting itself, and where nobody can say: no MV image, several beams, or none stated.
+    """
+    found = {beam(image) for image in acquisition.images if image.radiation == "MV"}
+    if len(found) != 1 or found == {""}:
+        return analysis
+    (name,) = found
+    readings = (one if "setting" in one.at else replace(one, at={**one.at, "beam": name}) for one in analysis.readings)
+    return replace(analysis, readings=tuple(readings))
 
 
 def _reason(error: Exception) -> str:

@@ -109,6 +109,20 @@ def test_good_set_passes(images: Path, igrtqa: Callable[..., Ended], database: P
     assert stored(database) == 1
 
 
+def test_two_beams_are_no_set_that_covers_what_neither_covers(images: Path, igrtqa: Callable[..., Ended], database: Path) -> None:
+    """Gantry by one beam, the rest by another: each has its own focal spot, and neither shows all axes of its isocentre."""
+    beam = pydicom.dcmread(images / "000.dcm").ExposureSequence
+    beam[0].KVP = "10000"
+    for name in sorted(path.name for path in images.glob("*.dcm"))[4:]:
+        change(images / name, ExposureSequence=beam, RTImageDescription="10X-FFF")
+    ended = igrtqa("run", images)
+    assert ended.status == 3
+    assert "GO (PASS)" not in ended.text
+    assert "6 MV, " in ended.text
+    assert "10 MV FFF, " in ended.text
+    assert stored(database) == 2
+
+
 def zip_with(images: Path, *names: str) -> bytes:
     return rt_files.zipped({name: (images / "000.dcm").read_bytes() for name in names})
 
@@ -239,9 +253,7 @@ def test_image_that_shows_no_measurable_ball_gives_a_reason_and_no_number(
     assert stored(database) == 1  # the attempt is on record
 
 
-def test_one_bad_image_among_many_is_named_and_forbids_a_pass(
-    images: Path, tmp_path: Path, igrtqa: Callable[..., Ended]
-) -> None:
+def test_one_bad_image_among_many_is_named_and_forbids_a_pass(images: Path, tmp_path: Path, igrtqa: Callable[..., Ended]) -> None:
     drawn(images / "002.dcm", balls=(), shot=GANTRY[2])
     ended = igrtqa("run", images, "--json", tmp_path / "r.json")
     assert ended.status == 3

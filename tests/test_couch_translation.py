@@ -280,6 +280,17 @@ def test_volumes_that_do_not_tell_the_couch_angle_are_taken_at_0_and_say_so():
     ]
 
 
+def test_images_of_another_beam_are_no_stops_of_the_couch_and_that_is_said():
+    """Another focal spot looks like a ball that moved."""
+    taken = [
+        replace(image(gantry, k, np.zeros(3)), energy="6 MV" if k < 3 else "10 MV") for k, gantry in enumerate((0.0, 90.0, 180.0, 270.0))
+    ]
+    kept, flags = couch_stops._of_one_beam(taken)
+    assert [i.name for i in kept] == ["000", "001", "002"]
+    assert flags == ("1 images of another beam (10 MV) were not used",)
+    assert couch_stops._of_one_beam([]) == ([], ())
+
+
 def test_a_day_of_files_is_judged_and_every_place_keeps_its_own_record(tmp_path: Path):
     TEST.rehearse(np.random.default_rng(3)).write(tmp_path)
     (tmp_path / "truth.json").unlink()

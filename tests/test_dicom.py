@@ -328,6 +328,8 @@ def exposed(kvp: str | None) -> Sequence:
         ("100", {}, "kV", "100 kV"),
         ("2500", {}, "MV", "2.5 MV"),
         ("10000", {"RTImageDescription": "10xFFF [MV], 2400 [MU/min]"}, "MV", "10 MV FFF"),
+        ("10000", {"RTImageDescription": "10X-FFF"}, "MV", "10 MV FFF"),
+        (None, {"RTImageDescription": "6 X FFF"}, "MV", "6 MV FFF"),
         (None, {"RTImageDescription": "100 [kV] \r\nModeId: x"}, "kV", "100 kV"),
         (None, {"RTImageDescription": "6x [MV], 600 [MU/min]"}, "MV", "6 MV"),
         (None, {"RTImageLabel": "kV_270_1b"}, "kV", ""),

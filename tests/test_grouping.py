@@ -57,6 +57,23 @@ def test_mv_of_one_couch_place_makes_no_day(tmp_path: Path) -> None:
     assert days(found(tmp_path / "set", rt_image(), rt_image(), rt_image(TableTopVerticalPosition=None))) == ()
 
 
+def mv(kvp: str, **values: Any) -> FileDataset:
+    exposure = Dataset()
+    exposure.KVP = kvp
+    return rt_image(ExposureSequence=Sequence([exposure]), **values)
+
+
+def test_beams_are_sets_of_their_own_and_voltages_of_a_kv_pair_are_not(tmp_path: Path) -> None:
+    """Every beam has a focal spot, and so an isocentre, of its own: two beams are no set that covers what neither covers."""
+    unsaid = rt_image(ExposureSequence=None, RTImageDescription="MV")
+    beams = [mv("6000"), mv("10000"), mv("6000"), mv("10000", RTImageDescription="10X-FFF"), unsaid]
+    assert shown(found(tmp_path / "mv", *beams)) == [("MV", "02", 0), ("MV", "1", 0), ("MV", "3", 0), ("MV", "4", 0)]
+    low = Dataset()
+    low.KVP = "80"
+    pair = found(tmp_path / "kv", kv(), rt_image(ExposureSequence=Sequence([low])))
+    assert ("kV", "01", 0) in shown(pair)
+
+
 def test_mv_of_several_couch_places_is_a_day_and_its_sets_stay(tmp_path: Path) -> None:
     all_of_it = found(tmp_path / "set", rt_image(), rt_image(TableTopLateralPosition="30"))
     assert shown(all_of_it) == [("MV", "0", 0), ("MV", "1", 0), ("MV", "01", 0)]

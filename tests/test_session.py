@@ -283,6 +283,19 @@ def test_a_correction_that_the_protocol_applies_must_be_in_force(
         session.run(["folder"], replace(PROTOCOL, apply=("a rulr",)))
 
 
+def test_numbers_say_which_beam_they_are_of(handed_in, known: dict[str, Procedure]) -> None:
+    """Baselines and trends hold together what has the same texts: two beams are two things."""
+    one, other = replace(image("a.dcm"), energy="6 MV"), replace(image("b.dcm"), energy="10 MV FFF")
+    handed_in(acquisition(one), acquisition(other), acquisition(replace(image("c.dcm"), energy="")), acquisition(one, other))
+    beams = [{reading.at.get("beam") for reading in record.readings} for record in session.run(["folder"], PROTOCOL).records]
+    assert beams == [{"6 MV"}, {"10 MV FFF"}, {None}, {None}]
+    setting = {"setting": "a phantom | 6 MV"}
+    known["mean"] = replace(known["mean"], analyse=lambda a: Analysis((Measured(MEAN, 1.0, 0.1, setting),)))
+    handed_in(acquisition(one))
+    (record,) = session.run(["folder"], PROTOCOL).records
+    assert record.readings[0].at == setting
+
+
 def test_a_day_whose_sets_were_measured_is_not_measured_again(handed_in, known: dict[str, Procedure]) -> None:
     """Only what no set shows needs its day."""
     known["other"] = replace(known["mean"], name="other", accepts=lambda a: "" if a.day else "needs a day")
