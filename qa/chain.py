@@ -15,7 +15,7 @@ from qa.plain import canonical, encode
 from qa.widening import version
 
 BEFORE_THE_FIRST = "0" * 64  # what the first link holds for the hash of the one before it
-EVENTS = {"acceptance": tables.acceptance, "sign-off": tables.sign_off}  # what persons say of a record, by the kind of its link
+EVENTS = {"acceptance": tables.acceptance, "sign-off": tables.sign_off, "event": tables.event}  # what persons say, by the kind of its link
 ADOPTED = "adopted "
 
 
@@ -62,9 +62,9 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def event_id(row: Mapping[str, Any]) -> str:
-    """What a link calls an event: its record's id and which of that record's events of the kind it is."""
-    return f"{row['record_id']}/{row['idx']}"
+def event_id(kind: str, row: Mapping[str, Any]) -> str:
+    """What a link calls what a person said: its record's id and which one of that record's it is; an event's number."""
+    return "/".join(str(row[key.name]) for key in EVENTS[kind].primary_key)
 
 
 def last(connection: Connection) -> Link | None:
@@ -104,9 +104,9 @@ def append(connection: Connection, kind: str, item: str, content: str, packed: s
 
 
 def add_event(connection: Connection, kind: str, row: Mapping[str, Any], now: datetime) -> None:
-    """Stores what a person says of a record, and its link."""
+    """Stores what a person says, and its link."""
     connection.execute(EVENTS[kind].insert(), dict(row))
-    append(connection, kind, event_id(row), content_hash(kind, row), now=now)
+    append(connection, kind, event_id(kind, row), content_hash(kind, row), now=now)
 
 
 def _insert(connection: Connection, before: Link | None, kind: str, item: str, content: str, packed: str, now: datetime) -> Link:

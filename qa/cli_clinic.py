@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.exits import Debug, Status, guarded
-from qa.options import Database, SiteFile, app, clinic
+from qa.options import Database, SiteFile, app, ours
 from qa.reading import QaError
 from qa.shown import verified
 
@@ -43,7 +43,7 @@ def init(
 @app.command("due")
 @guarded
 def due_(site: SiteFile = None, database: Database = None, debug: Debug = False) -> Status:
-    """What the site's schedule asks for: done, not finished, due, overdue, never done.
+    """What the site's schedule asks for: done, not finished, due, overdue, never done, not used today, under service.
 
     Exit status 1 when what was done last failed, else 3 when something is due.
     """
@@ -53,16 +53,19 @@ def due_(site: SiteFile = None, database: Database = None, debug: Debug = False)
     from qa.store import Store
     from reports import catalogue, screen
 
-    ours = clinic(site)
-    if ours is None:
-        raise QaError("name the site file with --site or IGRTQA_SITE; igrtqa init makes one")
-    store, today = Store(database, make=False, own_name=ours.own_name), datetime.now(ours.zone).date()
-    found = due.due(ours, store.last_days(today, ours.zone), today)
+    clinic = ours(site)
+    store, today = Store(database, make=False, own_name=clinic.own_name), datetime.now(clinic.zone).date()
+    last, events = store.last_days(today, clinic.zone), store.events()
+    found = due.due(clinic, last, today, events)
     if not found:
-        print(f"nothing is scheduled in the site file of {ours.name}: add a [[schedule]]")
+        print(f"nothing is scheduled in the site file of {clinic.name}: add a [[schedule]]")
     screen.show(map(catalogue.due, found), screen.terminal())
-    late = any(one.state != due.State.DONE for one in found)
-    return Status.FAILED if any(one.failed for one in found) else Status.UNDECIDED if late else Status.PASSED
+    for machine, service in due.under_service(clinic, events):
+        lacking = due.lacking(clinic, last, machine, service)
+        print(f"{machine}: to be done before igrtqa back: {', '.join(lacking) or 'nothing that the site file lists'}")
+    if any(one.failed and one.state != due.State.SERVICE for one in found):
+        return Status.FAILED
+    return Status.UNDECIDED if any(one.state.waits for one in found) else Status.PASSED
 
 
 @app.command()

@@ -22,24 +22,26 @@ def list_(
     tests: Annotated[bool, typer.Option("--tests", help="The tests there are, not the records.")] = False,
     protocols: Annotated[bool, typer.Option("--protocols", help="The protocols there are, not the records.")] = False,
     accepted: Annotated[bool, typer.Option("--accepted", help="What was accepted, by whom and when, not the records.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="What was put down: not used, service, actions; not the records.")] = False,
     most: Annotated[int, typer.Option("--most", min=1, help="How many records to show.")] = 20,
     database: Database = None,
     debug: Debug = False,
 ) -> Status:
-    """List the records, newest first, or what was accepted, or the tests and protocols there are."""
+    """List the records, newest first, or what was accepted or put down, or the tests and protocols there are."""
     from reports import catalogue, screen
 
     rows = [*catalogue.tests()] if tests else []
     rows += catalogue.protocols() if protocols else []
-    if accepted or not (tests or protocols):
+    if accepted or events or not (tests or protocols):
         from qa.store import Store
 
         store = Store(database)
-        kept = map(catalogue.acceptance, reversed(store.accepted())) if accepted else map(catalogue.record, store.list(most))
-        found = [*kept][:most]
-        if not found:
-            print(f"{'nothing is accepted' if accepted else 'no records'} yet in {store.where}")
-        rows += found
+        kept = [*map(catalogue.acceptance, reversed(store.accepted()))] if accepted else []
+        kept += map(catalogue.event, reversed(store.events())) if events else []
+        kept += map(catalogue.record, store.list(most)) if not (accepted or events) else []
+        if not kept:
+            print(f"{'nothing is accepted' if accepted else 'nothing was put down' if events else 'no records'} yet in {store.where}")
+        rows += kept[:most]
     screen.show(rows, screen.terminal())
     return Status.PASSED
 

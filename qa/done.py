@@ -31,7 +31,8 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Done:
-    """The ``day`` on which it was last done, None never; ``failed``: a record of that day, or a newer one, failed.
+    """The ``day`` on which it was last done, None never, and when by the clinic's clock (``at``); ``failed``: a record of that day, or a
+    newer one, failed.
 
     ``unfinished``, ``rejected`` and ``ahead`` (of today) are the days of the newest records that do not count and are not older.
     """
@@ -41,6 +42,7 @@ class Done:
     unfinished: date | None = None
     rejected: date | None = None
     ahead: date | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -86,24 +88,24 @@ def read(
     return found
 
 
-def day_of(taken: datetime, dated: bool, notes: Iterable[str], zone: tzinfo | None) -> date:
-    """The day on the clinic's clock; ``dated``: the images said when.
+def clock(taken: datetime, dated: bool, notes: Iterable[str], zone: tzinfo | None) -> datetime:
+    """What the clinic's clock showed, without a zone; ``dated``: the images said when.
 
     Files that state no time zone have their own clock's time, marked as UTC, and a note says so. Where only some of the files do, nothing
-    tells which kind this time is of: the earlier day counts.
+    tells which kind this time is of: the earlier one counts.
     """
-    there = taken.astimezone(zone).date()
+    there, own = taken.astimezone(zone).replace(tzinfo=None), taken.replace(tzinfo=None)
     marked = [note for note in notes if note.startswith(NO_ZONE)] if dated else []
     if not marked:
         return there
     counted = [re.findall(r"\((\d+) of (\d+) ", note) for note in marked]
-    clock = taken.date()
-    return clock if all(some == every for pairs in counted for some, every in pairs) else min(clock, there)
+    return own if all(some == every for pairs in counted for some, every in pairs) else min(own, there)
 
 
 def _with(done: Done, head: _Head, facts: _Facts, today: date, zone: tzinfo | None) -> tuple[Done, bool]:
     """What is known with one more record, the next older one, and whether older ones say nothing more."""
-    day = day_of(head.taken, head.dated, facts.notes, zone)
+    at = clock(head.taken, head.dated, facts.notes, zone)
+    day = at.date()
     if done.day is not None and day < done.day:
         return done, done.day - day > _ZONES
     if facts.rejected:
@@ -112,7 +114,7 @@ def _with(done: Done, head: _Head, facts: _Facts, today: date, zone: tzinfo | No
         return replace(done, ahead=done.ahead or day), False
     failed = done.failed or not _BAD.isdisjoint(facts.outcomes)
     if facts.number and facts.outcomes and facts.outcomes <= _DECIDED:
-        return replace(done, day=done.day or day, failed=failed), False
+        return replace(done, day=done.day or day, at=done.at or at, failed=failed), False
     return replace(done, failed=failed, unfinished=done.unfinished or (day if done.day is None else None)), False
 
 
@@ -142,7 +144,7 @@ def _facts(connection: Connection, record_ids: Sequence[str]) -> dict[str, _Fact
         outcomes = _outcomes(connection, some)
         signed = signing.found(connection, some)
         for one in some:
-            rejected = any(sign.meaning == signing.REJECTED for sign in signed.get(one, ()))
+            rejected = bool(signing.rejections(signed.get(one, ())))
             found[one] = _Facts(frozenset(outcomes[one]), one in measured, rejected, tuple(json.loads(notes[one])))
     return found
 

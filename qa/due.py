@@ -1,15 +1,16 @@
-"""What is due on which machine, by the site's schedule and the records there are."""
+"""What is due on which machine, by the site's schedule, the records there are and what was put down beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import IntEnum
 
 from qa import protocol
 from qa.calibrations import PERIOD_DAYS
 from qa.done import Done, Key
+from qa.events import BACK, NOT_USED, Event, in_service
 from qa.protocol import Protocol
 from qa.site import Site, Task
 
@@ -18,13 +19,23 @@ LOOK_BACK = 8  # days: every weekday once
 
 
 class State(IntEnum):
-    """How a task stands; what is overdue is late, not failed. UNFINISHED: it was begun, and is due until it is repeated or completed."""
+    """How a task stands; what is overdue is late, not failed. UNFINISHED: it was begun, and is due until it is repeated or completed.
+
+    SKIPPED: somebody put down why it is not used today. SERVICE: the machine is out of use, so nothing is due.
+    """
 
     DONE = 0
     UNFINISHED = 1
     DUE = 2
     OVERDUE = 3
     NEVER = 4
+    SKIPPED = 5
+    SERVICE = 6
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody has to do it."""
+        return self in (State.UNFINISHED, State.DUE, State.OVERDUE, State.NEVER)
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,7 @@ class Due:
 
     ``failed`` are the procedures that failed when they were done or tried last. ``unfinished``, ``rejected`` and ``ahead`` are those with
     newer records that do not count, with their days. ``undecidable`` are limits without a number: nothing judged by them is ever done.
+    ``because`` is the event that explains why it is not asked for.
     """
 
     machine: str
@@ -47,28 +59,64 @@ class Due:
     rejected: tuple[tuple[str, date], ...] = ()
     ahead: tuple[tuple[str, date], ...] = ()
     undecidable: tuple[str, ...] = ()
+    because: Event | None = None
 
 
 Last = Mapping[Key, Done]
 """When a procedure of a protocol was last done on a machine."""
 
 
-def due(site: Site, last: Last, today: date) -> tuple[Due, ...]:
-    """Every task of the schedule on every machine, in the file's order.
+def due(site: Site, last: Last, today: date, events: Sequence[Event] = ()) -> tuple[Due, ...]:
+    """Every task of the schedule on every machine, in the file's order; ``events`` are those of all machines, the first one first.
 
     A protocol is done when all procedures that it has limits for were done: its date is that of the one that is oldest.
     """
     judged_by = {name: protocol.read(name) for name in dict.fromkeys(task.protocol for task in site.schedule)}
-    return tuple(_one(task, judged_by[task.protocol], machine, last, today) for task in site.schedule for machine in task.machines)
+    of_machine = {one.name: [event for event in events if site.own_name(event.machine) == one.name] for one in site.machine}
+    return tuple(
+        _excused(_one(task, judged_by[task.protocol], machine, last, today, of_machine[machine]), of_machine[machine], today)
+        for task in site.schedule
+        for machine in task.machines
+    )
 
 
-def _one(task: Task, judged_by: Protocol, machine: str, last: Last, today: date) -> Due:
+def under_service(site: Site, events: Sequence[Event]) -> tuple[tuple[str, Event], ...]:
+    """The machines that are out of use, and since which event."""
+    found = ((one.name, in_service([event for event in events if site.own_name(event.machine) == one.name])) for one in site.machine)
+    return tuple((name, event) for name, event in found if event is not None)
+
+
+def lacking(site: Site, last: Last, machine: str, service: Event) -> tuple[str, ...]:
+    """What of the machine's return-to-use list is not done since the service was put down, or failed then; () when all of it passed.
+
+    Where the service began on an earlier day than it was put down, only what was done on later days counts.
+    """
+    written = service.written.astimezone(site.zone).replace(tzinfo=None)
+    asked = next(one.return_to_use for one in site.machine if one.name == machine)
+    found = []
+    for judged_by in map(protocol.read, asked):
+        known = [last.get((machine, judged_by.name, name), Done()) for name in judged_by.procedures]
+        times = [one.at for one in known if one.at is not None and (one.at > written or one.at.date() > service.day != written.date())]
+        if len(times) < len(known) or any(one.failed for one in known):
+            found.append(f"{judged_by.name} ({'failed' if len(times) == len(known) else 'not done since then'})")
+    return tuple(found)
+
+
+def _excused(one: Due, events: Sequence[Event], today: date) -> Due:
+    """The same where it is done or due, else why nobody asks for it today."""
+    if (service := in_service(events)) is not None:
+        return replace(one, state=State.SERVICE, because=service)
+    skipped = [event for event in events if event.kind == NOT_USED and event.about == one.protocol and event.day == today]
+    return replace(one, state=State.SKIPPED, because=skipped[-1]) if skipped and one.state.waits else one
+
+
+def _one(task: Task, judged_by: Protocol, machine: str, last: Last, today: date, events: Sequence[Event]) -> Due:
     known = {name: last.get((machine, judged_by.name, name), Done()) for name in judged_by.procedures}
     days = [one.day for one in known.values() if one.day is not None]
     done = min(days) if len(days) == len(known) else None
     newest = max(days, default=None)
     unfinished = tuple((name, one.unfinished) for name, one in known.items() if one.unfinished is not None)
-    when = today if done is None else _next(task, done)
+    when = today if done is None else _not_before(_next(task, done), judged_by.name, task, events, today)
     return Due(
         machine,
         judged_by.name,
@@ -91,6 +139,14 @@ def _state(done: date | None, when: date, today: date, grace_days: int, begun: b
     if done is not None and today > when + timedelta(days=grace_days):
         return State.OVERDUE
     return State.UNFINISHED if begun else State.NEVER if done is None else State.DUE
+
+
+def _not_before(when: date, name: str, task: Task, events: Sequence[Event], today: date) -> date:
+    """When it is due, with what excuses the days before: a daily check not on a day on which it was not used, nothing under service."""
+    unused = {event.day for event in events if event.kind == NOT_USED and event.about == name and event.day < today}
+    while task.every == "daily" and when in unused:
+        when = _next(task, when)
+    return max([when, *(event.day for event in events if event.kind == BACK)])
 
 
 def _next(task: Task, done: date) -> date:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qa.reading import QaError
+
 if TYPE_CHECKING:
     from qa.site import Site
 
@@ -35,6 +37,14 @@ def clinic(named: Path | None) -> Site | None:
     from qa import site
 
     return site.read(Path(place).expanduser())
+
+
+def ours(named: Path | None) -> Site:
+    """The clinic's site; QaError when nobody says where its file is."""
+    found = clinic(named)
+    if found is None:
+        raise QaError("name the site file with --site or IGRTQA_SITE; igrtqa init makes one")
+    return found
 
 
 def count(number: int, noun: str) -> str:

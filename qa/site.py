@@ -38,12 +38,16 @@ class Part(BaseModel):
 
 
 class Machine(Part):
-    """A treatment machine: ``stations`` and ``serials`` are what its images may call it, its own name among the stations."""
+    """A treatment machine: ``stations`` and ``serials`` are what its images may call it, its own name among the stations.
+
+    ``return_to_use`` are the protocols that must have passed after a service before it is used again.
+    """
 
     name: Text
     stations: tuple[Text, ...] = ()
     serials: tuple[Text, ...] = ()
     techniques: tuple[Technique, ...] = ("conventional", "imrt", "srs", "sbrt")
+    return_to_use: tuple[Text, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -126,8 +130,11 @@ class Site(Part):
             for name in task.machines:
                 if name not in known:
                     raise ValueError(f"schedule of {task.protocol}: there is no machine {name!r}{nearest(name, known)}")
-            if task.protocol not in protocol.names() and not task.protocol.endswith(".toml"):
-                raise ValueError(f"schedule: there is no protocol {task.protocol!r}{nearest(task.protocol, protocol.names())}")
+        asked = [("schedule", task.protocol) for task in self.schedule]
+        asked += [(f"return_to_use of {one.name}", name) for one in self.machine for name in one.return_to_use]
+        for where, name in asked:
+            if name not in protocol.names() and not name.endswith(".toml"):
+                raise ValueError(f"{where}: there is no protocol {name!r}{nearest(name, protocol.names())}")
         return self
 
     @property
@@ -221,16 +228,26 @@ def read(path: str | Path) -> Site:
 
 def _with_protocols(site: Site, file: Path) -> Site:
     """The site with its protocol files as absolute paths. SiteError where one cannot be judged by."""
-    tasks = []
-    for number, task in enumerate(site.schedule, 1):
-        if task.protocol not in protocol.names():
-            task = task.model_copy(update={"protocol": str(file.absolute().parent / task.protocol)})
-            try:
-                protocol.read(task.protocol)
-            except ProtocolError as error:
-                raise SiteError(f"{file}: schedule number {number}, protocol: {error}") from error
-        tasks.append(task)
-    return site.model_copy(update={"schedule": tuple(tasks)})
+
+    def placed(name: str, where: str) -> str:
+        if name in protocol.names():
+            return name
+        beside = str(file.absolute().parent / name)
+        try:
+            protocol.read(beside)
+        except ProtocolError as error:
+            raise SiteError(f"{file}: {where}: {error}") from error
+        return beside
+
+    tasks = [
+        task.model_copy(update={"protocol": placed(task.protocol, f"schedule number {number}, protocol")})
+        for number, task in enumerate(site.schedule, 1)
+    ]
+    machines = [
+        one.model_copy(update={"return_to_use": tuple(placed(name, f"machine {one.name}, return_to_use") for name in one.return_to_use)})
+        for one in site.machine
+    ]
+    return site.model_copy(update={"schedule": tuple(tasks), "machine": tuple(machines)})
 
 
 PARTS: dict[str, type[BaseModel]] = {"machine": Machine, "phantom": Phantom, "person": Person, "schedule": Task}

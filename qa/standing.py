@@ -91,4 +91,4 @@ def _accepted(connection: Connection, record: Record) -> list[Signature]:
 
 def _acceptance(row: dict[str, Any]) -> Signature:
     when = datetime.fromisoformat(row["accepted"])
-    return Signature("acceptance", chain.event_id(row), row["who"], "", "accepted", when, row["comment"])
+    return Signature("acceptance", chain.event_id("acceptance", row), row["who"], "", "accepted", when, row["comment"])

@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Table, func, inspect, select
 
-from qa import acceptance, chain, database, done, history, signing, standing, tables, verification
+from qa import acceptance, chain, database, done, events, history, signing, standing, tables, verification
 from qa.acceptance import Acceptance, Stored
+from qa.events import Event
 from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
@@ -180,6 +181,31 @@ class Store:
                 return signing.add(connection, record, who, role, meaning, comment, own_run)
             except ValueError as why:
                 raise RecordError(f"{self.where}: record {record.record_id} cannot be signed: {why}") from why
+
+    def put_down(self, kind: str, machine: str, about: str, day: date, who: str, text: str) -> Event:
+        """A person puts down something of ``qa.events.KINDS`` about a machine, or about a record by its id (then of its machine).
+
+        RecordError for a record that there is not, nobody's name, no reason, and for service that is begun or ended twice.
+        """
+        with self._transaction(writing=True) as connection:
+            widen(connection)
+            if kind == events.ACTION:
+                record = self._linked(connection, about)
+                about, machine = record.record_id, record.machine
+            under = events.in_service(events.found(connection, self._names(connection, machine)))
+            if kind == events.SERVICE and under is not None:
+                raise RecordError(f"{machine} is under service already, since {under.day} ({under.text}): it is put back first")
+            if kind == events.BACK and under is None:
+                raise RecordError(f"{machine} is not under service: there is nothing to put back")
+            try:
+                return events.add(connection, kind, machine, about, day, who, text)
+            except ValueError as why:
+                raise RecordError(f"{self.where}: this cannot be put down: {why}") from why
+
+    def events(self, machine: str | None = None) -> tuple[Event, ...]:
+        """What was put down about a machine, or about all of them, the first one first."""
+        with self._transaction() as connection:
+            return events.found(connection, None if machine is None else self._names(connection, machine))
 
     def standing(self, record_id: str) -> Standing:
         """What the store says of that record beside what is in it: who signed it, its place in the chain, and the chain's end."""

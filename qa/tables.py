@@ -11,7 +11,7 @@ SCHEMA_VERSION = 5  # 1 knew no second engine, 2 no baselines and parts of a pha
 
 metadata = MetaData()
 OUTCOMES = "'PASS', 'INDETERMINATE', 'NOT_MEASURED', 'DISAGREEMENT', 'FAIL'"
-LINKED = "'record', 'acceptance', 'sign-off', 'adopted record', 'adopted acceptance'"  # adopted: older than the chain itself
+LINKED = "'record', 'acceptance', 'sign-off', 'event', 'adopted record', 'adopted acceptance'"  # adopted: older than the chain itself
 PASS_NEEDS = "outcome <> 'PASS' OR kind = 'functional' OR (reading >= 0 AND tolerance IS NOT NULL)"  # a person answers a question
 
 
@@ -180,11 +180,23 @@ sign_off = _table(  # who performed, reviewed, approved or rejected a stored rec
     CheckConstraint("NOT own_run OR meaning IN ('reviewed', 'approved')", name="own_run_is_reviewed"),
 )
 
+event = _table(  # what a person puts down about a machine: qa/events.py
+    "event",
+    Column("number", Integer, CheckConstraint("number > 0"), primary_key=True, autoincrement=False),
+    Column("kind", Text, CheckConstraint("kind IN ('not used', 'service', 'back', 'action')"), nullable=False),
+    Column("machine", Text, CheckConstraint("trim(machine) <> ''"), nullable=False),
+    Column("about", Text, nullable=False),  # a protocol or a record
+    Column("day", Text, nullable=False),  # ISO 8601
+    Column("who", Text, CheckConstraint("trim(who) <> ''"), nullable=False),
+    Column("text", Text, CheckConstraint("trim(text) <> ''"), nullable=False),
+    Column("written", Text, nullable=False),  # ISO 8601, UTC, microseconds
+)
+
 link = _table(  # of the chain through all that is stored, in order of storing: qa/chain.py
     "link",
     Column("number", Integer, CheckConstraint("number > 0"), primary_key=True, autoincrement=False),
     Column("kind", Text, CheckConstraint(f"kind IN ({LINKED})"), nullable=False),
-    Column("id", Text, nullable=False),  # the record's, with "/" and the idx where it is an event of that record
+    Column("id", Text, nullable=False),  # the record's, with "/" and the idx where a person speaks of that record; an event's number
     Column("linked", Text, nullable=False),  # ISO 8601, UTC, microseconds
     Column("content", Text, nullable=False),  # SHA-256, as are the next three
     Column("packed", Text, nullable=False),
@@ -197,10 +209,10 @@ of_machine = Index("record_of_machine", record.c.machine, record.c.procedure)
 of_quantity = Index("reading_of_quantity", reading.c.quantity, reading.c.record_id, reading.c.procedure)  # for trends; any version
 
 CHILDREN = (input_, reading, judgement, baseline, comparison, evidence)  # the rows of a record beside its own
-SINCE = {comparison: 2, baseline: 3, acceptance: 3, sign_off: 5, link: 5}  # the version that a table came with, where that is not the first
+SINCE = {comparison: 2, baseline: 3, acceptance: 3, sign_off: 5, event: 5, link: 5}  # the version a table came with, if not the first
 _PARTS_SINCE = 3
 
-_OF_THEIR_OWN = (schema_version, acceptance, sign_off, link)  # not closed by the record's row; in PostgreSQL their primary keys are enough
+_OF_THEIR_OWN = (schema_version, acceptance, sign_off, event, link)  # not closed by a record's row; PostgreSQL's primary keys are enough
 
 
 def columns(table: Table, version: int) -> list[Column[Any]]:
@@ -218,7 +230,7 @@ def triggers(dialect: str, of: Sequence[Table] | None = None) -> tuple[str, ...]
     ``of`` asks for those of some tables only, in a database that has the rest.
 
     UPDATE and DELETE are refused. So is an INSERT into a record whose own row exists: that row is written last and closes it, and
-    SQLite's INSERT OR REPLACE, which deletes without a DELETE, is caught by the same rule. Acceptances, sign-offs and links come later by
+    SQLite's INSERT OR REPLACE, which deletes without a DELETE, is caught by the same rule. What persons say, and links, come later by
     their nature: each is closed when it is there.
     """
     guarded = metadata.sorted_tables if of is None else of

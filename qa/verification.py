@@ -58,7 +58,7 @@ def check(connection: Connection, say: Callable[[str], None] = lambda text: None
         found.faults.append(Fault(None, "table missing", f"{', '.join(sorted(gone))}: restore the database from a backup"))
         return found
     stored = {kind: _ids(look, kind, found) for kind in _STORED}
-    found.records, found.events = len(stored["record"]), len(stored["acceptance"]) + len(stored["sign-off"])
+    found.records, found.events = len(stored["record"]), sum(len(stored[kind]) for kind in chain.EVENTS)
     _orphans(look, found)
     if look.version < tables.SINCE[tables.link]:
         _unchained(look, stored["record"], found, say)
@@ -94,7 +94,7 @@ def _ids(look: Look, kind: str, found: Verified) -> dict[str, Row]:
     try:
         if kind == "record":
             return {str(row["record_id"]): {} for row in rows_of(look, table, ("record_id",))}
-        return {chain.event_id(row): row for row in rows_of(look, table)}
+        return {chain.event_id(kind, row): row for row in rows_of(look, table)}
     except UNREADABLE as error:
         found.faults.append(Fault(None, f"{kind} changed", f"the table {table.name} cannot be read ({error})"))
         return {}

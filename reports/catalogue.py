@@ -8,7 +8,8 @@ from datetime import UTC, date
 from qa import procedure
 from qa import protocol as protocols_
 from qa.acceptance import Acceptance
-from qa.due import Due
+from qa.due import Due, State
+from qa.events import ACTION, Event
 from qa.standing import Signature
 from qa.store import Summary
 from reports import numbers
@@ -54,9 +55,22 @@ def record(summary: Summary) -> Line:
     return Line("record", max(summary.verdicts.values(), default=None), summary.record_id, words)
 
 
+def event(one: Event) -> Line:
+    """What somebody put down about a machine or a record."""
+    about = f", {'record ' if one.kind == ACTION else ''}{one.about}" if one.about else ""
+    written = "" if one.written.date() == one.day else f", put down {one.written:%Y-%m-%d}"
+    return Line(one.kind, None, f"{one.machine}{about}", f"{one.day} by {one.who}{written}: {one.text}")
+
+
+_STATES = {"SKIPPED": "not used today", "SERVICE": "under service"}
+
+
 def due(one: Due) -> Line:
     """How a task of the schedule stands, in words that are no verdict; what failed is said at once."""
-    state = f"{one.state.name.lower()}{', failed' if one.failed else ''}"
+    state = f"{_STATES.get(one.state.name, one.state.name.lower())}{', failed' if one.failed else ''}"
+    if one.because is not None:
+        state += f" since {one.because.day}" if one.state == State.SERVICE else ""
+        state += f" ({one.because.who}: {one.because.text})"
     last = f"last done {one.last:%Y-%m-%d}" if one.last else "never done as a whole"
     more = {
         "failed": ", ".join(one.failed),

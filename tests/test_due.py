@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 from bench.drawn_records import drawn
 from qa import due, exposure, protocol, site
 from qa.cli import app
-from qa.done import day_of
+from qa.done import clock
 from qa.due import State
+from qa.events import Event
 from qa.limit import Limit, Outcome
 from qa.protocol import Judgement
-from qa.reading import NotMeasured
+from qa.reading import NotMeasured, RecordError
 from qa.record import Record
 from qa.store import Store
 
@@ -72,7 +73,7 @@ class Clinic:
 
     def due(self, today: date = TODAY, zone: ZoneInfo | None = None) -> due.Due:
         zone = zone or ZoneInfo("UTC")
-        (found,) = due.due(self.site, self.store.last_days(today, zone), today)
+        (found,) = due.due(self.site, self.store.last_days(today, zone), today, self.store.events())
         return found
 
 
@@ -242,14 +243,14 @@ def test_a_morning_in_the_east_is_of_its_own_day(clinic: Clinic) -> None:
     ],
 )
 def test_the_day_is_that_of_the_clinics_clock(taken: datetime, dated: bool, notes: tuple[str, ...], zone: ZoneInfo, day: int) -> None:
-    assert day_of(taken, dated, notes, zone).day == day
+    assert clock(taken, dated, notes, zone).day == day
 
 
 def test_a_site_without_a_time_zone_is_where_this_computer_is(set_zone: Callable[[str], None]) -> None:
     for name in ("America/Los_Angeles", "Australia/Sydney"):
         set_zone(name)
         taken = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)
-        assert day_of(taken, True, (), None) == taken.astimezone(ZoneInfo(name)).date()
+        assert clock(taken, True, (), None) == taken.astimezone(ZoneInfo(name)).replace(tzinfo=None)
 
 
 @pytest.fixture
@@ -292,3 +293,118 @@ def test_a_protocol_is_read_once_for_all_machines(monkeypatch: pytest.MonkeyPatc
     assert len(due.due(ours, {}, TODAY)) == len(names) * len(protocol.names())
     assert sorted(read) == sorted(protocol.names())
     assert perf_counter() - begun < 1.0
+
+
+def put(clinic: Clinic, kind: str, about: str = "", day: date = TODAY, text: str = "no patients") -> Event:
+    return clinic.store.put_down(kind, "Linac 1", about, day, "Ann Lee", text)
+
+
+def test_a_check_that_is_not_used_today_is_not_due_today_and_says_why(clinic: Clinic) -> None:
+    clinic.record(when=MORNING - DAY)
+    assert clinic.due().state == State.DUE
+    event = put(clinic, "not used", NAME)
+    assert (clinic.due().state, clinic.due().because) == (State.SKIPPED, event)
+    assert "not used today (Ann Lee: no patients)" in words(clinic)
+    tomorrow = clinic.due(TODAY + DAY)
+    assert (tomorrow.state, tomorrow.due) == (State.DUE, TODAY + DAY)  # the day that was skipped is not overdue
+    assert clinic.due(TODAY + 2 * DAY).state == State.OVERDUE
+
+
+def test_a_day_that_was_missed_before_stays_overdue_past_one_that_was_not_used(clinic: Clinic) -> None:
+    clinic.record(when=MORNING - 4 * DAY)  # a Friday; nobody measured on Monday
+    put(clinic, "not used", NAME)
+    assert clinic.due().state == State.SKIPPED
+    assert (clinic.due(TODAY + DAY).state, clinic.due(TODAY + DAY).due) == (State.OVERDUE, TODAY - DAY)
+
+
+def test_what_was_done_stays_done_though_it_was_not_to_be_used(clinic: Clinic) -> None:
+    clinic.record()
+    put(clinic, "not used", NAME)
+    put(clinic, "not used", "another", TODAY - DAY)
+    assert clinic.due().state == State.DONE
+
+
+def test_a_machine_under_service_is_not_overdue_and_is_due_when_it_is_back(clinic: Clinic) -> None:
+    clinic.record(when=MORNING - 20 * DAY)
+    event = put(clinic, "service", day=TODAY - 2 * DAY, text="panel replaced")
+    assert (clinic.due().state, clinic.due().because) == (State.SERVICE, event)
+    assert f"under service since {TODAY - 2 * DAY} (Ann Lee: panel replaced)" in words(clinic)
+    put(clinic, "back")
+    assert (clinic.due().state, clinic.due().due) == (State.DUE, TODAY)
+    assert clinic.due(TODAY + DAY).state == State.OVERDUE
+
+
+def test_a_service_begins_once_and_ends_once(clinic: Clinic) -> None:
+    with pytest.raises(RecordError, match="is not under service: there is nothing to put back"):
+        put(clinic, "back")
+    put(clinic, "service")
+    with pytest.raises(RecordError, match=r"is under service already, since 2026-12-01 \(no patients\)"):
+        put(clinic, "service")
+    assert [one.kind for one in clinic.store.events("Linac 1")] == ["service"]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"who": " "}, "say who puts it down"),
+        ({"who": "Ann Lee, Bob Kay"}, "names several persons"),
+        ({"text": "\t"}, "say why"),
+        ({"kind": "holiday"}, "is no kind of event; say one of not used, service, back, action"),
+        ({"kind": "action", "about": "nothing"}, "there is no record 'nothing'"),
+    ],
+)
+def test_an_event_needs_a_name_a_reason_and_a_record_that_there_is(clinic: Clinic, said: dict[str, str], words: str) -> None:
+    whole = {"kind": "not used", "machine": "Linac 1", "about": NAME, "who": "Ann Lee", "text": "no patients"} | said
+    with pytest.raises(RecordError, match=words):
+        clinic.store.put_down(day=TODAY, **whole)
+    assert clinic.store.events() == ()
+
+
+def test_return_to_use_asks_for_what_passed_since_the_service_began(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = clinic.site.model_copy(update={"machine": (clinic.site.machine[0].model_copy(update={"return_to_use": (NAME,)}),)})
+    monkeypatch.setattr("qa.chain.clock", lambda: MORNING + timedelta(hours=2))
+    event = put(clinic, "service")
+
+    def lacking(service: Event = event) -> tuple[str, ...]:
+        return due.lacking(ours, clinic.store.last_days(TODAY + DAY, ours.zone), "Linac 1", service)
+
+    clinic.record()  # that morning, before the service
+    assert lacking() == (f"{NAME} (not done since then)",)
+    clinic.record(Outcome.FAIL, when=MORNING + timedelta(hours=3))
+    assert lacking() == (f"{NAME} (failed)",)
+    clinic.record(when=MORNING + DAY)
+    assert lacking() == ()
+    early = replace(event, day=TODAY - DAY, written=MORNING + 2 * DAY)  # put down late: only later days than its own count
+    assert lacking(early) == ()
+    assert lacking(replace(early, day=TODAY + DAY)) == (f"{NAME} (not done since then)",)
+
+
+def test_the_commands_put_down_and_due_shows(clinic: Clinic, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    clinic.record(when=now - 40 * DAY)
+    asked = ["--site", str(tmp_path / "site.toml"), "--database", str(clinic.file)]
+    by = ["--by", "Ann Lee", "--because", "holiday"]
+
+    def ran(*words: str) -> tuple[int, str]:
+        ended = CliRunner().invoke(app, [*words, *asked])
+        return ended.exit_code, ended.output
+
+    assert "did you mean 'tg142_monthly_couch'?" in ran("skip", "tg142_monthly_cauch", "--machine", "Linac 1", *by)[1]
+    assert "did you mean 'Linac 1'?" in ran("skip", NAME, "--machine", "Linac 2", *by)[1]
+    assert "is still to come" in ran("skip", NAME, "--machine", "Linac 1", *by, "--day", f"{now + 2 * DAY:%Y-%m-%d}")[1]
+    assert clinic.store.events() == ()
+    assert ran("skip", NAME, "--machine", "Linac 1", *by)[0] == 0
+    code, text = ran("due")
+    assert (code, "not used today (Ann Lee: holiday)" in text) == (0, True)
+    assert ran("service", "--machine", "Linac 1", *by)[0] == 0
+    assert "under service since" in ran("due")[1]
+    assert "has no return_to_use for Linac 1" in ran("back", "--machine", "Linac 1", *by)[1]
+    (failed, *_) = clinic.record(Outcome.FAIL, when=now)
+    ended = CliRunner().invoke(
+        app, ["action", failed.record_id, "--did", "ball set up again", "--by", "Ann Lee", "--database", str(clinic.file)]
+    )
+    assert ended.exit_code == 0, ended.output
+    listed = CliRunner().invoke(app, ["list", "--events", "--database", str(clinic.file)]).output
+    assert [line.split()[0] for line in listed.splitlines() if line.strip()][:1] == ["action"]
+    assert clinic.store.events()[-1].about == failed.record_id
+    assert clinic.store.verify().intact
