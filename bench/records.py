@@ -1,4 +1,4 @@
-"""python -m bench.records: is every change by force of a store found, and does anything get lost when its writers are killed?"""
+"""python -m bench.records: is every change by force of a store and of a report found, and is anything lost when writers are killed?"""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ import numpy as np
 from bench.drawn_records import drawn
 from bench.killing import killed
 from bench.table import MET, MISSED, NONE, Row, progress, show
-from bench.tampering import change, forced, undo
+from bench.tampering import change, damage, forced, undo
 from qa import progress as bars
+from qa.reading import QaError
 from qa.store import Store
+from reports import pdf
+from reports.held import Pages, hold
 
 RECORDS = 6
+Along = Callable[[Sequence[int]], Iterable[int]]
 
 
 def filled(path: Path, seed: int, count: int = RECORDS) -> Store:
@@ -31,7 +35,7 @@ def filled(path: Path, seed: int, count: int = RECORDS) -> Store:
     return store
 
 
-def unfound(store: Store, changes: int, seed: int, along: Callable[[Sequence[int]], Iterable[int]] = lambda numbers: numbers) -> list[str]:
+def unfound(store: Store, changes: int, seed: int, along: Along = lambda numbers: numbers) -> list[str]:
     """Of so many random changes those that verifying does not find; each is undone before the next. RuntimeError when undoing fails."""
     rng, missed = np.random.default_rng(seed), []
     connection = forced(Path(store.where or ""))
@@ -46,10 +50,29 @@ def unfound(store: Store, changes: int, seed: int, along: Callable[[Sequence[int
     return missed
 
 
+def whole_after_damage(store: Store, damages: int, seed: int, along: Along = lambda numbers: numbers) -> list[str]:
+    """Of so many reports, each with one random byte changed, those that are called whole or end in an error that says nothing."""
+    rng, missed = np.random.default_rng(seed), []
+    content = pdf.render(store.get("trial-0"), store.standing("trial-0"))
+    for _ in along(range(damages)):
+        place, other = damage(rng, content)
+        try:
+            found = hold(other, store)
+        except QaError:  # it says that this is no report
+            continue
+        except Exception as error:  # what a user would see as a fault of the program
+            missed.append(f"report, byte {place}: {type(error).__name__}: {error}")
+            continue
+        if found.pages is Pages.SAME and not found.faults:
+            missed.append(f"report, byte {place}: called whole")
+    return missed
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table; 1 when a goal is missed."""
     parser = argparse.ArgumentParser(prog="python -m bench.records", description="Does the store keep what it promises?")
     parser.add_argument("--changes", type=int, default=1000)
+    parser.add_argument("--damages", type=int, default=300, help="of a byte of a report")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--records", type=int, default=200, help="how many to time a verification on")
     parser.add_argument("--seed", type=int, default=1)
@@ -62,6 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             missed = unfound(store, asked.changes, asked.seed, lambda numbers: progress(numbers, "changes"))
             print("".join(f"not found: {text}\n" for text in missed), end="")
             rows.append(_row("changes by force that are found", asked.changes, "all", f"{asked.changes - len(missed)}", not missed))
+        if asked.damages:
+            store = filled(folder / "printed.sqlite", asked.seed, 1)
+            missed = whole_after_damage(store, asked.damages, asked.seed, lambda numbers: progress(numbers, "reports"))
+            print("".join(f"not found: {text}\n" for text in missed), end="")
+            rows.append(
+                _row("damaged reports (PDF) that are not called whole", asked.damages, "all", f"{asked.damages - len(missed)}", not missed)
+            )
         if asked.kills:
             left = killed(folder, asked.kills, asked.seed, tell)
             print("".join(f"{fault}\n" for fault in left.verified.faults), end="")

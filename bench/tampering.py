@@ -1,4 +1,4 @@
-"""Changes by force: one value or one byte of a stored record, event or link, past every guard, and back again."""
+"""Changes by force: one value or one byte of a stored record, event or link, past every guard, and back again; one byte of a file."""
 
 from __future__ import annotations
 
@@ -71,6 +71,12 @@ def undo(connection: sqlite3.Connection, made: Change) -> None:
     """The value as it was."""
     if connection.execute(*made.undo).rowcount != 1:
         raise RuntimeError(f"could not be undone: {made}")
+
+
+def damage(rng: np.random.Generator, content: bytes) -> tuple[int, bytes]:
+    """The content with one random byte changed, and where that is."""
+    place = int(rng.integers(len(content)))
+    return place, content[:place] + bytes([(content[place] + int(rng.integers(1, 256))) % 256]) + content[place + 1 :]
 
 
 def _other(rng: np.random.Generator, value: Any, kind: str) -> Any:

@@ -103,3 +103,5 @@ def refusals(where: str) -> Iterator[None]:
         name = getattr(cause, "sqlite_errorname", "")
         advice = next((text for start, text in _ADVICE.items() if name.startswith(start)), "the database refused")
         raise RecordError(f"{where}: {advice} ({cause})") from error
+    except UnicodeDecodeError as error:  # SQLite quotes what is spoilt in the file, and that is no text
+        raise RecordError(f"{where}: {_ADVICE['SQLITE_CORRUPT']} ({error})") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,6 +70,35 @@ def of(connection: Connection, record: Record) -> Standing:
     signatures = [*_accepted(connection, record), *_signed(connection, record)]
     ordered = tuple(sorted(signatures, key=lambda one: one.signed))
     return Standing(record.record_id, record_hash(record), place, end, ordered)
+
+
+def contradicted(connection: Connection, record: Record, printed: Standing) -> Iterator[str]:
+    """Why a report cannot have been printed from this database: of the record's links, and of what was signed by its ``end``."""
+    now, link = of(connection, record), chain.of_record(connection, record.record_id)
+    if not printed.stored:
+        yield "it was printed without a store"
+    for what, place in (("the record's link", printed.place), ("the last link when it was printed", printed.end)):
+        if place is not None and not chain.has(connection, place.number, place.hash):
+            yield f"{what}, number {place.number}, is not in the store any more: its chain was cut or written anew"
+    older = printed.place is None and printed.end is None and (link is None or link.kind.startswith(chain.ADOPTED))  # than the chain
+    if not older and printed.place != now.place:
+        yield f"it names {_named(printed.place)} as the record's, which is {_named(now.place)}"
+    if not older and printed.end is None:
+        yield "it does not name the last link when it was printed, so nothing says what was signed by then"
+    numbers = {kind: chain.numbers(connection, kind) for kind in chain.EVENTS}
+    for one in now.signatures:
+        by_then = printed.end is not None and numbers[one.kind].get(one.id, 0) <= printed.end.number
+        if by_then and one not in printed.signatures:
+            yield f"it leaves out that {one.who} signed it as {one.said} before it was printed"
+        if one in printed.signatures and printed.end is not None and not by_then:
+            yield f"it says that {one.who} signed it as {one.said}, which was after the last link that it names"
+    yield from (
+        f"the store does not know that {one.who} signed it as {one.said}" for one in printed.signatures if one not in now.signatures
+    )
+
+
+def _named(place: Place | None) -> str:
+    return f"link {place.number}" if place is not None else "no link"
 
 
 def _place(link: chain.Link | None) -> Place | None:

@@ -22,7 +22,7 @@ from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
 from qa.rows import from_rows, judgement, time, to_rows
 from qa.signing import SignOff
-from qa.standing import Place, Standing
+from qa.standing import Standing
 from qa.verification import Verified
 from qa.widening import version, widen
 
@@ -209,13 +209,13 @@ class Store:
 
     def standing(self, record_id: str) -> Standing:
         """What the store says of that record beside what is in it: who signed it, its place in the chain, and the chain's end."""
-        with self._transaction() as connection:
+        with self._transaction(steady=True) as connection:
             return standing.of(connection, self._get(connection, record_id))
 
-    def holds(self, place: Place) -> bool:
-        """Whether the chain has that very link, so that it is the same up to there as when the link was noted."""
-        with self._transaction() as connection:
-            return chain.has(connection, place.number, place.hash)
+    def contradicted(self, printed: Standing) -> tuple[str, ...]:
+        """Why a report that says this of a record cannot have been printed from this database; () when it can."""
+        with self._transaction(steady=True) as connection:
+            return tuple(standing.contradicted(connection, self._get(connection, printed.record_id), printed))
 
     def verify(self, progress: Callable[[str], None] = lambda text: None) -> Verified:
         """Every record, every event and the whole chain held against each other; nothing is changed, and other programs go on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from io import BytesIO
@@ -24,12 +23,12 @@ class Pages(Enum):
     SAME = "every byte of it is as this program prints the record"
     WORDS = "its words are those of the record; its pictures and looks were printed by another installation or changed: print it again"
     OTHER = "another version of the program printed it, so its pages could not be compared: print it again and compare by eye"
-    CHANGED = "its pages do not say what the record says"
+    CHANGED = "its pages do not say what the record says, or cannot be read"
 
 
 @dataclass(frozen=True)
 class Held:
-    """``faults``: where the report and the store contradict each other. ``later``: what the store has learnt since it was printed."""
+    """``faults``: where the report and the store contradict each other. ``later``: if nowhere, what was signed since it was printed."""
 
     record_id: str
     faults: tuple[str, ...]
@@ -48,30 +47,21 @@ def hold(content: bytes, store: Store) -> Held:
         return Held(standing.record_id, (*faults, str(error)), None)
     if record.record_id != standing.record_id or now.record_hash != own:
         faults.append(f"the store's record {record.record_id} has another hash ({now.record_hash[:16]}…, the report's is {own[:16]}…)")
-    faults += _standing(standing, now, store)
+    faults += store.contradicted(standing)
     pages = None if faults else _pages(content, record, standing)
-    later = tuple(f"{one.said} by {one.who}" for one in now.signatures if one not in standing.signatures)
+    later = () if faults else tuple(f"{one.said} by {one.who}" for one in now.signatures if one not in standing.signatures)
     return Held(record.record_id, (*faults, *([pages.value] if pages is Pages.CHANGED else [])), pages, later)
-
-
-def _standing(printed: Standing, now: Standing, store: Store) -> Iterator[str]:
-    """What was printed of signatures and chain, and is not in the store."""
-    for one in printed.signatures:
-        if one not in now.signatures:
-            yield f"the store does not know that {one.who} signed it as {one.meaning}"
-    if not printed.stored:
-        yield "it was printed without a store"
-    for what, place in (("the record's link", printed.place), ("the last link when it was printed", printed.end)):
-        if place is not None and not store.holds(place):
-            yield f"{what}, number {place.number}, is not in the store any more: its chain was cut or written anew"
 
 
 def _pages(content: bytes, record: Record, standing: Standing) -> Pages:
     again = pdf.render(record, standing)
     if again == content:
         return Pages.SAME
-    (words, creator), (expected, _) = _read(content), _read(again)
-    if words == expected:
+    try:
+        words, creator = _read(content)
+    except Exception:  # pypdf raises many kinds of its own, for every kind of damage
+        return Pages.CHANGED
+    if words == _read(again)[0]:
         return Pages.WORDS
     return Pages.CHANGED if creator == f"igrtqa {qa.__version__}" else Pages.OTHER
 

@@ -2,16 +2,19 @@
 
 import json
 import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pypdf
 import pytest
+from test_store import dump
 from typer.testing import CliRunner
 
 from bench.drawn_records import drawn
-from bench.records import filled
+from bench.records import filled, whole_after_damage
 from bench.tampering import forced
 from qa.cli import app
 from qa.plain import canonical
@@ -99,6 +102,17 @@ def test_report_with_something_added_is_not_called_whole(store: Store, printed: 
     assert run(store, "verify", str(tmp_path / "report.pdf"))[0] == 3
 
 
+def test_no_report_with_a_damaged_byte_is_called_whole(store: Store) -> None:
+    assert whole_after_damage(store, 30, seed=2) == []
+
+
+def test_report_whose_pages_cannot_be_read_is_changed(store: Store, printed: bytes) -> None:
+    place = printed.index(b"/Kids") + 6  # where the list of pages begins
+    found = hold(printed[:place] + b"\x00" + printed[place + 1 :], store)
+    assert found.pages is Pages.CHANGED
+    assert found.faults == ("its pages do not say what the record says, or cannot be read",)
+
+
 def test_report_with_another_record_inside_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     record, standing = store.get("trial-0"), store.standing("trial-0")
     plain = to_json(record)
@@ -120,6 +134,65 @@ def test_signature_that_the_store_does_not_know_is_found(store: Store, printed: 
     force = forced(Path(str(store.where)))
     force.execute("DELETE FROM sign_off WHERE record_id = 'trial-0'")
     assert hold(printed, store).faults == ("the store does not know that Reviewer signed it as reviewed",)
+
+
+def forged(store: Store, **other: object) -> tuple[str, ...]:
+    """What is wrong with a report of trial-0 that says something else of its standing than the store."""
+    return hold(pdf.render(store.get("trial-0"), replace(store.standing("trial-0"), **other)), store).faults  # type: ignore[arg-type]
+
+
+def test_signature_that_was_left_out_is_found(store: Store) -> None:
+    earlier = store.standing("trial-0")
+    store.sign("trial-0", "Bob Kay", "physicist", "rejected", "the ball was loose")
+    now = store.standing("trial-0")
+    left_out = ("it leaves out that Bob Kay signed it as rejected before it was printed",)
+    assert forged(store, signatures=earlier.signatures) == left_out
+    assert forged(store) == forged(store, signatures=earlier.signatures, end=earlier.end) == ()  # printed before it was rejected
+    assert forged(store, end=earlier.end) == ("it says that Bob Kay signed it as rejected, which was after the last link that it names",)
+    assert len(forged(store, signatures=())) == len(now.signatures) == 3
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("who", "Other"),
+        ("role", "director"),
+        ("meaning", "approved"),
+        ("signed", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("comment", "fine"),
+        ("own_run", True),
+        ("id", "trial-0/0"),
+    ],
+)
+def test_signature_of_which_a_word_was_changed_is_found(store: Store, part: str, value: object) -> None:
+    """Rejected by Reviewer, printed as something else."""
+    store.sign("trial-0", "Reviewer", "physicist", "rejected", "the ball was loose")
+    *others, last = store.standing("trial-0").signatures
+    changed = replace(last, **{part: value})  # type: ignore[arg-type]
+    assert forged(store, signatures=(*others, changed)) == (
+        "it leaves out that Reviewer signed it as rejected before it was printed",
+        f"the store does not know that {changed.who} signed it as {changed.said}",
+    )
+
+
+def test_link_that_is_not_the_records_or_not_named_is_found(store: Store) -> None:
+    no_end = "it does not name the last link when it was printed, so nothing says what was signed by then"
+    assert forged(store, place=store.standing("trial-1").place) == ("it names link 4 as the record's, which is link 1",)
+    assert forged(store, place=None) == ("it names no link as the record's, which is link 1",)
+    assert forged(store, end=None) == (no_end,)
+    assert forged(store, place=None, end=None) == ("it names no link as the record's, which is link 1", no_end)
+
+
+def test_report_older_than_the_chain_is_right_when_its_record_was_adopted(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "old.sqlite") as old:
+        old.executescript(dump(4))
+    store = Store(tmp_path / "old.sqlite")
+    content = pdf.render(store.get("held"), store.standing("held"))
+    assert store.standing("held").end is None
+    assert hold(content, store).faults == ()
+    store.sign("held", "Bob Kay", "physicist", "rejected")
+    assert store.standing("held").end is not None
+    assert (hold(content, store).faults, hold(content, store).later) == ((), ("rejected by Bob Kay",))
 
 
 def test_chain_that_was_cut_or_written_anew_is_found_by_a_report(store: Store, printed: bytes, tmp_path: Path) -> None:
