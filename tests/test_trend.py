@@ -192,6 +192,8 @@ def test_accepted_record_begins_an_epoch_and_older_points_keep_theirs(machine: M
     assert isinstance(second.chart, Chart)
     assert second.chart.centre == pytest.approx(0.0, abs=0.05)
     assert (second.chart.count, second.chart.provisional) == (13, True)
+    machine.store.sign(accepted, "Bob Kay", "physicist", "rejected")
+    assert [epoch.why for epoch in machine.trend().epochs] == ["the first record"]
 
 
 def test_another_version_of_the_test_begins_an_epoch(machine: Machine) -> None:
