@@ -6,6 +6,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from bench.killing import killed
 from bench.table import MET, MISSED, NONE, Row, progress, show
 from bench.tampering import change, damage, forced, undo
 from qa import progress as bars
+from qa.events import ACTION, SERVICE
 from qa.reading import QaError
 from qa.store import Store
 from reports import pdf
@@ -32,6 +34,13 @@ def filled(path: Path, seed: int, count: int = RECORDS) -> Store:
         store.add(drawn(np.random.default_rng([seed, k]), record_id))
         store.sign(record_id, "Reviewer", "physicist", "reviewed", f"number {k}")
         store.accept(record_id, "Physicist", "")
+    return store
+
+
+def with_events(store: Store) -> Store:
+    """The same, with two events put down."""
+    store.put_down(ACTION, "", "trial-0", date(2026, 1, 5), "Physicist", "the ball was set up again")
+    store.put_down(SERVICE, "Linac 1", "", date(2026, 1, 5), "Physicist", "panel replaced")
     return store
 
 
@@ -81,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name, bars.shown() as tell:
         folder = Path(name)
         if asked.changes:
-            store = filled(folder / "changed.sqlite", asked.seed)
+            store = with_events(filled(folder / "changed.sqlite", asked.seed))
             missed = unfound(store, asked.changes, asked.seed, lambda numbers: progress(numbers, "changes"))
             print("".join(f"not found: {text}\n" for text in missed), end="")
             rows.append(_row("changes by force that are found", asked.changes, "all", f"{asked.changes - len(missed)}", not missed))

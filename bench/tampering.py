@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 RECORD = ("record", "input", "reading", "judgement", "baseline", "comparison", "evidence")
-TABLES = {"record": RECORD, "event": ("acceptance", "sign_off"), "link": ("link",)}  # a kind is drawn first, so that all are tried alike
+TABLES = {"record": RECORD, "event": ("acceptance", "sign_off", "event"), "link": ("link",)}  # a kind is drawn first: all are tried alike
 TRIES = 100
 
 

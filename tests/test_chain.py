@@ -17,7 +17,7 @@ from test_store import OLD, dump
 
 from bench.drawn_records import drawn
 from bench.killing import killed
-from bench.records import filled, unfound
+from bench.records import filled, unfound, with_events
 from bench.tampering import damage, forced
 from qa import chain, tables
 from qa.names import same_person, several
@@ -73,7 +73,7 @@ def test_store_as_it_was_written_is_intact(store: Store) -> None:
 
 
 def test_every_change_of_one_byte_or_bit_is_found(tmp_path: Path) -> None:
-    assert unfound(filled(tmp_path / "few.sqlite", 3, 2), 1000, seed=11) == []
+    assert unfound(with_events(filled(tmp_path / "few.sqlite", 3, 2)), 1000, seed=11) == []
 
 
 CHANGES = {
@@ -108,6 +108,26 @@ def test_first_fault_says_which_link_is_broken_and_what_it_is(store: Store, forc
     found = first(store)
     assert (found.number, found.what) == (number, what)
     assert words in found.words
+
+
+@pytest.mark.parametrize(
+    ("statement", "number", "what", "words"),
+    [
+        ("UPDATE event SET text = 'nothing' WHERE number = 1", 10, "event changed", "event 1 is not what was stored"),
+        ("UPDATE event SET kind = 'back' WHERE number = 2", 11, "event changed", "event 2"),
+        ("DELETE FROM event WHERE number = 2", 11, "event missing", "event 2"),
+        ("DELETE FROM link WHERE number = 11", None, "item without link", "event 2"),
+        ("INSERT INTO event VALUES (3, 'back', 'Linac 1', '', '2026-01-06', 'Eve', 'x', '2026')", None, "item without link", "event 3"),
+    ],
+)
+def test_events_are_in_the_chain(
+    store: Store, force: sqlite3.Connection, statement: str, number: int | None, what: str, words: str
+) -> None:
+    found = with_events(store).verify()
+    assert (found.intact, found.events, found.links) == (True, 8, 11)
+    assert force.execute(statement).rowcount == 1
+    assert (first(store).number, first(store).what) == (number, what)
+    assert words in first(store).words
 
 
 def test_links_that_changed_places_are_named_with_their_old_numbers(store: Store, force: sqlite3.Connection) -> None:
