@@ -26,7 +26,7 @@ from bench.table import MISSED, NONE, Row, show, within
 
 GOAL_S = 2.0
 CHAIN, BEAM = "igrt_chain.zip", "mv_winston_lutz/"
-SILENT = "IGRTQA_REAL_DATA names no folder of real images: nothing was timed"
+SILENT = "IGRTQA_REAL_DATA names no folder of real images, and there is nothing else to time"
 PEER = """
 import sys
 from pylinac import WinstonLutz
@@ -118,8 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     real = os.environ.get("IGRTQA_REAL_DATA")
     if not real:
-        print(SILENT)
-        return 0
+        parser.error(SILENT)
     load = os.getloadavg()[0]
     print(f"# The morning check beside pylinac {importlib.metadata.version('pylinac')}\n")
     print(f"{os.cpu_count()} cores, shared with other work (load {load:.1f} at the start): least of all runs, taken in turns.")

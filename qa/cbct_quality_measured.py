@@ -41,9 +41,12 @@ class Parts:
     geometry: Geometry | AnalysisError
 
     @property
-    def steepness(self) -> float | None:
-        """The slope of measured against stated CT numbers, where there is one."""
-        return None if isinstance(self.line, AnalysisError) else self.line.slope.value
+    def scale(self) -> tuple[float | None, dict[str, float]]:
+        """The slope of measured against stated CT numbers, where there is one, and the CT number of water by inserts and uniform module."""
+        slope, water = (None, {}) if isinstance(self.line, AnalysisError) else ct_inserts.scale(self.line)
+        if not isinstance(self.uniform, AnalysisError):
+            water |= {"the uniform module": sum(r.value for r in self.uniform.regions.values()) / len(self.uniform.regions)}
+        return slope, water
 
 
 def measure(found: Found, acquisition: Acquisition) -> Parts:

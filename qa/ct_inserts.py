@@ -25,6 +25,7 @@ PILED = 2.0  # times as many voxels at the end of a scale as at the value before
 NOISE_LEFT = 3.0  # times the variance that independent slices leave in their mean: neighbours share noise
 RING_PART = 0.5  # of it in the mean of an insert: a ring or streak 1.5 mm wide is a quarter of a region of 6 mm
 STEP_HU = 1.0
+LINE = "the line through the inserts"
 EMPTY_HU = -500.0  # an optional place that reads less holds air
 
 
@@ -185,12 +186,9 @@ class Line:
     missing: str
 
 
-def steepness(found: list[Insert]) -> float | None:
-    """The slope of the inserts' line against the maker's, None where there are too few with a stated CT number."""
-    try:
-        return linearity(found).slope.value
-    except AnalysisError:
-        return None
+def scale(line: Line) -> tuple[float, dict[str, float]]:
+    """The slope of the inserts' line against the maker's, and where it puts water."""
+    return line.slope.value, {LINE: line.intercept.value}
 
 
 def linearity(found: list[Insert]) -> Line:

@@ -10,6 +10,7 @@ from qa.features.ct_scan import Scan
 from qa.features.position import Array, middle
 
 AIR_HU, AIR_OFF_HU = -1000.0, 60.0  # air further from where it should be is a rescale that is wrong, not a calibration that drifted
+WATER_OFF_HU = 40.0  # water is 0 by definition; makers of CBCT promise it within 30 to 50, real scans and drawings have at most 20
 STEEP = 0.2  # the inserts' line may be this much steeper or flatter than the maker's: megavoltage beams flatten it by 0.15
 LOOK_MM = 10.0  # along the stack: the module of the inserts is 25 mm long
 FRAME = 3  # pixels at the left, the right and the top of every slice: air, where the phantom is within the image
@@ -26,14 +27,20 @@ KEYS = (
 )
 
 
-def wrong(air_hu: float, slope: float | None = None) -> str:
-    """Why CT numbers must not pass, by the air around the phantom and the slope of the inserts' line; empty when they may."""
+def wrong(air_hu: float, slope: float | None = None, water: Mapping[str, float] | None = None) -> str:
+    """Why CT numbers must not pass, by the air around the phantom, the slope of the inserts' line, and water; empty when they may.
+
+    ``water``: the CT number of water, or of a plastic that is like it, by where it is from.
+    """
     if abs(air_hu - AIR_HU) > AIR_OFF_HU:
         seen = f"air reads {air_hu:.0f} HU instead of {AIR_HU:.0f}"
         return f"{seen}: the rescale slope or intercept of these images is wrong, or they are cut off; {AGAIN}"
     if slope is not None and abs(slope - 1) > STEEP:
         seen = f"the inserts' CT numbers rise {slope:.2f} times as steeply as the maker's"
         return f"{seen}: the rescale slope of these images is wrong; {AGAIN}"
+    for place, hu in (water or {}).items():
+        if not abs(hu) <= WATER_OFF_HU:
+            return f"{place} puts water at {hu:+.0f} HU instead of 0: the rescale slope or intercept of these images is wrong; {AGAIN}"
     return ""
 
 

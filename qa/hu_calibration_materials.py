@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantoms.models import Material, materials
-from qa import stopping_power
+from qa import ct_inserts, stopping_power
 from qa.ct_inserts import Insert
 from qa.features.number import Number, number
 from qa.reading import AnalysisError
@@ -40,12 +40,21 @@ def plugged(inserts: Sequence[Insert], said: str) -> list[Plugged]:
         what = spoken.get(_folded(insert.plug.name), known.get(insert.plug.material))
         if what is None and isinstance(insert.hu, AnalysisError):
             continue
-        key = what.name.split(" (")[0] if isinstance(what, Material) else insert.plug.name
+        key = _short(what) if isinstance(what, Material) else insert.plug.name
         groups.setdefault(key, (what, []))[1].append(insert)
     if not any(what is not None for what, _ in groups.values()):
         example = f"--phantom '{said or 'model'}; 1 = water; 2 = ldpe'"
         raise AnalysisError(f"what is in which hole is not known: say it with the phantom, such as {example}")
     return [_plugged(name, what, together) for name, (what, together) in groups.items()]
+
+
+def scale(inserts: Sequence[Insert], plugs: Sequence[Plugged]) -> tuple[float | None, dict[str, float]]:
+    """The slope of the inserts' line and where it puts water; where a maker states no CT numbers, what a plug of water reads."""
+    try:
+        return ct_inserts.scale(ct_inserts.linearity(list(inserts)))
+    except AnalysisError:
+        name = _short(materials()["water"])
+        return None, {f"the plug of {name}": one.hu.value for one in plugs if one.name == name and isinstance(one.hu, Number)}
 
 
 def _spoken(said: str) -> dict[str, Material | float]:
@@ -65,6 +74,10 @@ def _spoken(said: str) -> dict[str, Material | float]:
             raise AnalysisError(f"{part.strip()!r} names no material that is known ({', '.join(known)}) and is no electron density")
         found[_folded(hole.rpartition(":")[2])] = value
     return found
+
+
+def _short(material: Material) -> str:
+    return material.name.split(" (")[0]
 
 
 def _folded(text: str) -> str:

@@ -26,12 +26,13 @@ SATURATED = 0.002  # share of the pixels in the phantom at the very top of the i
 TOLD_STEP, MOST_STEP = 0.004, 0.015  # of the range: values in larger steps hide the noise of most images; edges and bars
 
 
+ZERO = "the file does not say which value means no radiation, so ratios of signals are unknown; export the image with its pixel scale"
 ALL_BITS = "export the image with all the bits of the detector"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A recognised phantom. ``pixels`` grow with radiation, dead lines filled; ``zero`` says whether their zero is that of radiation.
+    """A recognised phantom. ``pixels`` grow with radiation, dead lines filled; ``no_ratio`` says why ratios of them are unknown.
 
     ``raw``: the same with the dead lines in it. ``pitch_mm`` (row, column) on the isocentre plane; ``frame`` is the outline's pose,
     ``pose`` that of the parts inside; ``outlined`` and ``inside`` are reasons where one of both ways to the place could not be gone;
@@ -47,7 +48,7 @@ class Seen:
     inside: Inside | str
     frame: Pose
     pose: Pose
-    zero: bool
+    no_ratio: str
     flags: tuple[str, ...]
     ends: tuple[float, float]  # lowest and highest value that the image holds about the phantom
     step: float
@@ -58,6 +59,11 @@ class Seen:
     def model(self) -> PlanarModel:
         """The phantom."""
         return self.match.model
+
+    @property
+    def zero(self) -> bool:
+        """Whether ratios of the pixels are ratios of radiation."""
+        return not self.no_ratio
 
     @property
     def setting(self) -> str:
@@ -114,11 +120,11 @@ def look(image: Image, words: str = "") -> Seen | Unseen:
 
 def _seen(image: Image, raw: NDArray[np.float32], whole: Mended, recognition: Recognition, match: Match, flags: tuple[str, ...]) -> Seen:
     """The recognised phantom in its place. AnalysisError when that cannot be."""
-    pitch, pixels, zero = frames.pixel_mm(image), whole.pixels, True
+    pitch, pixels, no_ratio = frames.pixel_mm(image), whole.pixels, not_linear(image)
     if recognition.reversed:
         top = float(pixels.max())
         full = full_range(top)
-        zero = top == full
+        no_ratio = no_ratio or ("" if top == full else ZERO)
         pixels, raw = (np.asarray(full - values, dtype=np.float32) for values in (pixels, raw))
         flags = (*flags, "values fall with radiation, as the picture shows; they were turned round")
     if recognition.beside:
@@ -138,8 +144,30 @@ def _seen(image: Image, raw: NDArray[np.float32], whole: Mended, recognition: Re
     if step > TOLD_STEP * (top - low):
         flags = (*flags, f"values come in steps of {100 * step / (top - low):.1f} % of their range: {ALL_BITS}")
     return Seen(
-        image, pixels, pitch, recognition, match, place.outlined, place.inside, place.frame, place.pose, zero, flags, ends, step, raw, whole
+        image,
+        pixels,
+        pitch,
+        recognition,
+        match,
+        place.outlined,
+        place.inside,
+        place.frame,
+        place.pose,
+        no_ratio,
+        flags,
+        ends,
+        step,
+        raw,
+        whole,
     )
+
+
+def not_linear(image: Image) -> str:
+    """What the file says against values in proportion to radiation: PixelIntensityRelationship (PS3.3 C.8.11.3); empty when nothing."""
+    relation = image.tags.get("PixelIntensityRelationship", "").strip().upper()
+    if relation in ("", "LIN"):
+        return ""
+    return f"pixel values do not grow in proportion to radiation (PixelIntensityRelationship {visible(relation)}): export them linear, LIN"
 
 
 def about(

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from qa import planar_quality_raw
 from qa.features import planar_outline
 from qa.features.detectability import non_prewhitening
 from qa.features.mtf import Mtf
@@ -29,7 +30,6 @@ from qa.reading import AnalysisError
 T = TypeVar("T")
 FLANK, CERTAIN = 0.08, 4.0  # of the MTF, and times u: an outline further from the bars is no sharp edge
 ROSE = 5.0  # signal to noise at which a disc counts as seen (Rose 1948: between 3 and 5)
-ZERO = "the file does not say which value means no radiation, so ratios of signals are unknown; export the image with its pixel scale"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Discs:
 
 @dataclass(frozen=True)
 class Found:
-    """What one image gives. Texts are reasons."""
+    """What one image gives. Texts are reasons; ``doubt`` is why none of its numbers may pass, empty when they may."""
 
     seen: Seen
     backgrounds: dict[str, Part]
@@ -54,6 +54,7 @@ class Found:
     defects: PanelDefects | str
     discs: Discs | str
     d_prime: dict[str, Number | str]
+    doubt: str
 
 
 def measure(seen: Seen) -> Found:
@@ -61,10 +62,9 @@ def measure(seen: Seen) -> Found:
     grounds, why = backgrounds(seen)
     search = planar_outline.coarse(seen.pixels, seen.pitch_mm)
     open_ = open_mask(search, whole(seen), seen.recognition.beside)
-    evens: dict[str, Even | str] = {}
-    for name, mask in (_in_phantom(search, seen), ("open field", open_)):
-        box = largest_square(mask, search, seen.pixels.shape, seen.pitch_mm)
-        evens[name] = tried(partial(even, seen, box, name))
+    masks = dict((_in_phantom(search, seen), ("open field", open_)))
+    boxes = {name: largest_square(mask, search, seen.pixels.shape, seen.pitch_mm) for name, mask in masks.items()}
+    evens: dict[str, Even | str] = {name: tried(partial(even, seen, box, name)) for name, box in boxes.items()}
     round_discs = {r.name: tried(partial(about, seen, r)) for r in seen.model.regions if r.kind == "disc"}
     contrasts = _contrasts(seen, grounds, why, round_discs, bend(search, seen) if round_discs else 0.0)
     sharp = tried(partial(edge, seen))
@@ -84,6 +84,7 @@ def measure(seen: Seen) -> Found:
         tried(partial(defects, seen.raw, open_, search, seen.pitch_mm)),
         tried(partial(_discs, seen, round_discs)),
         _d_primes(seen, contrasts, sharp, evens),
+        planar_quality_raw.doubt(seen, boxes),
     )
 
 
@@ -102,6 +103,8 @@ def _believed(sharp: Sharpness | str, groups: BarGroups | str) -> Sharpness | st
         return sharp
     f, seen, u = groups.mtf.frequency_per_mm, groups.mtf.mtf, groups.mtf.u
     there = np.interp(f, sharp.mtf.frequency_per_mm * sharp.scale.value, sharp.mtf.mtf)
+    if not there[0] > FLANK:  # a curve over nothing would agree with anything
+        return f"the outline's edge has no modulation left at {f[0]:.3g} per mm, where bars are seen: it is not the edge that it should be"
     apart = np.abs(there / there[0] - seen)
     if float(apart.max()) > FLANK and bool((apart > CERTAIN * u).any()):
         at = int(np.argmax(apart))

@@ -158,17 +158,17 @@ def even(seen: Seen, box: tuple[int, int, int, int] | None, name: str) -> Even:
         raise AnalysisError(f"the {name} has no signal")
     if seen.step > found.noise.value:
         raise AnalysisError(f"values of the {name} come in steps coarser than the noise, which is rounded away: {ALL_BITS}")
-    spectrum = _spectrum(area, pitch_mm)
-    level, sd = found.mean.value, spectrum.noise.value
+    nps = spectrum(area, pitch_mm)
+    level, sd = found.mean.value, nps.noise.value
     pixel_sd, rough = _tile_noise(area)
     apart = abs(rough - sd)
-    if apart > WILD * sd + 2 * spectrum.noise.u:
+    if apart > WILD * sd + 2 * nps.noise.u:
         raise AnalysisError(
             f"two ways of taking the noise of the {name} differ by {100 * apart / sd:.0f} %: it is not even, or lines and specks of "
             "the panel cross it; look at the image"
         )
-    beyond = max(apart - AGREE * sd - 2 * spectrum.noise.u, 0.0) / 2
-    parts = {n: 100 * u / level for n, u in spectrum.noise.budget.items()} | {"lines and specks": 100 * beyond / level}
+    beyond = max(apart - AGREE * sd - 2 * nps.noise.u, 0.0) / 2
+    parts = {n: 100 * u / level for n, u in nps.noise.budget.items()} | {"lines and specks": 100 * beyond / level}
     pixel = {n: 100 * u / level * pixel_sd / found.noise.value for n, u in found.noise.budget.items()} | {
         "lines and specks": 100 * beyond / level
     }
@@ -178,13 +178,13 @@ def even(seen: Seen, box: tuple[int, int, int, int] | None, name: str) -> Even:
         found,
         number(100 * pixel_sd / level, pixel),
         number(100 * sd / level, parts),
-        spectrum,
+        nps,
         _tilt(area, pitch_mm, found),
         planar_uniformity(_blocks(area, found)),
     )
 
 
-def _spectrum(area: Array, pitch_mm: tuple[float, float]) -> Nps:
+def spectrum(area: Array, pitch_mm: tuple[float, float]) -> Nps:
     """The spectrum of the square's tiles, half overlapping."""
     side = int(np.clip(area.shape[0] // 2, min(TILE_PX[0], area.shape[0]), TILE_PX[1]))
     starts = np.unique(np.round(np.linspace(0, area.shape[0] - side, max(1, round(2 * area.shape[0] / side) - 1))).astype(int))

@@ -9,7 +9,7 @@ from qa.features.number import Number, number
 from qa.planar_quality_bars import BarGroups
 from qa.planar_quality_geometry import HUNDRED, Doubted, Pairs, geometry, product, times
 from qa.planar_quality_look import Seen
-from qa.planar_quality_measure import ROSE, ZERO, Found
+from qa.planar_quality_measure import ROSE, Found
 from qa.planar_quality_noise import Even
 from qa.planar_quality_regions import Contrast
 from qa.planar_quality_sharpness import Sharpness
@@ -23,15 +23,16 @@ def of_image(quantities: Mapping[str, Quantity], found: Found) -> list[Reading]:
     readings: list[Reading] = []
     for pairs in (geometry(found.seen), sharpness(found), contrasts(found), noise(found), panel(found)):
         for key, part, value in pairs:
-            readings.append(_reading(quantities[key], found.seen, part, value))
+            readings.append(_reading(quantities[key], found.seen, part, value, found.doubt))
     return readings
 
 
-def _reading(quantity: Quantity, seen: Seen, part: str, value: Number | Doubted | str) -> Reading:
+def _reading(quantity: Quantity, seen: Seen, part: str, value: Number | Doubted | str, doubt: str) -> Reading:
+    """One reading; ``doubt`` keeps all of an image from passing."""
     if isinstance(value, str):
         return NotMeasured(quantity, f"{seen.image.name}: {value}", seen.at(part))
     missing, found = (value.missing, value.value) if isinstance(value, Doubted) else ("", value)
-    return Measured(quantity, found.value, found.u, seen.at(part), found.budget, (*seen.flags, *found.flags), missing=missing)
+    return Measured(quantity, found.value, found.u, seen.at(part), found.budget, (*seen.flags, *found.flags), missing=missing or doubt)
 
 
 def sharpness(found: Found) -> Pairs:
@@ -99,7 +100,7 @@ def contrasts(found: Found) -> Pairs:
 
 def _contrast(seen: Seen, one: Contrast) -> Number | str:
     if not seen.zero:
-        return ZERO
+        return seen.no_ratio
     if not one.full:
         return f"{one.region.name} is too small against the blur to reach its full contrast; its visibility is what can be compared"
     return times(one.contrast, HUNDRED)
@@ -118,7 +119,7 @@ def noise(found: Found) -> Pairs:
 
 def of_area(seen: Seen, area: Even) -> Pairs:
     """The readings of one even square."""
-    ratio = None if seen.zero else ZERO
+    ratio = seen.no_ratio
     yield "planar_noise", area.name, ratio or area.noise
     yield "planar_nps_integral", area.name, ratio or area.power
     yield "planar_nps_frequency", area.name, area.nps.mean_frequency

@@ -11,7 +11,7 @@ from qa import frames
 from qa.acquisition import Acquisition, Image
 from qa.features import panel_defects, planar_outline
 from qa.features.number import Number
-from qa.planar_quality_look import Seen, Unseen, look
+from qa.planar_quality_look import Seen, Unseen, look, not_linear
 from qa.planar_quality_measure import Found, measure
 from qa.planar_quality_noise import largest_square, open_mask
 from qa.planar_quality_readings import of_image
@@ -78,6 +78,8 @@ def _ghosts(quantity: Quantity, looked: Sequence[Seen | Unseen]) -> list[Reading
 
 def _ghost(first: Seen, later: Image) -> Number:
     """The share of the first image in the later one, % of its signal, over the phantom and what is round it."""
+    if why := first.no_ratio or not_linear(later):
+        raise AnalysisError(why)
     pixels, pitch = later.pixels, frames.pixel_mm(later)
     search = planar_outline.coarse(pixels, pitch)
     box = largest_square(open_mask(search, None), search, pixels.shape, pitch, 10**6)

@@ -1,14 +1,20 @@
 """A short seeded form of the benchmark: the goals are those of bench/, and the truth is that of phantoms."""
 
+import os
+import runpy
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from bench import campaign, couch, ours, registration, registration_peer, shift, single, size, uncertainty
+from bench import accuracy, campaign, couch, daily, ours, phantom_speed, registration, registration_peer, shift, single, size, uncertainty
 from bench.bounds import ball_bound_mm, largest_of
 from bench.scenes import Scene
-from bench.table import MISSED, OPEN, Errors, Row, between, within
+from bench.table import MET, MISSED, OPEN, Errors, Row, between, within
 from phantoms.machine import BeamAxis
 from phantoms.meeting import smallest_sphere
 from phantoms.rays import to_fixed
@@ -166,10 +172,51 @@ def test_a_draw_off_by_more_than_a_voxel_is_not_captured():
     assert tally.each[2] == np.inf
 
 
+@pytest.mark.real
+@pytest.mark.skipif(couch.VARIABLE not in os.environ, reason=f"{couch.VARIABLE} names no folder of real images")
+def test_a_real_couch_goes_where_it_reads():
+    """Row 6: three axes of both moves, each within U of the readout and U at most 0.15 mm."""
+    rows = couch.real_rows()
+    assert len(rows) == 6
+    assert [report(row) for row in rows if row.verdict != MET] == []
+
+
+def test_without_real_images_a_bench_says_so(monkeypatch, capsys):
+    """The morning check has nothing else to time: that is no success. The couch's rows are skipped with the reason."""
+    monkeypatch.delenv(couch.VARIABLE, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        daily.main([])
+    assert ended.value.code == 2
+    assert daily.SILENT in capsys.readouterr().err
+    (row,) = couch.real_rows()
+    assert row.ours == "skipped"
+    assert couch.VARIABLE in row.remarks[0]
+
+
+def test_a_drawn_scan_is_timed_without_real_ones(monkeypatch, capsys, tmp_path):
+    """The scan and its runs are stood in for: which are asked for is what counts."""
+    monkeypatch.delenv("IGRTQA_REAL_DATA", raising=False)
+    monkeypatch.setattr(phantom_speed, "drawn", lambda folder: tmp_path / "drawn.zip")
+    monkeypatch.setattr(phantom_speed, "whole", lambda scan, model, runs: [Row(f"{scan.stem} {model}", runs, "", "", "", MET)])
+    assert phantom_speed.main([]) == 0
+    assert "| drawn CatPhan604 | 3 |" in capsys.readouterr().out
+
+
+def test_the_bench_starts_every_part(monkeypatch):
+    """Every module of bench/ that can be called by its name, accuracy's parts, the long campaign and the one that is killed apart."""
+    started: list[str] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, check: started.append(command[2]) or SimpleNamespace(returncode=0))
+    monkeypatch.setattr(sys, "argv", ["bench"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("bench", run_name="__main__")
+    assert ended.value.code == 0
+    folder = Path(couch.__file__).parent
+    programs = {f"bench.{file.stem}" for file in folder.glob("*.py") if 'if __name__ == "__main__"' in file.read_text(encoding="utf-8")}
+    assert programs - {f"bench.{name}" for name in (*accuracy.PARTS, "adversarial", "killing")} == set(started)
+
+
 def test_the_projection_of_a_couch_move():
     """Row 6 expects what IEC 61217 says: at gantry 90 u points down, so a couch that rises moves the ball along -u; v follows y."""
-    from types import SimpleNamespace
-
     for gantry, expected in ((0.0, (1.0, 2.0)), (90.0, (-3.0, 2.0)), (180.0, (-1.0, 2.0)), (270.0, (3.0, 2.0))):
         before, after = (SimpleNamespace(couch_mm=place, gantry_deg=gantry) for place in ((5.0, 6.0, 7.0), (6.0, 8.0, 10.0)))
         assert couch.expected_mm(before, after) == pytest.approx(expected)

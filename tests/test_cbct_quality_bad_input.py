@@ -125,9 +125,19 @@ def test_numbers_of_a_wrong_rescale_never_pass_and_lengths_stay(slope, shift, sa
     assert far(found, lengths) == []
 
 
-@pytest.mark.parametrize("scale", [lambda voxels: 0.5 * voxels, lambda voxels: 2 * voxels + 1000])
+@pytest.mark.parametrize(
+    "scale",
+    [
+        lambda voxels: 0.5 * voxels,
+        lambda voxels: 2 * voxels + 1000,
+        lambda voxels: 1.15 * voxels + 150,
+        lambda voxels: 0.85 * voxels - 150,
+        lambda voxels: voxels + 50,
+        lambda voxels: voxels - 50,
+    ],
+)
 def test_a_calibration_is_not_made_from_a_wrong_rescale(scale):
-    """Air is wrong, or right and the contrast doubled."""
+    """Air is wrong, or right and the contrast doubled or 15 % off, or water 50 HU off; the line of the drawing gives water +4."""
     given = Acquisition((), "LINAC", "CBCT", "a scan", (volume(drawn().scanned, scale),))
     readings = CALIBRATION.analyse(given).readings
     assert all(isinstance(r, NotMeasured) and "rescale" in r.reason for r in readings)
@@ -137,6 +147,25 @@ def test_a_scale_that_is_wrong_where_air_is_right_is_seen_by_the_inserts():
     """Twice the contrast about air: (HU + 1000) 2 - 1000. Air in the inserts reads -950 before, so the line is a little flatter than 2."""
     found = analysed(volume(drawn().scanned, lambda voxels: 2 * voxels + 1000))
     assert all("1.9" in r.missing and "steeply" in r.missing for r in numbers(found) if r.quantity.key == "cbct_hu")
+
+
+@pytest.mark.parametrize(("slope", "shift"), [(1.15, 150.0), (0.85, -150.0), (1.0, 50.0), (1.0, -50.0)])
+def test_water_far_from_zero_is_a_wrong_rescale(slope, shift):
+    found = analysed(volume(drawn(modules=WHOLE).scanned, lambda voxels: slope * voxels + shift))
+    measured(found, *SCALED)
+    assert all("water" in r.missing and "rescale" in r.missing for r in numbers(found) if r.quantity.key in SCALED)
+
+
+def test_water_is_seen_by_the_uniform_module_alone():
+    """The inserts are left as they are: a drawing whose uniform module reads 6 is lifted by 50 there."""
+    base = drawn(modules=WHOLE).scanned
+    (module,) = (m for m in MODELS["catphan604"].modules if m.uniform)
+    slices, rows, columns = np.indices(base.grid.shape)
+    along = base.grid.room(np.stack([slices, rows, columns], axis=-1))[..., 1] - base.known.place((0.0, module.y_mm, 0.0))[1]
+    lifted = np.where(np.abs(along) < module.length_mm / 2, 50.0, 0.0)
+    found = [r for r in numbers(analysed(volume(base, lambda voxels: voxels + lifted * (voxels > -500)))) if r.quantity.key in SCALED]
+    assert found
+    assert all("the uniform module puts water at" in r.missing for r in found)
 
 
 def test_air_that_is_stored_as_1024_below_is_no_wrong_rescale():

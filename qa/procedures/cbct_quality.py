@@ -36,7 +36,7 @@ def analyse(acquisition: Acquisition) -> Analysis:
     if isinstance(found, ct_found.Unfound):
         return Analysis(cbct_quality_readings.nothing(quantities, volume.at, found.reason), cbct_quality_evidence.unfound(found))
     parts = cbct_quality_measured.measure(found, acquisition)
-    doubts = ct_scale.doubts(ct_scale.wrong(found.air_hu, parts.steepness))
+    doubts = ct_scale.doubts(ct_scale.wrong(found.air_hu, *parts.scale))
     make = Maker(quantities, {**volume.at, "setting": ct_found.setting(found, volume)}, found.flags, doubts)
     return Analysis(cbct_quality_readings.readings(make, found, parts), cbct_quality_evidence.show(found, parts))
 

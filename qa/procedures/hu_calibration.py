@@ -54,7 +54,7 @@ def analyse(acquisition: Acquisition) -> Analysis:
     try:
         inserts = ct_inserts.inserts(found)
         materials = hu_calibration_materials.plugged(inserts, acquisition.phantom)
-        if wrong := ct_scale.wrong(found.air_hu, ct_inserts.steepness(inserts)):
+        if wrong := ct_scale.wrong(found.air_hu, *hu_calibration_materials.scale(inserts, materials)):
             raise AnalysisError(f"{volume.name}: {wrong}")
     except AnalysisError as error:
         return Analysis(tuple(make.missing(q.key, str(error)) for q in QUANTITIES))
