@@ -539,3 +539,31 @@ def test_a_view_in_between_from_one_side_is_named_and_nothing_passes():
     day = looked((0, PAIR, STILL, STILL), (3, (0.0,), NEEDED, NEEDED + 1.0), (6, PAIR, NEEDED, NEEDED))
     assert all("90 degrees apart" in r.missing for r in read(day) if isinstance(r, Measured))
     assert no_pass(day)
+
+
+def test_a_way_of_imaging_that_was_measured_and_no_limit_is_for_is_said():
+    """A good kV chain, and two CBCTs of the same morning that leave 5 mm: no row of the protocol for kV is for CBCT."""
+    went = looked((0, PAIR, STILL, STILL), (3, PAIR, NEEDED, NEEDED))
+    x, y, z = np.add((100.0, 200.0, -50.0), NEEDED).round(2).tolist()
+    volumes = (cbct(np.array([1.0, -1.0, 0.5]), (100.0, 200.0, -50.0), 1), cbct(np.array([5.0, 0.5, 0.0]), (x, y, z), 5))
+    day = replace(went, volumes=volumes)
+    found = read(day)
+    said = protocol.judge(protocol.read("tg142_morning"), TEST.name, found, None, {})
+    residual = [one for one in said if one.limit.quantity == "daily_residual_distance"]
+    kilovolt, other = ([one for one in residual if found[one.reading].at["part"] == part] for part in ("kV pair", "CBCT"))
+    assert {one.outcome for one in kilovolt} == {Outcome.PASS}
+    assert {one.outcome for one in other} == {Outcome.NOT_MEASURED}
+    assert all("no limit of" in one.reason and "CBCT was measured too" in one.reason for one in other)
+    both = protocol.read("tg142_morning"), protocol.read("tg142_morning_cbct")
+    whole = replace(both[0], limits=(*both[0].limits, *both[1].limits))
+    judged_ = [one for one in protocol.judge(whole, TEST.name, found, None, {}) if one.limit.quantity == "daily_residual_distance"]
+    assert {(found[one.reading].at["part"], one.outcome) for one in judged_} == {("kV pair", Outcome.PASS), ("CBCT", Outcome.FAIL)}
+
+
+def test_an_mv_kv_pair_beside_the_kv_pair_that_is_asked_for_is_said():
+    """No protocol of the suite has a row for it; an own one may have."""
+    found = read(looked((0, PAIR, STILL, STILL), (3, PAIR, NEEDED, NEEDED)))
+    mixed = tuple(replace(r, at={**r.at, "part": "MV-kV pair"}) if isinstance(r, Measured) else r for r in found)
+    for readings, outcome in ((found, {Outcome.PASS}), ((*found, *mixed), {Outcome.PASS, Outcome.NOT_MEASURED})):
+        said = protocol.judge(protocol.read("tg142_morning"), TEST.name, readings, None, {})
+        assert {one.outcome for one in said if one.limit.quantity == "daily_couch_distance"} == outcome

@@ -63,7 +63,7 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
 PROCEDURE = Procedure(
     name="couch_sag",
     title="Couch-top sag against extension",
-    version="1",
+    version="2",
     quantities=QUANTITIES,
     accepts=accepts,
     analyse=analyse,
