@@ -131,6 +131,23 @@ def test_scans_in_one_frame_of_reference_are_told_apart_by_their_images(day):
     assert "leads from the second scan to the first" in proposed(same, match(frames(day)[0], placed(frames(day)[0], stated(day))))
 
 
+@pytest.mark.parametrize("which", range(2))
+def test_a_match_that_names_other_images_of_the_same_frame_is_not_of_these(day, which):
+    """A third scan in the frame of reference of one of these two was matched; which scans it was says the file."""
+    own = [images(volume) for volume in day.volumes]
+    named = [["1.2.3.4"] if k == which else own[k] for k in range(2)]
+    third = match(frames(day)[0], placed(frames(day)[0], STILL, named[0]), placed(frames(day)[1], stated(day), named[1]))
+    assert "leads from the second scan to the first" in proposed(day, third)
+    ours = match(frames(day)[0], placed(frames(day)[0], STILL, own[0][:1]), placed(frames(day)[1], stated(day), ["1.2.3.4", own[1][0]]))
+    np.testing.assert_allclose(proposed(day, ours).values, proposed(day, *day.registrations).values, atol=1e-9)
+
+
+def test_a_match_to_a_third_scan_in_the_one_frame_of_both_is_not_of_these(day):
+    same = replace(day, volumes=(day.volumes[0], replace(day.volumes[1], frame_of_reference_uid=frames(day)[0])))
+    items = placed(frames(day)[0], STILL, ["1.2.3.4"]), placed(frames(day)[0], stated(day), images(day.volumes[1]))
+    assert "leads from the second scan to the first" in proposed(same, match(frames(day)[0], *items))
+
+
 def test_matches_that_contradict_each_other_are_no_proposal(day):
     other = match(frames(day)[0], placed(frames(day)[1], STILL), name="another")
     assert "say different things" in proposed(day, *day.registrations, other)
