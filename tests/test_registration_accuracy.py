@@ -338,6 +338,11 @@ def test_files_a_match_and_a_certificate_become_a_judged_record(drawn, day, tmp_
     result = session.run(given, judged_by, certificate=known, store=Store(tmp_path / "records.sqlite"))
     (record,) = [r for r in result.records if r.procedure == TEST.name]
     assert any(one.name == "match.dcm" and one.used for one in record.inputs)
+    other = session.run(given, judged_by, certificate=known, phantom="another cube, serial 9999").records
+    assert other
+    for judgement in (one for r in other for one in r.judgements):
+        assert judgement.outcome in (Outcome.NOT_MEASURED, Outcome.FAIL)
+        assert judgement.outcome is Outcome.FAIL or ("serial 9999" in judgement.reason and known.title in judgement.reason)
     direct = told(day)
     for reading in record.readings:
         assert isinstance(reading, Measured), reading
