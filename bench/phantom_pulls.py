@@ -1,4 +1,4 @@
-"""python -m bench.phantom_pulls: does the scatter between noise draws match the stated uncertainty? Pulls of rehearsed phantoms."""
+"""python -m bench.phantom_pulls: does the scatter between noise draws match the stated uncertainty? Pulls of rehearsals, of every test."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ import numpy as np
 
 from bench.table import MISSED, NONE, Row, progress, show
 from bench.uncertainty import Pulls
-from qa.procedure import load, where
+from qa.procedure import load, names, where
 from qa.reading import Measured
-
-TESTS = ("cbct_quality", "planar_quality", "starshot", "hu_calibration")
 
 
 def rows(name: str, n: int, seed: int) -> list[Row]:
@@ -29,7 +27,8 @@ def rows(name: str, n: int, seed: int) -> list[Row]:
             key = reading.quantity.key
             truth = rehearsal.truth.get((key, where(reading.at)), rehearsal.truth.get((key, "")))
             if isinstance(reading, Measured) and not reading.missing and truth is not None:
-                pulls[key].add(reading.value - truth, reading.u)
+                held = None if reading.interval is None else reading.interval[0] <= truth <= reading.interval[1]
+                pulls[key].add(reading.value - truth, reading.u, held)
     return [_row(f"{name}: {key}", found) for key, found in sorted(pulls.items()) if len(found.pull) > 2]
 
 
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.phantom_pulls", description="Is the stated uncertainty meant?")
     parser.add_argument("--rehearsals", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("tests", nargs="*", default=TESTS)
+    parser.add_argument("tests", nargs="*", default=names(), help="names of procedures; all of them without")
     asked = parser.parse_args(arguments)
     missed = False
     for name in asked.tests:

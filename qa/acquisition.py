@@ -6,7 +6,7 @@ An ``Image`` or ``Volume`` always has its geometry: a file without it is refused
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -165,6 +165,10 @@ class Placed:
     images: frozenset[str]
     matrix: Matrix
     step: float
+
+    def counts_for(self, uids: Collection[str]) -> bool:
+        """Whether it is about one of these images as far as it says: it names one of them, or none at all and so its whole frame."""
+        return not self.images or not self.images.isdisjoint(uids)
 
 
 @dataclass(frozen=True)

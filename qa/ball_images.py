@@ -141,15 +141,20 @@ def in_megavolt(images: Sequence[Image], wanted: Callable[[Image], bool] = lambd
 
 def of_one_object(found: Sequence[BallImage]) -> tuple[tuple[BallImage, ...], tuple[tuple[Image, str], ...]]:
     """The images that show what most show, and the others with the reason: one set is of one ball."""
-    middle = float(np.median([seen.diameter_mm for seen in found])) if found else 0.0
-    widths = [seen.diameter_mm for seen in found] or [0.0]
-    mixed = max(widths) - min(widths) > SAME_BALL_MM
-    odd = [seen for seen in found if mixed and abs(seen.diameter_mm - middle) > SAME_BALL_MM / 2]
-    reasons = tuple(
-        (seen.image, f"shows something {seen.diameter_mm:.1f} mm wide, the others of its set {middle:.1f} mm: one phantom for all images")
-        for seen in odd
-    )
-    return tuple(seen for seen in found if all(seen is not other for other in odd)), reasons
+    odd = odd_ones([seen.diameter_mm for seen in found])
+    return tuple(seen for k, seen in enumerate(found) if k not in odd), tuple((found[k].image, why) for k, why in odd.items())
+
+
+def odd_ones(diameters_mm: Sequence[float]) -> dict[int, str]:
+    """Which of one set are of another object than most, by place, with the reason."""
+    if not diameters_mm or max(diameters_mm) - min(diameters_mm) <= SAME_BALL_MM:
+        return {}
+    middle = float(np.median(diameters_mm))
+    return {
+        k: f"shows something {width:.1f} mm wide, the others of its set {middle:.1f} mm: one phantom for all images"
+        for k, width in enumerate(diameters_mm)
+        if abs(width - middle) > SAME_BALL_MM / 2
+    }
 
 
 def in_volume(voxels: NDArray[np.float32], pitch_mm: tuple[float, float, float], diameter_mm: float | None) -> Place:

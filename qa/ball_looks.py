@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from qa.angles import same
 from qa.ball_day import LONG_AGO, Couch, Day, ImagingSet, couch_place, first_time
 from qa.ball_images import SAME_BALL_MM, BallImage
 from qa.ball_position import BallPosition, OneDirection, between, summed
+from qa.ball_torn import torn, torn_within
 from qa.couch_move import LONG_H, SILENT_ANGLE
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ SEVERAL = {
     "kv": "of a phantom of several balls take CBCTs, with its certificate (--certificate FILE)",
     "cbct": "a phantom of several balls needs its certificate (--certificate FILE)",
 }
+UNDATED = "the files do not say which images were taken first: export them with date and time"
 TWO_IMAGERS = "kV and MV imager are taken for one system here"
 
 
@@ -61,6 +64,13 @@ class Look:
         return self.sets[0].diameter_mm
 
     @property
+    def times(self) -> tuple[datetime, ...]:
+        """When each image and volume of it was taken, as far as the files say; those at other couch angles are of other tests."""
+        others = [item for part in self.sets for item, _ in part.unseen]
+        volumes = [part.volume for part in self.sets if part.volume is not None]
+        return tuple(item.acquired for item in (*(seen.image for seen in self.images), *others, *volumes) if item.acquired is not None)
+
+    @property
     def readouts_mm(self) -> tuple[Couch, ...]:
         """Every couch readout there is."""
         of_images = [image.couch_mm for image in (seen.image for seen in self.images)]
@@ -77,30 +87,48 @@ class Route:
 
     @property
     def first(self) -> Look:
-        """The look before the correction."""
+        """The look before any correction."""
         return self.looks[0]
 
     @property
-    def pair(self) -> tuple[Look, Look] | str:
-        """The looks before and after the correction, or why they cannot be told."""
-        if len(self.looks) < 2 and not isinstance(self.first.position, Unfit):
-            return f"there is one {self.name} of this day: image again after the couch correction, and hand in both together"
-        first, last = self.looks[0], self.looks[-1]
+    def steps(self) -> tuple[tuple[Look, Look] | str, ...]:
+        """Every look with the next one, between which a correction was made, or why they cannot be compared."""
         if refused := next((look.position for look in self.looks if isinstance(look.position, Unfit)), None):
-            return str(refused)
-        if first.acquired is None or last.acquired is None or first.acquired == last.acquired:
-            return "the files do not say which images were taken first: export them with date and time"
-        if not same(first.couch_deg, last.couch_deg) and first.scan is None:
-            return f"the couch stood at {first.couch_deg:.1f} degrees before and at {last.couch_deg:.1f} after: do not turn it in between"
-        if (other := another(first.diameter_mm, last.diameter_mm)) is not None:
-            return f"the ball is {other}: use one phantom before and after the correction"
-        return first, last
+            return (str(refused),)
+        if len(self.looks) < 2:
+            return (f"there is one {self.name} of this day: image again after the couch correction, and hand in both together",)
+        times = [look.acquired for look in self.looks]
+        if None in times or len(set(times)) < len(times):
+            return (UNDATED,) * (len(self.looks) - 1)
+        return tuple(_unlike(first, last) or (first, last) for first, last in pairwise(self.looks))
 
     @property
     def missing(self) -> str:
-        """What keeps every number of the route from passing: images that could not be measured, and hours between the looks."""
+        """What keeps every number of the route from passing: images that could not be measured or contradict each other, and hours."""
         lost = [look.missing for look in self.looks]
-        return "; ".join(dict.fromkeys(filter(None, (*lost, apart(self.looks[0].acquired, self.looks[-1].acquired)))))
+        lost += [_nowhere(look) for look in self.looks if len(self.looks) > 1]
+        apart_ = [torn_within(look.images) for look in self.looks]
+        apart_ += [torn(first.images, last.images) for first, last in pairwise(self.looks)]
+        times = [time for look in self.looks for time in look.times]
+        hours = apart(min(times), max(times)) if times else ""
+        return "; ".join(dict.fromkeys(filter(None, (*lost, *apart_, hours))))
+
+
+def _unlike(first: Look, last: Look) -> str:
+    """Why two looks are not those before and after one correction; "" when they may be."""
+    if not same(first.couch_deg, last.couch_deg) and first.scan is None:
+        return f"the couch stood at {first.couch_deg:.1f} degrees before and at {last.couch_deg:.1f} after: do not turn it in between"
+    if (other := another(first.diameter_mm, last.diameter_mm)) is not None:
+        return f"the ball is {other}: use one phantom before and after the correction"
+    return ""
+
+
+def _nowhere(look: Look) -> str:
+    """Which look does not tell where the ball was; "" when it does."""
+    if not isinstance(look.position, str):
+        return ""
+    when = f" of {look.acquired:%H:%M}" if look.acquired is not None else ""
+    return f"where the ball was is not known of the {' and '.join(item.name for item in look.sets)}{when}: {look.position}"
 
 
 def another(one_mm: float | None, other_mm: float | None) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import tomllib
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -84,6 +85,19 @@ class Certificate:
         digest = f", SHA-256 {self.sha256[:16]}" if self.sha256 else ""
         return f"certificate of {self.title}: issued {self.issued}, expires {self.expires}, {self.source}{digest}"
 
+    def another(self, phantom: str) -> str:
+        """Why the phantom in a person's words is not this one; "" when it is, and for no words.
+
+        Its serial number must be in them, or its model where they name no serial number.
+        """
+        said = _plain(phantom)
+        if not said.strip() or _plain(self.serial) in said or (_plain(self.model) in said and " serial " not in said):
+            return ""
+        return (
+            f"the phantom was said to be {phantom!r}, and the certificate is that of {self.title}: hand in the certificate of the phantom "
+            "that was imaged, or say its model or serial number as the certificate does"
+        )
+
     def not_in_force(self, taken: datetime | None) -> str:
         """Why it does not count for images taken then; "" when it does."""
         if taken is None:
@@ -93,6 +107,11 @@ class Certificate:
         if taken.date() < self.issued:
             return f"the certificate of {self.title} was issued on {self.issued}, after the images were taken: hand in the one before"
         return ""
+
+
+def _plain(words: str) -> str:
+    """Whole words in small letters, a space around each; "0815-2" is one word and not serial number 0815."""
+    return " ".join(["", *re.findall(r"[^\s,;:()#]+", words.casefold()), ""])
 
 
 def read(path: str | Path) -> Certificate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from qa.couch_values import Found
 
 Array = NDArray[np.float64]
 UNIT_MM = 100.0  # of the extension in the model
+FELT_U = 2.0  # a lowering above that many u is one
 CURVED = 4  # extensions that a curve needs so that something is left over to judge it by
 FREE = "as many extensions as the model has numbers, so it fits whatever the couch did: image the ball at one more"
 NO_CURVE = "three extensions fix a straight line and no curve: image the ball at four or more"
@@ -81,11 +82,15 @@ def residual(found: Sag, fitted: Model) -> Found | str:
 
 @dataclass(frozen=True)
 class Added:
-    """What the load adds at every common extension: pairs of stops (unloaded, loaded), least extended first, and lowering as numbers."""
+    """What the load adds at every common extension: pairs of stops (unloaded, loaded), least extended first, and lowering as numbers.
+
+    ``unfelt`` says that nothing shows a load at all; then the loaded pass may be of an empty couch.
+    """
 
     pairs: tuple[tuple[int, int], ...]
     lowering: tuple[Found, ...]
     missing: str
+    unfelt: str = ""
 
 
 def added(unloaded: Sag, loaded: Sag) -> Added | str:
@@ -96,6 +101,12 @@ def added(unloaded: Sag, loaded: Sag) -> Added | str:
     stops, extension = unloaded.system.travel.stops, unloaded.extension_mm
     if other := _other_ball(stops, unloaded, loaded):
         return other
+    if unloaded.anew != loaded.anew:
+        how = {False: "travels with the couch", True: "is set anew at every stop"}
+        return (
+            f"the phantom {how[unloaded.anew]} in the unloaded pass and {how[loaded.anew]} in the loaded one, and those are heights of "
+            "different places of the couch top: carry it the same way in both"
+        )
     if abs((unloaded.pitch_deg or 0.0) - (loaded.pitch_deg or 0.0)) > SAME_DEG:
         told = f"{unloaded.pitch_deg or 0.0:.2f} degrees in the unloaded pass and {loaded.pitch_deg or 0.0:.2f} in the loaded one"
         return f"the couch's pitch readout is {told}: level the couch the same way in both"
@@ -114,14 +125,30 @@ def added(unloaded: Sag, loaded: Sag) -> Added | str:
     if (most := max(abs(one.value) for one in found)) > MOST_MM:
         reasons.append(f"no load lowers a couch top by {most:.0f} mm: was the phantom set on something else?")
     raised = min(found, key=lambda one: one.value)
-    if raised.value < -max(REPEAT_MM, SURE_U * float(np.hypot.reduce(list(raised.budget.values())))):
+    if raised.value < -max(REPEAT_MM, SURE_U * _u(raised)):
         reasons.append("the couch is higher with the load than without: are the words swapped, or was the phantom moved?")
-    return Added(tuple(pairs), found, "; ".join(dict.fromkeys(filter(None, reasons))))
+    reasons.append(unfelt := _unfelt(found))
+    return Added(tuple(pairs), found, "; ".join(dict.fromkeys(filter(None, reasons))), unfelt)
+
+
+def _u(found: Found) -> float:
+    return float(np.hypot.reduce(list(found.budget.values())))
+
+
+def _unfelt(lowering: Sequence[Found]) -> str:
+    """Why it is not known that there was a load; "" when the couch is lower with it somewhere by more than 2 u."""
+    if any(one.value > FELT_U * _u(one) for one in lowering):
+        return ""
+    most = max(lowering, key=lambda one: one.value)
+    return (
+        f"the couch is lower with the load by {most.value:+.2f} mm at most, which U = {FELT_U * _u(most):.2f} mm does not tell from none: "
+        "was the load on, and off in the unloaded pass?"
+    )
 
 
 def _other_ball(stops: Stops, *passes: Sag) -> str:
     """Why the passes show two balls; "" when they do not."""
-    widths = [[ball.diameter_mm for k in one.known for ball in stops.stops[k].images] for one in passes]
+    widths = [[width for k in one.known for width in stops.stops[k].diameters_mm] for one in passes]
     first, last = (float(np.median(width)) if width else 0.0 for width in widths)
     if abs(first - last) <= SAME_BALL_MM:
         return ""

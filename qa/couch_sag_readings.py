@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -116,6 +116,12 @@ def _of_load(quantities: Mapping[str, Quantity], system: System, passes: Sequenc
     return [
         _number(quantities[key], value, at, flags, load.missing) for key, value in zip(OF_THE_LOAD, (most, load.lowering[0]), strict=True)
     ]
+
+
+def felt(passes: Sequence[Sag], load: Added | str) -> list[Sag]:
+    """The same passes; the loaded one can fail and not pass where nothing shows its load."""
+    doubt = "" if isinstance(load, str) else load.unfelt
+    return [replace(one, doubts=(*one.doubts, doubt)) if doubt and one.taken.load == "loaded" else one for one in passes]
 
 
 def loads(system: System, passes: Sequence[Sag]) -> Added | str:

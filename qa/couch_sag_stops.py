@@ -13,9 +13,8 @@ from qa import ball_moves, ball_position, couch_sag_volumes, couch_stops, couch_
 from qa.acquisition import Acquisition, Image, Volume
 from qa.angles import same
 from qa.ball_moves import Scanned
-from qa.ball_position import BallPosition
 from qa.couch_sag_load import WORDS, Said, said
-from qa.couch_stops import KINDS, Stop, Stops
+from qa.couch_stops import KINDS, Looked, Stop, Stops
 from qa.couch_travel import Travel, room
 from qa.isocentre import rows
 
@@ -109,7 +108,7 @@ def _look(kind: str, items: Sequence[Item]) -> Stops:
 def _scanned(acquisition: Acquisition) -> System:
     """CBCT: the certified phantom where there is a certificate, else the one ball."""
     scans: tuple[Scanned, ...] = ()
-    see: Callable[[Volume], tuple[BallPosition, Array]] = couch_sag_volumes.ball
+    see: Callable[[Volume], Looked] = couch_sag_volumes.ball
     if acquisition.certificate is not None:
         moved = ball_moves.scans(acquisition)
         if isinstance(moved, str):

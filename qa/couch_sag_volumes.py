@@ -13,6 +13,7 @@ from qa.acquisition import Volume
 from qa.ball_moves import Scanned
 from qa.ball_pose import Posed
 from qa.ball_position import BallPosition
+from qa.couch_stops import Looked
 from qa.reading import AnalysisError
 from qa.rigid import FEWEST, cross
 from qa.shots import RECEPTOR_MM
@@ -21,12 +22,12 @@ Array = NDArray[np.float64]
 IMAGER = "imager position"
 
 
-def ball(volume: Volume) -> tuple[BallPosition, Array]:
-    """The one ball, and where the second algorithm sees it. AnalysisError or DicomError says why there is none."""
+def ball(volume: Volume) -> Looked:
+    """The one ball. AnalysisError or DicomError says why there is none."""
     if reason := ball_position.elsewhere(volume):
         raise AnalysisError(reason)
-    position, second = couch_stops.ball_in(volume)
-    return replace(position, components=dict(position.components) | {IMAGER: np.eye(3) * RECEPTOR_MM**2}), second
+    position, second, width = couch_stops.ball_in(volume)
+    return replace(position, components=dict(position.components) | {IMAGER: np.eye(3) * RECEPTOR_MM**2}), second, width
 
 
 class Phantom:
@@ -38,8 +39,8 @@ class Phantom:
         names = [one.names for one in self.posed.values() if isinstance(one, Posed)]
         self.common = [name for name in (names[0] if names else ()) if all(name in others for others in names)]
 
-    def __call__(self, volume: Volume) -> tuple[BallPosition, Array]:
-        """As ``ball``."""
+    def __call__(self, volume: Volume) -> Looked:
+        """As ``ball``; which phantom it is, the certificate decides."""
         posed = self.posed[volume.series_instance_uid]
         if isinstance(posed, str):
             raise AnalysisError(posed)
@@ -54,4 +55,4 @@ class Phantom:
         parts = {name: gain @ part @ gain.T for name, part in pose.own.items()} | {IMAGER: np.eye(3) * RECEPTOR_MM**2}
         none = np.zeros((0, 2))
         second = posed.second_mm[[posed.names.index(name) for name in self.common]].mean(axis=0)
-        return BallPosition(pose.moved(middle), parts, none, none), second
+        return BallPosition(pose.moved(middle), parts, none, none), second, None

@@ -24,6 +24,7 @@ from qa.reading import AnalysisError, DicomError
 from qa.shots import Unseen
 
 Array = NDArray[np.float64]
+Looked = tuple[BallPosition, Array, float | None]  # the ball of a volume in F, by the second algorithm, its diameter where it is one ball
 KINDS = ("MV", "kV", "CBCT")
 NO_READOUT = "the file does not say where the couch stood: export the images with the couch position, it is not guessed"
 FINEST_DECIMALS = 3  # a couch display has three decimals of a millimetre at most; what a file holds beyond is arithmetic
@@ -33,8 +34,8 @@ FINEST_DECIMALS = 3  # a couch display has three decimals of a millimetre at mos
 class Stop:
     """One standing still of the couch: ``place`` counts places, the same one when the couch came back to it.
 
-    ``readout_mm`` is the couch readout in F (x, y, z), ``images`` what shows the ball, ``position`` the ball of the ``volume`` and
-    ``second_mm`` where its second algorithm sees it.
+    ``readout_mm`` is the couch readout in F (x, y, z), ``images`` what shows the ball, ``position`` the ball of the ``volume``,
+    ``second_mm`` where its second algorithm sees it, and ``diameter_mm`` how wide it is there, None where it is no single ball.
     """
 
     place: int
@@ -44,6 +45,12 @@ class Stop:
     position: BallPosition | None = None
     volume: Volume | None = None
     second_mm: Array | None = None
+    diameter_mm: float | None = None
+
+    @property
+    def diameters_mm(self) -> tuple[float, ...]:
+        """How wide the ball is in each image, or in the volume."""
+        return tuple(seen.diameter_mm for seen in self.images) + ((self.diameter_mm,) if self.diameter_mm is not None else ())
 
 
 @dataclass(frozen=True)
@@ -180,15 +187,18 @@ def _stop(images: Sequence[BallImage], place: int, turn: Array) -> Stop:
     return Stop(place, turn @ np.mean(readouts, axis=0), min(times, default=None), tuple(images))
 
 
-def ball_in(volume: Volume) -> tuple[BallPosition, Array]:
-    """The one ball of a volume in F, and where the second algorithm sees it. AnalysisError or DicomError when there is none."""
+def ball_in(volume: Volume) -> Looked:
+    """The one ball of a volume. AnalysisError or DicomError when there is none."""
     place = ball_images.in_volume(volume.voxels, volume.pitch_mm, None)
     second = ball_position.from_volume(volume, place.second, {}).point_mm
-    return ball_position.from_volume(volume, place.index_mm, place.budget), second
+    return ball_position.from_volume(volume, place.index_mm, place.budget), second, 2 * place.radius_mm
 
 
-def of_volumes(volumes: Sequence[Volume], see: Callable[[Volume], tuple[BallPosition, Array]] = ball_in) -> Stops:
-    """What ``see`` finds in every volume with a readout; without a couch angle in its files the couch counts as at 0."""
+def of_volumes(volumes: Sequence[Volume], see: Callable[[Volume], Looked] = ball_in) -> Stops:
+    """What ``see`` finds in every volume with a readout; without a couch angle in its files the couch counts as at 0.
+
+    A volume of another ball than most is left out, by name.
+    """
     unseen: list[tuple[Image | Volume, str]] = []
     stops: list[Stop] = []
     degrees = [volume.couch_deg or 0.0 for volume in volumes]
@@ -200,13 +210,16 @@ def of_volumes(volumes: Sequence[Volume], see: Callable[[Volume], tuple[BallPosi
             unseen.append((volume, f"couch at {angle:.1f}, not {stood:.1f} degrees: do not turn it between the scans"))
         else:
             try:
-                position, second = see(volume)
+                position, second, width = see(volume)
             except (AnalysisError, DicomError) as error:
                 unseen.append((volume, str(error)))
                 continue
             readout = frames.couch_turn(stood) @ np.array(volume.couch_mm)
             number = next((s.place for s in stops if np.abs(s.readout_mm - readout).max() <= grouping.SAME_PLACE_MM), len(stops))
-            stops.append(Stop(number, readout, volume.acquired, (), position, volume, second))
+            stops.append(Stop(number, readout, volume.acquired, (), position, volume, second, width))
+    odd = ball_images.odd_ones([width for stop in stops for width in stop.diameters_mm])  # ``see`` gives each stop a width, or none any
+    unseen += [(one, odd[k]) for k, stop in enumerate(stops) if k in odd and (one := stop.volume) is not None]
+    stops = [stop for k, stop in enumerate(stops) if k not in odd]
     timed = _timed([stop.acquired for stop in stops])
     if timed:
         stops.sort(key=lambda stop: _moment(stop.acquired))

@@ -19,7 +19,7 @@ from qa.reading import AnalysisError
 
 def show(acquisition: Acquisition, day: Day, routes: Sequence[Route]) -> tuple[Evidence, ...]:
     """Where the ball was in every look, then the pictures, then what was used."""
-    items = dict.fromkeys(item.name for route in routes for look in (route.looks[0], route.looks[-1]) for item in look.sets)
+    items = dict.fromkeys(item.name for route in routes for look in route.looks for item in look.sets)
     shown = [item for item in day.sets if item.name in items]
     pictures = [view(item, k) for item in shown for k in range(len(item.views))]
     pictures += [overlay(seen, item) for item in shown for seen in item.images]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,15 +38,16 @@ RESOLUTION = "couch readout's resolution"
 
 @dataclass(frozen=True)
 class Chain:
-    """The links of a route, and the turns of each, by name: a vector with its covariance or why there is none.
+    """Links, and the turns of each, by name: a vector with its covariance or why there is none.
 
-    ``wrong`` says what keeps match and couch from passing.
+    ``wrong`` says what keeps match and couch from passing, ``step`` which correction it is where there were several.
     """
 
     links: Mapping[str, Found | str]
     turns: Mapping[str, Found | str]
-    wrong: str
+    wrong: str = ""
     flags: tuple[str, ...] = ()
+    step: str = ""
 
 
 def readings(quantities: Quantities, day: Day, routes: Sequence[Route], certificate: Certificate | None = None) -> list[Reading]:
@@ -60,26 +61,39 @@ def readings(quantities: Quantities, day: Day, routes: Sequence[Route], certific
 
 
 def _route(quantities: Quantities, day: Day, route: Route, certificate: Certificate | None) -> list[Reading]:
+    """The set-up; match, couch and residual of every correction that was made; the beam."""
     at: State = {"radiation": "+".join(dict.fromkeys(RADIATION[item.kind] for item in route.first.sets)), "part": route.name}
-    chain = _one_ball(route, certificate) if route.first.scan is None else _certified(route)
-    flags = tuple(dict.fromkeys([*(flag for look in route.looks for flag in look.flags), *chain.flags]))
+    if route.first.scan is None:
+        chains = [_set_up_of_one(route.first, certificate), *(_one_ball(route, one) for one in route.steps)]
+    else:
+        chains = [_lies(route.first), *(_certified(route, one) for one in route.steps)]
+    flags = tuple(dict.fromkeys([*(flag for look in route.looks for flag in look.flags), *(f for one in chains for f in one.flags)]))
+    unmarked = _unmarked(route, certificate)
+    steps = [replace(one, step=f"correction {k} of {len(chains) - 1}") for k, one in enumerate(chains[1:], 1)]
     result: list[Reading] = []
-    for key in LINKS:
-        value = chain.links[key]
-        missing = "; ".join(filter(None, (route.missing, chain.wrong if key in ("match", "couch") else "")))
+    for chain in (chains[0], *(steps if len(steps) > 1 else chains[1:])):
+        here: State = at | {"set": chain.step} if chain.step else at
+        said = (*flags, unmarked) if unmarked and "setup" in chain.links else flags
+        result += _chain(quantities, chain, route.missing, here, said)
+    return [*result, coincidence(quantities["daily_coincidence"], day, route, at, flags)]
+
+
+def _chain(quantities: Quantities, chain: Chain, missing: str, at: State, flags: tuple[str, ...]) -> list[Reading]:
+    """Every link along the axes, its length and its turn."""
+    result: list[Reading] = []
+    for key, value in chain.links.items():
+        lacks = "; ".join(filter(None, (missing, chain.wrong if key in ("match", "couch") else "")))
         keys = [f"daily_{key}_{axis}" for axis in "xyz"]
         length = quantities[f"daily_{key}_distance"]
-        unmarked = _unmarked(route, certificate) if key == "setup" else ""
-        said = (*flags, unmarked) if unmarked else flags
         if isinstance(value, str):
             result += [NotMeasured(quantities[name], value, at) for name in keys] + [NotMeasured(length, value, at)]
         else:
             vector, parts, _ = value
-            result += xyz(quantities, keys, vector, parts, at, said, missing)
-            result.append(distance(length, vector, parts, at, said, missing))
+            result += xyz(quantities, keys, vector, parts, at, flags, lacks)
+            result.append(distance(length, vector, parts, at, flags, lacks))
         if key in chain.turns:
-            result.append(_turn(quantities[f"daily_{key}_turn"], chain.turns[key], at, flags, missing))
-    return [*result, coincidence(quantities["daily_coincidence"], day, route, at, flags)]
+            result.append(_turn(quantities[f"daily_{key}_turn"], chain.turns[key], at, flags, lacks))
+    return result
 
 
 def _turn(quantity: Quantity, value: Found | str, at: State, flags: tuple[str, ...], missing: str) -> Reading:
@@ -97,31 +111,41 @@ def _unmarked(route: Route, certificate: Certificate | None) -> str:
     return "" if _marked(certificate) else NO_MARK
 
 
-def _one_ball(route: Route, certificate: Certificate | None) -> Chain:
-    """Sections 2 to 5."""
-    pair = route.pair
-    moved, shift = (pair, pair) if isinstance(pair, str) else (move(*pair), _shift(*pair))
+def _set_up_of_one(first: Look, certificate: Certificate | None) -> Chain:
+    """Section 2."""
+    return Chain({"setup": _set_up(first, certificate)}, {})
+
+
+def _one_ball(route: Route, step: tuple[Look, Look] | str) -> Chain:
+    """Sections 3 to 5, of one correction."""
+    if isinstance(step, str):
+        start = _match(route.first, step, np.eye(3))
+        return Chain({"match": start, "couch": step, "residual": step}, {})
+    first, last = step
+    moved, shift, rounding = move(first, last), _shift(first, last), _rounding(route)
     wrong = "" if isinstance(moved, str) or isinstance(shift, str) else _looks_wrong(moved, shift)
-    rounding = _rounding(route)
-    links: dict[str, Found | str] = {
-        "setup": _set_up(route.first, certificate),
-        "match": _match(route.first, shift, rounding),
-        "couch": _missed(moved, shift, rounding),
-        "residual": pair if isinstance(pair, str) else place(pair[1]),
-    }
+    links = {"match": _match(first, shift, rounding), "couch": _missed(moved, shift, rounding), "residual": place(last)}
     return Chain(links, {}, wrong)
 
 
-def _certified(route: Route) -> Chain:
-    """Section 7."""
+def _lies(first: Look) -> Chain:
+    """Section 7: the set-up."""
     from qa import daily_poses
 
-    pair, first = route.pair, route.first
-    between = pair if isinstance(pair, str) else daily_poses.link(*pair, route.looks)
-    set_up: Found | str = place(first)
-    turned: Found | str = set_up if isinstance(set_up, str) else (*daily_poses.lies(first), "")
-    set_up = set_up if isinstance(set_up, str) else (*daily_poses.mark(first), "")
-    links, turns = {"setup": set_up}, {"setup": turned}
+    found = place(first)
+    turned: Found | str = found if isinstance(found, str) else (*daily_poses.lies(first), "")
+    return Chain({"setup": found if isinstance(found, str) else (*daily_poses.mark(first), "")}, {"setup": turned})
+
+
+def _certified(route: Route, step: tuple[Look, Look] | str) -> Chain:
+    """Section 7, of one correction."""
+    from qa import daily_poses
+
+    if isinstance(step, str):
+        return Chain(dict.fromkeys(LINKS[1:], step), dict.fromkeys(LINKS[1:], step))
+    between = daily_poses.link(*step, route.looks)
+    links: dict[str, Found | str] = {}
+    turns: dict[str, Found | str] = {}
     wrong = ""
     flags: tuple[str, ...] = ()
     for key in ("match", "couch"):
@@ -130,9 +154,9 @@ def _certified(route: Route) -> Chain:
         flags = between.flags
         told = "" if isinstance(between.shift, str) else _looks_wrong((*between.moved, ""), between.shift)
         wrong = "; ".join(filter(None, (between.missing, told)))
-    last = pair if isinstance(pair, str) else place(pair[1])
+    last = place(step[1])
     links["residual"] = last
-    turns["residual"] = last if isinstance(pair, str) or isinstance(last, str) else (*daily_poses.lies(pair[1]), "")
+    turns["residual"] = last if isinstance(last, str) else (*daily_poses.lies(step[1]), "")
     return Chain(links, turns, wrong, flags)
 
 

@@ -79,7 +79,10 @@ def frame_of(item: Volume | Image) -> str:
 
 
 def _about(one: Registration, item: Volume | Image) -> bool:
-    uids = (s.sop_instance_uid for s in item.slices) if isinstance(item, Volume) else (item.sop_instance_uid,)
+    uids = [s.sop_instance_uid for s in item.slices] if isinstance(item, Volume) else [item.sop_instance_uid]
+    own = [placed for placed in one.placed if placed.frame == frame_of(item)]
+    if own and not any(placed.counts_for(uids) for placed in own):
+        return not one.images.isdisjoint(uids)
     return frame_of(item) in one.about or not one.images.isdisjoint(uids)
 
 

@@ -25,11 +25,16 @@ LETTERS = re.compile(
     re.IGNORECASE,
 )
 ENERGY = re.compile(r"(?P<nominal>\d+(?:\.\d+)?)\s*x?\s*(?P<fff>FFF)?\s*\[?(?P<unit>[MK]V)(?![a-z])\]?(?P<after>\s*FFF)?", re.IGNORECASE)
+NOTHING = r"(?:non?|not|none|never|nothing|without|w[\s_]*/[\s_]*o|wo|zero|nil|minus|ohne)"
+BETWEEN = r"(?:any|an?|the|yet|patient|couch|added|extra|additional|(?:\d+(?:\.\d+)?[\s_]*)?kg)"  # what may stand in "no patient load"
+AFTER = r"(?:none|nil|no(?![a-z.\s_]*\d)|0+(?![\d.])|removed|taken[\s_]*off|off|free)"  # "load removed"
 EMPTY = re.compile(
-    r"(?<![a-z])(?:un|(?:non|not?|without)[\s_-]*(?:any|an?)?)[\s_-]*load(?:ed|ing)?(?![a-z])|(?<![\d.])0+(?:\.0*)?\s*_?kg(?![a-z])",
+    rf"(?<![a-z])(?:un|{NOTHING}(?:[\s_-]+{BETWEEN})*)[\s_-]*load(?:ed|ing)?(?![a-z])"
+    rf"|(?<![a-z])load[\s_:=-]*{AFTER}(?![a-z])|(?<![a-z])loadless(?![a-z])|(?<![\d.])0+(?:\.0*)?\s*_?kg(?![a-z])",
     re.IGNORECASE,
 )
 LOAD = re.compile(r"(?<![a-z])load(?:ed)?(?![a-z])", re.IGNORECASE)
+DOUBT = re.compile(rf"(?<![a-z])(?:{NOTHING}|free|less|off|empty|remov\w*|before|after|until|pre|post|later)(?![a-z])", re.IGNORECASE)
 KILOGRAMS = re.compile(r"(?<![\d.])(?P<kg>\d+(?:\.\d+)?)[\s_]*kg(?![a-z])", re.IGNORECASE)
 FILTERLESS = re.compile(r"(?<![a-z0-9.])(?P<nominal>\d+(?:\.\d+)?)\s*X[\s_-]*FFF(?![a-z0-9])", re.IGNORECASE)
 KIND = re.compile(r"(?<![a-z])(?P<kind>[mk]v)(?![a-z])", re.IGNORECASE)
@@ -68,9 +73,15 @@ def kind(text: str) -> str:
 
 
 def load(text: str) -> str:
-    """ "loaded" or "unloaded" when the text says one of them, "" when it says neither, "both" when it says both: then it is not known."""
-    empty, loaded = EMPTY.search(text) is not None, LOAD.search(EMPTY.sub(" ", text)) is not None
-    return "both" if empty and loaded else "unloaded" if empty else "loaded" if loaded else ""
+    """ "loaded" or "unloaded" when the text says one of them, "" when it says neither, "both" when it is not known which is meant.
+
+    That is a text that says both, and one with a word for a load beside one that may take it away: "before load", "empty, then load".
+    """
+    rest = EMPTY.sub(" ", text)
+    empty, loaded = rest != text, LOAD.search(rest) is not None
+    if loaded and (empty or DOUBT.search(rest)):
+        return "both"
+    return "unloaded" if empty else "loaded" if loaded else ""
 
 
 def kilograms(text: str) -> set[float]:

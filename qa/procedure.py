@@ -56,7 +56,8 @@ class Procedure:
     measures the same images independently. Either is None where a test has no such thing. A calibration says what it ``provides``
     ("CT number to density"), and a procedure what it ``uses``: it is then handed the machine's calibrations in force. What it ``applies``
     it is handed only where the protocol says so, because it changes what is judged. What is done ``on_request`` is measured where the
-    protocol asks for it or a person names it, not wherever its images are.
+    protocol asks for it or a person names it, not wherever its images are. Where ``parts_are_ways``, a reading's part is no part of a
+    phantom but a way to measure the same thing: what one of them shows stands beside the others, and must not go unjudged.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Procedure:
     uses: tuple[str, ...] = ()
     applies: tuple[str, ...] = ()
     on_request: bool = False
+    parts_are_ways: bool = False
 
     def quantity(self, key: str) -> Quantity:
         """The quantity of that key; QaError when this procedure does not define it."""
@@ -87,6 +89,11 @@ def names() -> tuple[str, ...]:
     import qa.procedures
 
     return tuple(sorted(m.name for m in pkgutil.iter_modules(qa.procedures.__path__) if not m.name.startswith("_")))
+
+
+def parts_are_ways(name: str) -> bool:
+    """What the procedure of that name says of its parts; False where there is none."""
+    return name in names() and load(name).parts_are_ways
 
 
 def load(name: str) -> Procedure:

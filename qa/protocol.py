@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from qa.limit import Baseline, Judgement, Limit, Outcome
+from qa.procedure import parts_are_ways
 from qa.reading import Identity, Measured, NotMeasured, ProtocolError, Quantity, Reading, identity
 
 __all__ = ["Baseline", "Baselines", "Judgement", "Limit", "Outcome", "Protocol", "check", "judge", "names", "read", "verdicts"]
@@ -83,9 +84,11 @@ def judge(
     """Every limit of that procedure against every reading of its quantity; a limit without a reading is NOT_MEASURED, never left out.
 
     A limit that needs a quantity nobody measured cannot pass; a value that fails, fails nevertheless. A limit for parts of a phantom asks
-    for every one of them. A functional limit is a question that a person has answered, or nobody: ``answers`` by its quantity.
+    for every one of them; where parts are ways to measure the same thing, one that was measured and that no row is for is NOT_MEASURED by
+    those that there are. A functional limit is a question that a person has answered, or nobody: ``answers`` by its quantity.
     """
     judgements = []
+    ways = parts_are_ways(procedure)
     for limit in protocol.limits:
         if limit.procedure != procedure:
             continue
@@ -101,7 +104,31 @@ def judge(
             if missing:
                 outcome, reason = max(outcome, Outcome.NOT_MEASURED), f"{reason}; this limit needs more: {missing}"
             judgements.append(Judgement(limit, index, outcome, reason, baseline))
+        for index in _unasked(protocol, limit, readings) if ways else ():
+            judgements.append(Judgement(limit, index, Outcome.NOT_MEASURED, _for_no_row(readings[index], protocol)))
     return tuple(judgements)
+
+
+def _unasked(protocol: Protocol, limit: Limit, readings: Sequence[Reading]) -> list[int]:
+    """The indices of what was measured of the limit's quantity in a part that no row of one of its techniques is for."""
+    rows = [one for one in protocol.limits if (one.procedure, one.quantity) == (limit.procedure, limit.quantity)]
+    found = []
+    for index, reading in enumerate(readings):
+        if reading.quantity.key != limit.quantity or isinstance(reading, NotMeasured):
+            continue
+        judged = {technique for row in rows if not row.parts or reading.at.get("part") in row.parts for technique in row.techniques}
+        if not set(limit.techniques) <= judged:
+            found.append(index)
+    return found
+
+
+def _for_no_row(reading: Reading, protocol: Protocol) -> str:
+    """What to do about a part that was measured and is not judged."""
+    part = reading.at.get("part", "the whole")
+    return (
+        f"{part} was measured too, and no limit of {protocol.title} is for that: judge by a protocol that has rows for it as well, or "
+        f"hand in the images without those of the {part}"
+    )
 
 
 def _answered(limit: Limit, answers: Mapping[str, bool]) -> tuple[Outcome, str]:

@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 
 from qa import ball_day, ball_looks, ball_moves
 from qa.acquisition import Acquisition, Image
-from qa.angles import same
 from qa.ball_day import Day
 from qa.ball_looks import Look, Route, another
 from qa.ball_moves import SAME_MM, Readout
-from qa.ball_position import REPEAT_MM, BallPosition
+from qa.ball_position import BallPosition
+from qa.ball_torn import torn
 from qa.registration_accuracy_proposed import Stated, by_couch, by_object, of_images
 from qa.registration_accuracy_values import NO_OBJECT, at_point
 
 Array = NDArray[np.float64]
 RECEPTOR = "receptor position"
-TORN_SIGMAS = 4.0  # both views of a move along y further apart than that, and than machines repeat, are not of one move
 OF_THE_BALL = "the shift is that of the ball, not that of the point at the isocentre"
 UNNAMED = "no certificate of the phantom was handed in: nobody states which ball this is"
 
@@ -61,11 +60,11 @@ def shifted(acquisition: Acquisition, routes: Sequence[Route]) -> Shifted | str:
     (route,) = routes
     if reason := _lost(route):
         return reason
-    pair = route.pair
+    (pair,) = route.steps
     if isinstance(pair, str):
         return pair
     first, last = pair
-    if reason := _mingled(first, last) or _certified(acquisition, pair) or _torn(first, last):
+    if reason := _mingled(first, last) or _certified(acquisition, pair) or torn(first.images, last.images):
         return reason
     moved = ball_looks.move(first, last)
     if isinstance(moved, str):
@@ -145,24 +144,6 @@ def _certified(acquisition: Acquisition, pair: tuple[Look, Look]) -> str:
             return reason
         if (other := another(paper.balls[0].diameter_mm, look.diameter_mm)) is not None:
             return f"the ball of the certificate ({paper.title}) and that of the images: {other}; hand in the certificate of this phantom"
-    return ""
-
-
-def _torn(first: Look, last: Look) -> str:
-    """Why the views of the ball's move along y, one from each angle, are not of one move."""
-    moves = [
-        (b.image.name, float(b.ball_mm[1] - a.ball_mm[1]), float(np.hypot(a.u_mm[1], b.u_mm[1])))
-        for a in first.images
-        for b in last.images
-        if same(a.image.gantry_deg, b.image.gantry_deg)
-    ]
-    for k, (name, move, u) in enumerate(moves):
-        for other, its, its_u in moves[:k]:
-            if abs(move - its) > max(REPEAT_MM, TORN_SIGMAS * float(np.hypot(u, its_u))):
-                return (
-                    f"the ball moved along y by {its:+.2f} mm as {other} shows it and by {move:+.2f} mm as {name} does: the ball or the "
-                    "couch was moved within a pair, or the images show two balls; take both pairs again"
-                )
     return ""
 
 

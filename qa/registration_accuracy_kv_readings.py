@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,13 +74,13 @@ def _errors(quantities: Quantities, one: Shifted) -> list[Reading]:
         return [*(NotMeasured(quantity, unknown[0], AT) for quantity in (*shifts, length)), *rest]
     error = np.array([float(value) for value in said.values[:3]]) - one.found_mm
     parts, remarks = _parts(one, said), flags(said, one.found_mm, one.flags)
-    lacks = missing(said, float(np.linalg.norm(one.found_mm)), "ball", one.missing)
+    lacks = partial(missing, said, one.found_mm, what="ball", more=one.missing)
     budget = _roots(parts)
     along = [
-        number(quantity, float(error[k]), {name: float(u[k]) for name, u in budget.items()}, AT, remarks, lacks)
+        number(quantity, float(error[k]), {name: float(u[k]) for name, u in budget.items()}, AT, remarks, lacks(axes=(AXES[k],)))
         for k, quantity in enumerate(shifts)
     ]
-    return [*along, distance(length, error, parts, dict(AT), remarks, lacks), *rest]
+    return [*along, distance(length, error, parts, dict(AT), remarks, lacks(axes=AXES[:3])), *rest]
 
 
 def show(acquisition: Acquisition, day: Day, routes: Sequence[Route], one: Shifted | str, found: Sequence[Reading]) -> tuple[Evidence, ...]:

@@ -30,7 +30,7 @@ def draw(rng: np.random.Generator) -> Rehearsal:
     """A ball near the isocentre, a shift along all axes, and a match of it; couch, panel and gantry are not where they are said to be."""
     setup, kv = a_setup(rng), a_kv_system(a_linac(rng), rng)
     angles = float(rng.uniform(-20, 20)) % 360, float(rng.uniform(250, 290))
-    told = rng.uniform(2, 5, 3) * rng.choice([-1, 1], 3)
+    told = rng.uniform(2.8, 5, 3) * rng.choice([-1, 1], 3)
     went = told + rng.normal(0, 0.2, 3)
     taken, places = [], []
     for readout, true in ((np.zeros(3), np.zeros(3)), (told.round(2), went)):

@@ -124,15 +124,19 @@ def _related(first: Framed, later: Framed, registrations: Sequence[Registration]
 
 
 def _places(item: Framed, other: Framed, items: Sequence[Placed], frame: str) -> list[Placed]:
-    """How it lies in a frame of reference: by its own frame of reference, or by its images where the other one has the same."""
+    """How it lies in a frame of reference: by its own frame of reference, or by its images where the other one has the same.
+
+    What is said of that frame for other images alone is of a third scan or pair, and does not count for this one.
+    """
     named = [one for one in items if not one.images.isdisjoint(item.uids)]
+    of_a_third = any(one.frame == item.frame and not one.counts_for(item.uids | other.uids) for one in items)
     still = Placed(frame, frozenset(), ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0)), 0.0)
     if item.frame == other.frame:
         own = [one for one in named if one.images.isdisjoint(other.uids)]
         moved = any(not one.images.isdisjoint(other.uids) and one.images.isdisjoint(item.uids) for one in items)
-        return own or ([still] if frame == item.frame and moved else [])
-    own = [one for one in items if one.frame == item.frame]
-    return own or ([still] if frame == item.frame else named)
+        return own or ([still] if frame == item.frame and moved and not of_a_third else [])
+    own = [one for one in items if one.frame == item.frame and one.counts_for(item.uids)]
+    return own or ([still] if frame == item.frame and not of_a_third else named)
 
 
 def reversed_(said: Sequence[float | str], found: Array) -> bool:

@@ -125,10 +125,9 @@ def _left(one: Compared, said: Stated) -> Array:
     return np.asarray(said.rotation @ one.move.motion.rotation.T)
 
 
-def _beside(one: Compared, said: Stated) -> tuple[tuple[str, ...], str]:
-    """Remarks of an error, and why it cannot pass."""
-    far = float(np.linalg.norm(one.move.motion.moved(POINTS_MM) - POINTS_MM, axis=1).max())
-    return flags(said, one.move.values, one.move.flags), missing(said, far, "phantom", one.move.missing)
+def _beside(one: Compared, said: Stated, axes: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Remarks of an error along or about these axes, and why it cannot pass."""
+    return flags(said, one.move.values, one.move.flags), missing(said, one.move.values, axes, "phantom", one.move.missing)
 
 
 def _errors(quantities: Quantities, one: Compared) -> list[Reading]:
@@ -145,7 +144,7 @@ def _errors(quantities: Quantities, one: Compared) -> list[Reading]:
         gain[3:, :3] = gain[3:, :3] @ left
         off = value - float(one.move.values[k]) if k < 3 else float(rigid.angles_deg(left)[k - 3])
         budget = {name: float(np.sqrt(max((gain @ part @ gain.T)[k, k], 0.0))) for name, part in _parts(one, said).items()}
-        result.append(number(quantity, off, budget, AT, *_beside(one, said)))
+        result.append(number(quantity, off, budget, AT, *_beside(one, said, (axis,))))
     return result
 
 
@@ -156,15 +155,15 @@ def _sizes(quantities: Quantities, one: Compared) -> list[Reading]:
     unknown = [said] if isinstance(said, str) else [value for value in said.values if isinstance(value, str)]
     shifts = unknown if isinstance(said, str) else [value for value in said.values[:3] if isinstance(value, str)]
     result: list[Reading] = []
-    for quantity, points, why in ((length_, POINTS_MM[:1], shifts), (largest, POINTS_MM, unknown)):
+    for quantity, points, axes, why in ((length_, POINTS_MM[:1], AXES[:3], shifts), (largest, POINTS_MM, AXES, unknown)):
         if why or isinstance(said, str):
             result.append(NotMeasured(quantity, "; ".join(dict.fromkeys(why)), AT))
             continue
-        result.append(max((_size(quantity, point, one, said) for point in points), key=lambda reading: reading.value))
+        result.append(max((_size(quantity, point, one, said, axes) for point in points), key=lambda reading: reading.value))
     return result
 
 
-def _size(quantity: Quantity, point: Array, one: Compared, said: Stated) -> Measured:
+def _size(quantity: Quantity, point: Array, one: Compared, said: Stated, axes: Sequence[str]) -> Measured:
     """How far from where the phantom went the proposed motion takes a point."""
     shift = np.array([float(value) for value in said.values[:3]])
     moved = one.move.motion.rotation @ point
@@ -174,4 +173,4 @@ def _size(quantity: Quantity, point: Array, one: Compared, said: Stated) -> Meas
     value, u = length(error, np.asarray(sum(parts.values(), np.zeros((3, 3)))))
     shares = {name: float(np.sqrt(max(np.trace(part), 0.0))) for name, part in parts.items()}
     total = float(np.sqrt(sum(share**2 for share in shares.values())))
-    return number(quantity, value, {name: u * share / total for name, share in shares.items()}, AT, *_beside(one, said))
+    return number(quantity, value, {name: u * share / total for name, share in shares.items()}, AT, *_beside(one, said, axes))

@@ -42,16 +42,14 @@ class _Drawn:
 
 
 def draw(rng: np.random.Generator) -> Rehearsal:
-    """A start, a shift along all axes with a turn, and a match of it."""
+    """A start, a shift along all axes with a turn about all, and a match of it. Of what tilts it no readout tells."""
     seed, (certified, made) = int(rng.integers(2**31)), certificate(rng)
     start = np.concatenate([rng.uniform(-200, 200, 3), rng.uniform(-0.5, 0.5, 2), rng.uniform(-1, 1, 1)])
-    end = start + np.concatenate([rng.uniform(-5, 5, 3), rng.uniform(-0.02, 0.02, 2), rng.uniform(-2, 2, 1)])
+    end = start + np.concatenate([_either(rng, 3.2, 5.5, 3), rng.uniform(-0.02, 0.02, 2), _either(rng, 1.6, 2.5, 1)])
     shift, rotation = turn(0.0, 0.0, end[5]) @ (end[:3] - start[:3]), turn(*end[3:]) @ turn(*start[3:]).T
     truth = six("known", shift, rotation)
-    rotation, shift = (
-        turn(*rng.normal(0, 0.3, 3)) @ rotation,
-        shift + rng.normal(0, 0.3, 3),
-    )  # what the couch does, which is not what it says
+    pitch, roll = _either(rng, 0.7, 1.4, 2)  # what the couch does is not what it says
+    rotation, shift = turn(pitch, roll, rng.normal(0, 0.3)) @ rotation, shift + rng.normal(0, 0.3, 3)
     truth |= six("found", shift, rotation) | six("image", shift, rotation)
     before = turn(*rng.uniform(-2, 2, 3)), rng.uniform(-1, 1, 3)
     aside = rng.normal(0, RECEPTOR_MM, (2, 3))
@@ -69,6 +67,11 @@ def draw(rng: np.random.Generator) -> Rehearsal:
     said = np.round(start, 2), np.round(end, 2)
     drawn = _Drawn(certified, (first, later), said, matrix(*stated).round(decimals), decimals, seed)
     return Rehearsal(_acquisition(drawn), truth, partial(_write, drawn))
+
+
+def _either(rng: np.random.Generator, least: float, most: float, count: int) -> Array:
+    """So many numbers of that size, of either sign."""
+    return np.asarray(rng.uniform(least, most, count) * rng.choice([-1, 1], count))
 
 
 def six(key: str, shift: Array, rotation: Array) -> Truth:

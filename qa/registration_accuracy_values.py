@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 Quantities = Mapping[str, Quantity]
 State = Mapping[str, float | str]
 PLACE = "place of the ball"
-STIRRED_MM = 2.0  # a phantom that moved less, everywhere within 50 mm, tries a match by no more than a voxel or two
+STIRRED_MM, STIRRED_DEG = 2.0, 0.5  # what moved or turned less along or about an axis tries a match there by a voxel or two at most
 BACK = "the proposed motion is that of the way back: is the registration stated from the first scan to the second?"
 NO_OBJECT = (
     "what the treatment system proposed is taken from the couch's readouts, so nothing else says how the couch was moved: "
@@ -79,8 +79,28 @@ def flags(said: Stated, found: Array, more: Sequence[str]) -> tuple[str, ...]:
     return (whose, *more, *((BACK,) if reversed_(said.values[: len(found)], found) else ()))
 
 
-def missing(said: Stated, far_mm: float, what: str, more: str) -> str:
-    """Why an error cannot pass: nobody proposed it, or what stayed where it was tries no match."""
-    still = f"the {what} moved by {far_mm:.1f} mm only, which does not try the match: move it by some mm and image it again"
+def missing(said: Stated, found: Array, axes: Sequence[str], what: str, more: str) -> str:
+    """Why an error along or about these axes cannot pass: nobody proposed it, or what stayed where it was along one tries no match there.
+
+    ``found`` is the motion along ``AXES``, mm and degrees, as many as known.
+    """
     unsaid = UNPROPOSED if said.source == READOUT else ""
-    return "; ".join(filter(None, (more, unsaid, still if far_mm < STIRRED_MM else "")))
+    return "; ".join(filter(None, (more, unsaid, _untried(found, axes, what))))
+
+
+def _untried(found: Array, axes: Sequence[str], what: str) -> str:
+    """Which of the axes the motion does not try; "" when it tries all."""
+    still = [(axis, value) for axis, value in zip(AXES, found.tolist(), strict=False) if axis in axes and abs(value) < _stirred(axis)]
+    if not still:
+        return ""
+    moved = [f"by {value:+.1f} mm along {axis}" for axis, value in still if axis in AXES[:3]]
+    turned = [f"by {value:+.2f} degrees in {axis}" for axis, value in still if axis in AXES[3:]]
+    did = " and ".join(filter(None, (f"moved {', '.join(moved)}" if moved else "", f"turned {', '.join(turned)}" if turned else "")))
+    return (
+        f"the {what} {did} only, which does not try the match there: move it by {STIRRED_MM:g} mm or more along every axis"
+        f"{f', turn it by {STIRRED_DEG:g} degrees or more about every axis,' if turned else ''} and image it again"
+    )
+
+
+def _stirred(axis: str) -> float:
+    return STIRRED_MM if axis in AXES[:3] else STIRRED_DEG

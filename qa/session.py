@@ -68,9 +68,10 @@ def run(
     what the person says, else the name in the images. ``couch_still``: the performer states that the couch was not moved between images
     that do not say where it stood. ``answers`` are the performer's to the protocol's questions, by name; ProtocolError for one that it
     does not ask. ``phantom`` is which one it is, in the performer's words, ``certificate`` that of a ball phantom: procedures hold both
-    against the images. A record with a number in it is stored as soon as it is made, one without when no other test measured the same
-    images. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing could be measured (it says
-    why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
+    against the images, and where they name two phantoms nothing passes. A record with a number in it is stored as soon as it is made, one
+    without when no other test measured the same images. ``second_engine`` asks for a second opinion wherever a procedure has
+    one. QaError when nothing could be measured (it says why), ProtocolError when the protocol asks for what nobody measures, RecordError
+    when the store refuses.
     """
     from qa import dicom
 
@@ -192,7 +193,8 @@ def _record(
     acquired, notes = circumstances.acquired(acquisition)
     asked = tuple(kind for kind in procedure.applies if kind in protocol.apply)
     calibrations, told = in_force(archive, (*procedure.uses, *asked), machine, acquired)
-    doubts = [*_unread(lost), *_not_applied(protocol, asked, calibrations)]
+    another = acquisition.certificate.another(acquisition.phantom) if acquisition.certificate is not None else ""
+    doubts = [*filter(None, [another]), *_unread(lost), *_not_applied(protocol, asked, calibrations)]
     analysis = _of_its_beam(_analyse(procedure, replace(acquisition, calibrations=calibrations)), acquisition)
     if machine != acquisition.machine:
         notes = (f"recorded for machine {machine!r}; the images say {acquisition.machine!r}", *notes)

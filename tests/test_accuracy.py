@@ -11,14 +11,28 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench import accuracy, campaign, couch, daily, ours, phantom_speed, registration, registration_peer, shift, single, size, uncertainty
+from bench import (
+    accuracy,
+    campaign,
+    couch,
+    daily,
+    ours,
+    phantom_pulls,
+    phantom_speed,
+    registration,
+    registration_peer,
+    shift,
+    single,
+    size,
+    uncertainty,
+)
 from bench.bounds import ball_bound_mm, largest_of
 from bench.scenes import Scene
 from bench.table import MET, MISSED, OPEN, Errors, Row, between, within
 from phantoms.machine import BeamAxis
 from phantoms.meeting import smallest_sphere
 from phantoms.rays import to_fixed
-from qa import isocentre
+from qa import isocentre, procedure
 
 SEED = 7
 WHITE, _, STRONG = uncertainty.NOISES
@@ -220,6 +234,13 @@ def test_the_projection_of_a_couch_move():
     for gantry, expected in ((0.0, (1.0, 2.0)), (90.0, (-3.0, 2.0)), (180.0, (-1.0, 2.0)), (270.0, (3.0, 2.0))):
         before, after = (SimpleNamespace(couch_mm=place, gantry_deg=gantry) for place in ((5.0, 6.0, 7.0), (6.0, 8.0, 10.0)))
         assert couch.expected_mm(before, after) == pytest.approx(expected)
+
+
+def test_the_long_form_of_the_rehearsals_is_of_every_procedure(monkeypatch: pytest.MonkeyPatch):
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(phantom_pulls, "rows", lambda name, n, seed: asked.append((name, n)) or [Row(name, n, "", "", "", "met")])
+    assert phantom_pulls.main([]) == 0
+    assert asked == [(name, 60) for name in procedure.names()]
 
 
 def test_verdicts():

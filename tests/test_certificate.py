@@ -58,6 +58,23 @@ def test_a_certificate_is_read_as_it_is_written(tmp_path):
     assert "expires 2027-01-01" in found.words
 
 
+@pytest.mark.parametrize(
+    ("said", "same"),
+    [
+        ("", True), ("  ", True), ("5-ball cube", True), ("the 5-BALL CUBE of room 2", True), ("serial 0815", True), ("no. 0815", True),
+        ("5-ball cube, serial 0815", True), ("5-Ball Cube (#0815)", True),
+        ("another cube, serial 9999", False), ("5-ball cube, serial 9999", False), ("CatPhan 604", False), ("serial 10815", False),
+        ("0815-2", False), ("815", False), ("cube", False),
+    ],
+)  # fmt: skip
+def test_a_phantom_in_words_is_the_certified_one_by_serial_number_or_model(tmp_path, said, same):
+    found = certificate.read(written(tmp_path, GOOD))
+    assert (found.another(said) == "") == same
+    if not same:
+        assert said in found.another(said)
+        assert "5-ball cube, serial 0815" in found.another(said)
+
+
 WRONG = {
     "an unknown key": ("serial =", "colour = 'red'\nserial =", "unknown colour"),
     "a missing key": ('serial = "0815"', "", "serial missing"),

@@ -303,6 +303,11 @@ def test_folders_say_the_load_too(monkeypatch: pytest.MonkeyPatch):
         ("without a load", "unloaded"),
         ("0 kg", "unloaded"), ("loaded, unloaded", "both"), ("download", ""), ("upload 3", ""), ("payload", ""), ("", ""), ("70 kg", ""),
         ("10 kg", ""), ("reloaded", ""),
+        ("without the load", "unloaded"), ("w/o load", "unloaded"), ("no patient load", "unloaded"), ("load removed", "unloaded"),
+        ("zero load", "unloaded"), ("not yet loaded", "unloaded"), ("no 70 kg load", "unloaded"), ("without the 70kg load", "unloaded"),
+        ("sag_ohne_load", "unloaded"), ("never loaded", "unloaded"), ("load: none", "unloaded"), ("load 0", "unloaded"),
+        ("load-free", "unloaded"), ("loadless", "unloaded"), ("load 0.5 kg", "loaded"), ("load offset 3", "loaded"),
+        ("before load", "both"), ("load no. 3", "both"), ("free of load", "both"), ("no shift, loaded", "both"), ("load (none)", "both"),
     ],
 )  # fmt: skip
 def test_words_for_the_load(text: str, load: str):
@@ -311,6 +316,25 @@ def test_words_for_the_load(text: str, load: str):
 
 def test_weights_in_words():
     assert labels.kilograms("load 70 kg or 72.5kg, 10 mm") == {70.0, 72.5}
+
+
+def test_a_load_that_lowers_nothing_lets_neither_it_nor_the_loaded_pass_pass(monkeypatch: pytest.MonkeyPatch):
+    """Twice the empty couch; 0.25 mm lower are within U = 2 sqrt(0.1^2 + 0.1^2) = 0.28 mm of the foot alone, 0.5 mm are not within U."""
+    for lower, there in ((0.0, False), (0.25, False), (0.5, True)):
+        found = analysed(day([*travelling(), *travelling(sag=lambda out, by=lower: height(out) - by, words="loaded")], monkeypatch))
+        for key in ("couch_sag_load", "couch_sag_load_start"):
+            assert ("was the load on" in one(found, key).missing) != there
+        passes = {str(r.at["set"]): r for r in found["couch_sag_max"] if isinstance(r, Measured)}
+        assert passes["MV unloaded"].missing == ""
+        assert ("was the load on" in passes["MV loaded"].missing) != there
+
+
+def test_passes_that_carry_the_phantom_in_two_ways_do_not_compare(monkeypatch: pytest.MonkeyPatch):
+    """Heights of one place of the top against those of many: their difference is no lowering."""
+    for empty, full in ((travelling, anew), (anew, travelling)):
+        (added,) = analysed(day([*empty(), *full(sag=heavier, words="loaded")], monkeypatch))["couch_sag_load"]
+        assert isinstance(added, NotMeasured)
+        assert "carry it the same way in both" in added.reason
 
 
 def test_a_couch_that_rises_under_a_load_is_doubted(monkeypatch: pytest.MonkeyPatch):
@@ -533,14 +557,34 @@ def test_without_a_certificate_in_force_a_phantom_says_nothing():
     assert all(isinstance(r, NotMeasured) and "expired" in r.reason for readings in found.values() for r in readings)
 
 
-def test_one_ball_in_volumes_shows_height_and_no_pitch():
+def of_one_ball(words: str, heights: Sequence[float], radii: Sequence[float] = (3.5, 3.5, 3.5), after: int = 0) -> list[Volume]:
+    """Scans of a ball set anew at three extensions."""
     volumes, grid = [], Grid((26, 44, 50), (1.0, 0.6, 0.55))
-    for k, (out, up, _) in enumerate(SCANS):
-        drawn = scan([Sphere("ball", (k - 1.0, 1.0, up + 1), 3.5, 5000.0)], grid, np.random.default_rng(k), HOW)
-        when = rehearsal.WHEN + timedelta(minutes=k)
+    for k, ((out, _, _), up, radius) in enumerate(zip(SCANS, heights, radii, strict=True)):
+        drawn = scan([Sphere("ball", (k - 1.0, 1.0, up + 1), radius, 5000.0)], grid, np.random.default_rng(k), HOW)
+        when = rehearsal.WHEN + timedelta(minutes=after + k)
         made = rehearsal.volume(drawn, "L", couch_mm=(0.01, out, -80.0), couch_deg=0.0, acquired=when)
-        volumes.append(replace(made, tags={"SeriesDescription": "loaded"}))
-    found = analysed(rehearsal.day([], volumes))
+        volumes.append(replace(made, name=f"scan {after + k + 1}", tags={"SeriesDescription": words}))
+    return volumes
+
+
+def test_another_ball_in_one_scan_is_named_and_hides_no_sag():
+    """A ball that lies 3 mm higher makes up for the sag of the third stop."""
+    found = analysed(rehearsal.day([], of_one_ball("unloaded", (0.0, -1.2, -0.1), (3.5, 3.5, 5.0))))
+    assert not any(isinstance(r, Measured) and r.at.get("part") == "1400 mm" for r in found["couch_sag_height"])
+    assert any(isinstance(r, NotMeasured) and r.reason.startswith("scan 3: shows something 10.0 mm") for r in found["couch_sag_height"])
+    assert isinstance(found["couch_sag_max"][0], NotMeasured)
+
+
+def test_a_loaded_pass_of_another_ball_does_not_compare():
+    empty, full = of_one_ball("unloaded", (0.0, -1.2, -3.1)), of_one_ball("loaded", (-1.0, -2.2, -4.1), (5.0, 5.0, 5.0), 10)
+    (added,) = analysed(rehearsal.day([], [*empty, *full]))["couch_sag_load"]
+    assert isinstance(added, NotMeasured)
+    assert "balls of 7.0 and 10.0 mm" in added.reason
+
+
+def test_one_ball_in_volumes_shows_height_and_no_pitch():
+    found = analysed(rehearsal.day([], of_one_ball("loaded", [up for _, up, _ in SCANS])))
     for reading, (_, up, _) in zip(found["couch_sag_height"], SCANS[1:], strict=True):
         assert abs(reading.value - up) < 3 * reading.u < 0.5
     assert found["couch_sag_max"][0].at["set"] == "CBCT loaded"

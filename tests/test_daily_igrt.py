@@ -429,3 +429,141 @@ def test_a_report_that_could_not_be_written_is_said_before_anything_is_measured(
         status, said = run_daily(folder, "--pdf", str(place))
         assert (status, "nothing was measured" in said) == (2, True)
     assert not (tmp_path / "r.sqlite").exists()
+
+
+# More than two looks, and looks that are not of one moment
+
+
+def looked(*looks: tuple[float, tuple[float, ...], np.ndarray, np.ndarray], beam: np.ndarray = -FOUND) -> Acquisition:
+    """kV images by (minutes, gantry angles, where the ball truly went, what the readouts say), and a beam's image two minutes later."""
+    minutes = max(one[0] for one in looks) + 2
+    legs = [("kv", *one) for one in looks] + [("mv", minutes, (0.0,), beam, looks[-1][3])]
+    taken, told = [], []
+    for kind, when, gantry, true, said in legs:
+        taken += exposures(kind, gantry, tuple(float(v) for v in true))
+        told += [(when, said)] * len(gantry)
+    day = rehearsal.day(taken, [])
+    kilovolt = [image for image in day.images if image.radiation == "kV"]
+    ordered = [*kilovolt, *(image for image in day.images if image.radiation != "kV")]
+    images = []
+    for image, (when, said) in zip(ordered, told, strict=True):
+        x, y, z = np.add((100.0, 200.0, -50.0), said).round(2).tolist()
+        images.append(replace(image, couch_mm=(x, y, z), acquired=rehearsal.WHEN + timedelta(minutes=when)))
+    return replace(day, images=tuple(images))
+
+
+PAIR, STILL = (0.0, 270.0), np.zeros(3)
+NEEDED = -FOUND
+OFF = np.array([3.0, 0.0, 0.0])
+CHAIN = ("daily_match_distance", "daily_couch_distance", "daily_residual_distance")
+
+
+def no_pass(day: Acquisition) -> bool:
+    return not any(outcome is Outcome.PASS for key, outcome in judged(day).items() if key.startswith("daily_"))
+
+
+@pytest.mark.parametrize(
+    ("true", "said", "failed"),
+    [
+        (NEEDED + OFF, NEEDED + OFF, ("daily_match_distance", "daily_residual_distance")),
+        (NEEDED + OFF, NEEDED, ("daily_couch_distance", "daily_residual_distance")),
+    ],
+    ids=["wrong match", "couch missed"],
+)
+def test_a_correction_that_went_wrong_and_was_mended_by_hand_is_no_pass(true, said, failed):
+    """The ball is brought to the isocentre by a second correction: the first one is what the system did."""
+    day = looked((0, PAIR, STILL, STILL), (3, PAIR, true, said), (6, PAIR, NEEDED, said + NEEDED - true))
+    outcome = judged(day)
+    assert {key for key in CHAIN if outcome[key] is Outcome.FAIL} == set(failed)
+    by_set = {(r.quantity.key, r.at.get("set")): r for r in read(day)}
+    first, second = (by_set["daily_residual_x", f"correction {k} of 2"] for k in (1, 2))
+    assert isinstance(first, Measured)
+    assert isinstance(second, Measured)
+    assert (first.value, second.value) == (pytest.approx(3.0, abs=0.03), pytest.approx(0.0, abs=0.03))
+    assert len([r for r in read(day) if r.quantity.key == "daily_setup_x"]) == 1
+
+
+def test_two_corrections_that_both_hit_pass():
+    day = looked((0, PAIR, STILL, STILL), (3, PAIR, NEEDED + 0.4, NEEDED + 0.4), (6, PAIR, NEEDED, NEEDED))
+    assert {judged(day)[key] for key in CHAIN} == {Outcome.PASS}
+
+
+@pytest.mark.parametrize("dy", [0.3, 1.9])
+def test_views_that_contradict_each_other_along_y_never_pass(dy):
+    """After the correction one view sees the ball as far this way as the other one that way: their mean is at the isocentre."""
+    aside = np.array([0.0, dy, 0.0])
+    day = looked((0, PAIR, STILL, STILL), (3, (0.0,), NEEDED + aside, NEEDED), (3.5, (270.0,), NEEDED - aside, NEEDED))
+    assert all("along y" in r.missing for r in read(day) if isinstance(r, Measured))
+    assert no_pass(day)
+
+
+def test_views_of_the_set_up_alone_that_contradict_each_other_by_more_than_sag_never_pass():
+    aside = np.array([0.0, 1.9, 0.0])
+    day = looked((0, (0.0,), aside, STILL), (0.5, (270.0,), -aside, STILL))
+    (one,) = [r for r in read(day) if r.quantity.key == "daily_setup_distance"]
+    assert isinstance(one, Measured)
+    assert "along y" in one.missing
+
+
+def test_hours_within_a_look_never_pass():
+    """The second view after the correction was taken seven hours later, of a phantom set up anew."""
+    day = looked((0, PAIR, STILL, STILL), (3, (0.0,), NEEDED, NEEDED), (420, (270.0,), NEEDED, NEEDED))
+    assert all("7 hours between" in r.missing for r in read(day) if isinstance(r, Measured))
+    assert no_pass(day)
+
+
+def test_hours_between_the_kv_and_the_mv_image_of_a_look_never_pass():
+    shots = [(0.0, STILL), (425.0, NEEDED)]
+    kilovolt = looked((0, (270.0,), STILL, STILL), (3, (270.0,), NEEDED, NEEDED))
+    beams = [looked((when - 2, (0.0,), went, went), beam=went).images[-1] for when, went in shots]
+    images = [image for image in kilovolt.images if image.radiation == "kV"]
+    found = read(replace(kilovolt, images=(*images, *(replace(b, sop_instance_uid=f"9.{k}") for k, b in enumerate(beams)))))
+    of_route = [r for r in found if isinstance(r, Measured) and r.at.get("part") == "MV-kV pair"]
+    assert of_route
+    assert all("7 hours between" in r.missing for r in of_route)
+
+
+def test_a_look_in_between_that_shows_no_ball_is_named_and_nothing_passes():
+    at = np.array([100.0, 200.0, -50.0])
+    first, blank, last = (
+        cbct(FOUND + went, tuple((at + went).tolist()), minutes) for went, minutes in ((STILL, 0), (NEEDED, 4), (NEEDED, 9))
+    )
+    empty = replace(blank, name="the blank one", couch_mm=(100.0, 201.0, -50.0), load=lambda: np.full(blank.shape, -1000.0, np.float32))
+    day = rehearsal.day([], [first, empty, last])
+    assert all("the blank one" in r.missing for r in read(day) if isinstance(r, Measured))
+    said = protocol.judge(protocol.read("tg142_morning_cbct"), TEST.name, read(day), None, {})
+    assert not any(one.outcome is Outcome.PASS for one in said)
+
+
+def test_a_view_in_between_from_one_side_is_named_and_nothing_passes():
+    day = looked((0, PAIR, STILL, STILL), (3, (0.0,), NEEDED, NEEDED + 1.0), (6, PAIR, NEEDED, NEEDED))
+    assert all("90 degrees apart" in r.missing for r in read(day) if isinstance(r, Measured))
+    assert no_pass(day)
+
+
+def test_a_way_of_imaging_that_was_measured_and_no_limit_is_for_is_said():
+    """A good kV chain, and two CBCTs of the same morning that leave 5 mm: no row of the protocol for kV is for CBCT."""
+    went = looked((0, PAIR, STILL, STILL), (3, PAIR, NEEDED, NEEDED))
+    x, y, z = np.add((100.0, 200.0, -50.0), NEEDED).round(2).tolist()
+    volumes = (cbct(np.array([1.0, -1.0, 0.5]), (100.0, 200.0, -50.0), 1), cbct(np.array([5.0, 0.5, 0.0]), (x, y, z), 5))
+    day = replace(went, volumes=volumes)
+    found = read(day)
+    said = protocol.judge(protocol.read("tg142_morning"), TEST.name, found, None, {})
+    residual = [one for one in said if one.limit.quantity == "daily_residual_distance"]
+    kilovolt, other = ([one for one in residual if found[one.reading].at["part"] == part] for part in ("kV pair", "CBCT"))
+    assert {one.outcome for one in kilovolt} == {Outcome.PASS}
+    assert {one.outcome for one in other} == {Outcome.NOT_MEASURED}
+    assert all("no limit of" in one.reason and "CBCT was measured too" in one.reason for one in other)
+    both = protocol.read("tg142_morning"), protocol.read("tg142_morning_cbct")
+    whole = replace(both[0], limits=(*both[0].limits, *both[1].limits))
+    judged_ = [one for one in protocol.judge(whole, TEST.name, found, None, {}) if one.limit.quantity == "daily_residual_distance"]
+    assert {(found[one.reading].at["part"], one.outcome) for one in judged_} == {("kV pair", Outcome.PASS), ("CBCT", Outcome.FAIL)}
+
+
+def test_an_mv_kv_pair_beside_the_kv_pair_that_is_asked_for_is_said():
+    """No protocol of the suite has a row for it; an own one may have."""
+    found = read(looked((0, PAIR, STILL, STILL), (3, PAIR, NEEDED, NEEDED)))
+    mixed = tuple(replace(r, at={**r.at, "part": "MV-kV pair"}) if isinstance(r, Measured) else r for r in found)
+    for readings, outcome in ((found, {Outcome.PASS}), ((*found, *mixed), {Outcome.PASS, Outcome.NOT_MEASURED})):
+        said = protocol.judge(protocol.read("tg142_morning"), TEST.name, readings, None, {})
+        assert {one.outcome for one in said if one.limit.quantity == "daily_couch_distance"} == outcome

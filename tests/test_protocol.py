@@ -181,6 +181,20 @@ def test_limit_for_parts_asks_for_each_of_them_and_for_no_other() -> None:
     assert [(j.reading, j.outcome) for j in unnamed] == [(-1, Outcome.NOT_MEASURED)]
 
 
+def test_a_way_that_no_row_of_a_technique_is_for_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where parts are ways to measure the same thing: an insert that nobody asks for is shown and not judged."""
+    kv, cbct = (measured(value, 0.1, at={"part": part}) for value, part in ((0.5, "kV"), (0.6, "CBCT")))
+    asked = limit(parts=("kV",), techniques=("imrt", "srs"))
+    assert [one.reading for one in judge(protocol(asked), "winston_lutz", [kv, cbct])] == [0]
+    monkeypatch.setattr("qa.protocol.parts_are_ways", lambda name: True)
+    said = judge(protocol(asked), "winston_lutz", [kv, cbct])
+    assert [(one.reading, one.outcome) for one in said] == [(0, Outcome.PASS), (1, Outcome.NOT_MEASURED)]
+    assert "CBCT was measured too" in said[1].reason
+    for techniques, outcomes in ((("imrt",), [Outcome.PASS, Outcome.NOT_MEASURED, Outcome.PASS]), (("imrt", "srs"), [Outcome.PASS] * 2)):
+        other = replace(asked, limit_id="b", parts=("CBCT",), techniques=techniques)
+        assert [one.outcome for one in judge(protocol(asked, other), "winston_lutz", [kv, cbct])] == outcomes
+
+
 def test_unit_mismatch_is_refused() -> None:
     with pytest.raises(ProtocolError, match=r"limit a.*'deg'.*'mm'"):
         limit(unit="deg").judge(measured(0.1, 0.01), 2)

@@ -1,13 +1,16 @@
 """Registration accuracy: a drawn day with its match, and what can be wrong with matches, scans, certificates."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
 
-from qa import ball_moves, certificate, procedure, protocol, registration_image, rigid, session
+from phantoms.volume import Grid, Scan, scan
+from phantoms.volume_phantoms import ball_cube
+from qa import ball_moves, certificate, procedure, protocol, registration_image, rehearsal, rigid, session
 from qa.acquisition import Placed, Registration
+from qa.certificate import Certificate
 from qa.limit import Outcome
 from qa.patient_axes import ROOM
 from qa.reading import AnalysisError, Measured, NotMeasured
@@ -17,6 +20,7 @@ from qa.store import Store
 TEST = procedure.load("registration_accuracy")
 AXES = ("x", "y", "z", "pitch", "roll", "yaw")
 STILL = np.eye(4)
+PLACES = np.array([(0.0, 0.0, 0.0), (11.0, 12.0, -10.0), (-17.0, -17.0, -16.0), (14.0, -10.0, 13.0), (-13.0, 17.0, 14.0)])
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +131,23 @@ def test_scans_in_one_frame_of_reference_are_told_apart_by_their_images(day):
     assert "leads from the second scan to the first" in proposed(same, match(frames(day)[0], placed(frames(day)[0], stated(day))))
 
 
+@pytest.mark.parametrize("which", range(2))
+def test_a_match_that_names_other_images_of_the_same_frame_is_not_of_these(day, which):
+    """A third scan in the frame of reference of one of these two was matched; which scans it was says the file."""
+    own = [images(volume) for volume in day.volumes]
+    named = [["1.2.3.4"] if k == which else own[k] for k in range(2)]
+    third = match(frames(day)[0], placed(frames(day)[0], STILL, named[0]), placed(frames(day)[1], stated(day), named[1]))
+    assert "leads from the second scan to the first" in proposed(day, third)
+    ours = match(frames(day)[0], placed(frames(day)[0], STILL, own[0][:1]), placed(frames(day)[1], stated(day), ["1.2.3.4", own[1][0]]))
+    np.testing.assert_allclose(proposed(day, ours).values, proposed(day, *day.registrations).values, atol=1e-9)
+
+
+def test_a_match_to_a_third_scan_in_the_one_frame_of_both_is_not_of_these(day):
+    same = replace(day, volumes=(day.volumes[0], replace(day.volumes[1], frame_of_reference_uid=frames(day)[0])))
+    items = placed(frames(day)[0], STILL, ["1.2.3.4"]), placed(frames(day)[0], stated(day), images(day.volumes[1]))
+    assert "leads from the second scan to the first" in proposed(same, match(frames(day)[0], *items))
+
+
 def test_matches_that_contradict_each_other_are_no_proposal(day):
     other = match(frames(day)[0], placed(frames(day)[1], STILL), name="another")
     assert "say different things" in proposed(day, *day.registrations, other)
@@ -173,15 +194,10 @@ def judged(acquisition):
     return worst
 
 
-def test_the_couch_alone_can_fail_and_never_passes(drawn, day):
+def test_the_couch_alone_can_fail_and_never_passes():
     """The readouts are put where the phantom went, as of a couch that was driven there by hand: no match passes by that."""
-    there = [drawn.truth[f"registration_found_{axis}", ""] for axis in AXES]
-    first, later = day.volumes
-    level = {"TableTopPitchAngle": "0", "TableTopRollAngle": "0"}
-    start = replace(first, couch_mm=(0.0, 0.0, 0.0), couch_deg=0.0, tags=level)
-    turned = rigid.turned(0.0, 0.0, there[5])
-    by_hand = replace(later, couch_mm=tuple(float(v) for v in turned.T @ np.array(there[:3])), couch_deg=there[5] % 360, tags=level)
-    alone = replace(day, registrations=(), volumes=(start, by_hand))
+    alone = replace(cubes((3.0, -4.0, 2.5), (0.0, 0.0, 2.0)), registrations=())
+    start, by_hand = alone.volumes
     for key in ("registration_error_x", "registration_error_length", "registration_error_tre"):
         reading = told(alone)[key]
         assert abs(reading.value) < 0.5, key
@@ -215,6 +231,55 @@ def test_a_phantom_that_was_not_moved_tries_no_match(day):
     for key in (*(f"registration_error_{axis}" for axis in AXES), "registration_error_length", "registration_error_tre"):
         assert "does not try the match" in readings[key].missing
     assert all("does not try" not in reading.missing for reading in told(day).values())
+
+
+def cubes(shift, turn=(0.0, 0.0, 0.0)):
+    """Two scans of a cube of five balls that moved so, and the match that says just that."""
+    rotation, volumes = rigid.turned(*turn), []
+    for k, (turned, where) in enumerate(((np.eye(3), np.zeros(3)), (rotation, np.asarray(shift)))):
+        cube = ball_cube(tuple(where.tolist()), turned, balls_mm=[tuple(p) for p in PLACES.tolist()], diameters_mm=6.0, side_mm=0.0)
+        scanned = scan(cube.solids, Grid((58, 66, 74), (1.3, 1.15, 1.05)), np.random.default_rng(k), Scan((0.6, 0.6), 120.0, 20.0))
+        x, y, z = np.add((100.0, 200.0, -50.0), rigid.turned(0.0, 0.0, turn[2]).T @ where).tolist()  # along the couch's own axes
+        one = rehearsal.volume(scanned, "L", couch_mm=(x, y, z), couch_deg=turn[2] * k % 360)
+        tags = {"TableTopPitchAngle": "0", "TableTopRollAngle": "0"}
+        when = rehearsal.WHEN + k * timedelta(minutes=5)
+        volumes.append(replace(one, acquired=when, series_instance_uid=f"1.3.{k}", frame_of_reference_uid=f"1.{k}", tags=tags))
+    patient, whole = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]]), np.eye(4)
+    whole[:3, :3], whole[:3, 3] = patient.T @ rotation.T @ patient, -patient.T @ rotation.T @ np.asarray(shift)
+    paper = Certificate(
+        "cube",
+        "7",
+        date(2000, 1, 1),
+        date(2100, 1, 1),
+        "nobody",
+        tuple(certificate.Ball(f"ball {k}", *place, 6.0, (0.01,) * 3) for k, place in enumerate(PLACES.tolist())),
+        certificate.Body("cube", (60.0, 60.0, 60.0)),
+    )
+    return replace(rehearsal.day([], volumes), certificate=paper, registrations=(match("1.0", placed("1.1", whole)),))
+
+
+def untried(acquisition):
+    """The axes of which an error says that nothing tried it, and whether length and TRE say so."""
+    readings = told(acquisition)
+    return {key for key in (*AXES, "length", "tre") if "does not try the match there" in readings[f"registration_error_{key}"].missing}
+
+
+@pytest.mark.parametrize(
+    ("shift", "turn", "left"),
+    [
+        ((6.0, 0.0, 0.0), (0.0, 0.0, 0.0), {"y", "z", "pitch", "roll", "yaw", "length", "tre"}),
+        ((3.0, -4.0, 2.5), (0.0, 0.0, 2.0), {"pitch", "roll", "tre"}),
+        ((3.0, 1.0, 2.5), (1.0, -1.0, 2.0), {"y", "length", "tre"}),
+        ((3.0, -4.0, 2.5), (1.0, -1.0, 2.0), set()),
+    ],
+)
+def test_an_axis_that_nothing_tried_cannot_pass(shift, turn, left):
+    """A system that never proposes a turn, or a shift along y and z, is right as long as nothing turns or moves there."""
+    given = cubes(shift, turn)
+    assert untried(given) == left
+    for key, outcome in judged(given).items():
+        expected = Outcome.NOT_MEASURED if key.removeprefix("registration_error_") in left else Outcome.PASS
+        assert outcome is expected, key
 
 
 # The voxels
@@ -273,6 +338,11 @@ def test_files_a_match_and_a_certificate_become_a_judged_record(drawn, day, tmp_
     result = session.run(given, judged_by, certificate=known, store=Store(tmp_path / "records.sqlite"))
     (record,) = [r for r in result.records if r.procedure == TEST.name]
     assert any(one.name == "match.dcm" and one.used for one in record.inputs)
+    other = session.run(given, judged_by, certificate=known, phantom="another cube, serial 9999").records
+    assert other
+    for judgement in (one for r in other for one in r.judgements):
+        assert judgement.outcome in (Outcome.NOT_MEASURED, Outcome.FAIL)
+        assert judgement.outcome is Outcome.FAIL or ("serial 9999" in judgement.reason and known.title in judgement.reason)
     direct = told(day)
     for reading in record.readings:
         assert isinstance(reading, Measured), reading

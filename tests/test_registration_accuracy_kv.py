@@ -87,7 +87,7 @@ def outcomes(given):
 
 def test_values_are_unbiased_and_mean_their_uncertainty():
     """The bounds of the contract, for what one ball tells."""
-    pulls, n = defaultdict(list), 18
+    pulls, n = defaultdict(list), 24
     for k in range(n):
         drawn = registration_accuracy_kv_rehearsal.draw(np.random.default_rng([5, k]))
         for key, reading in told(drawn.acquisition).items():
@@ -289,6 +289,18 @@ def test_a_ball_that_hardly_moved_tries_no_match():
     given = matched(day(went=near, told=near), near)
     assert all("does not try the match" in told(given)[key].missing for key in SHIFTS)
     assert outcomes(given) == {Outcome.NOT_MEASURED}
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_an_axis_along_which_the_ball_did_not_move_is_not_tried(axis):
+    """A system that never proposes anything along the two others looks right."""
+    went = 4.0 * np.eye(3)[axis]
+    found = told(matched(day(went=went, told=went), went))
+    for k, key in enumerate(SHIFTS):
+        assert ("does not try the match there" in found[key].missing) == (k != axis)
+    assert "does not try the match there" in found["registration_error_length"].missing
+    only = day(went=WENT * (np.arange(3) != axis), told=TOLD)
+    assert f"along {'xyz'[axis]} only" in told(matched(only, WENT * (np.arange(3) != axis)))["registration_error_length"].missing
 
 
 def test_pairs_of_other_hours_cannot_pass():

@@ -63,6 +63,15 @@ def test_a_match_is_known_by_the_images_it_names_too(folder, tmp_path):
     assert found.wrong == ""
 
 
+@pytest.mark.parametrize("registered", ["ours", "9.8"])
+def test_a_match_of_other_images_in_the_frame_of_these_is_of_others(folder, tmp_path, registered):
+    first = frames(folder)[0]
+    items = [Item(first, np.eye(4), ("1.2.3.4",)), Item("1.2.3", matrix(), ("1.2.3.5",))]
+    (found,), (refused,) = read(folder, write(tmp_path / "match.dcm", first if registered == "ours" else registered, items))
+    assert "for other scans" in found.wrong
+    assert "for other scans" in refused.reason
+
+
 def test_several_matrices_are_applied_in_the_order_of_the_file(folder, tmp_path):
     import pydicom
 

@@ -47,8 +47,9 @@ def analyse(acquisition: Acquisition) -> Analysis:
     found = []
     for system in couch_sag_stops.of_day(acquisition):
         sags = [couch_sag_pass.sag(system, taken) for taken in system.passes]
-        passes = [couch_sag_readings.Hung(one, couch_sag_pitch.tipped(one)) for one in sags]
-        found.append((system, passes, couch_sag_readings.loads(system, sags)))
+        load = couch_sag_readings.loads(system, sags)
+        passes = [couch_sag_readings.Hung(one, couch_sag_pitch.tipped(one)) for one in couch_sag_readings.felt(sags, load)]
+        found.append((system, passes, load))
     readings = couch_sag_readings.readings({quantity.key: quantity for quantity in QUANTITIES}, found)
     return Analysis(tuple(readings), couch_sag_evidence.show(found))
 
@@ -63,7 +64,7 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
 PROCEDURE = Procedure(
     name="couch_sag",
     title="Couch-top sag against extension",
-    version="1",
+    version="2",
     quantities=QUANTITIES,
     accepts=accepts,
     analyse=analyse,

@@ -98,7 +98,7 @@ def demonstrate(folder: Path, say: Callable[[str], None]) -> list[Path]:
 PROCEDURE = Procedure(
     name="daily_igrt",
     title="Daily IGRT check",
-    version="2",
+    version="3",
     quantities=QUANTITIES,
     accepts=accepts,
     analyse=analyse,
@@ -106,4 +106,5 @@ PROCEDURE = Procedure(
     demonstrate=demonstrate,
     demonstration_protocol="tg142_morning",
     on_request=True,
+    parts_are_ways=True,
 )

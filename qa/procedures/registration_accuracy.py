@@ -123,10 +123,11 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
 PROCEDURE = Procedure(
     name="registration_accuracy",
     title="Registration accuracy",
-    version="2",
+    version="3",
     quantities=QUANTITIES,
     accepts=accepts,
     analyse=analyse,
     rehearse=rehearse,
     on_request=True,
+    parts_are_ways=True,
 )
