@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,17 @@ class Epoch:
     def charted(self) -> tuple[Point, ...]:
         """The points on the chart."""
         return tuple(point for index, point in enumerate(self.points) if index not in self.left)
+
+    @property
+    def unit(self) -> str:
+        """Of the numbers on the chart, which are all of one; without any, of the first point."""
+        return (self.charted or self.points)[0].reading.quantity.unit
+
+    def in_unit(self, unit: str) -> Epoch:
+        """Without the points in another unit; those on the chart are all in this one."""
+        kept = [index for index, point in enumerate(self.points) if point.reading.quantity.unit == unit]
+        left = {place: self.left[index] for place, index in enumerate(kept) if index in self.left}
+        return replace(self, points=tuple(self.points[index] for index in kept), left=left)
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,12 @@ class Trend:
         return tuple(point for epoch in self.epochs for point in epoch.points)
 
     @property
+    def in_unit(self) -> Trend:
+        """The epochs and points in the newest epoch's unit alone: what goes on one axis."""
+        unit = self.epochs[-1].unit
+        return replace(self, epochs=tuple(epoch.in_unit(unit) for epoch in self.epochs if epoch.unit == unit))
+
+    @property
     def signed(self) -> bool:
         """Whether a value was ever negative: lengths, sizes and counts never are, and have no level below 0."""
         return signed(self.points)
@@ -114,7 +131,8 @@ def of_points(machine: str, of: Identity, points: Sequence[Point], accepted: Seq
     line = _line(newest)
     ahead = () if isinstance(line, str) else levels(newest[-1], signed(points))
     forecasts = tuple(Forecast(each, newest[-1].taken, reach(line, each.low, each.high)) for each in ahead if isinstance(line, Line))
-    return Trend(machine, points[-1].reading.quantity, of, points[-1].procedure, tuple(epochs), line, forecasts)
+    quantity = (newest or points)[-1].reading.quantity
+    return Trend(machine, quantity, of, points[-1].procedure, tuple(epochs), line, forecasts)
 
 
 def signed(points: Sequence[Point]) -> bool:

@@ -117,7 +117,7 @@ def _end(level: Level, end: float | None, unit: str) -> str:
 
 def sparkline(trend: Trend, width: int, symbols: bool) -> str:
     """The newest ``width`` points as heights between the lowest and the highest; without symbols as digits. A gap is "·" or "?"."""
-    points = trend.points[-width:]
+    points = trend.in_unit.points[-width:]
     values = [point.reading.value for point in points if isinstance(point.reading, Measured)]
     low, high = min(values, default=0.0), max(values, default=0.0)
     steps = BARS if symbols else PLAIN
@@ -133,13 +133,23 @@ def sparkline(trend: Trend, width: int, symbols: bool) -> str:
 
 def heights(trend: Trend, width: int, symbols: bool) -> str:
     """What the sparkline's lowest and highest sign stand for."""
-    readings = [point.reading for point in trend.points[-width:] if isinstance(point.reading, Measured)]
+    readings = [point.reading for point in trend.in_unit.points[-width:] if isinstance(point.reading, Measured)]
     if not readings:
         return "no value"
     low, high = min(readings, key=lambda one: one.value), max(readings, key=lambda one: one.value)
     unit, steps = trend.quantity.unit, BARS if symbols else PLAIN
     ends = f"{steps[0]} {numbers.with_unit(numbers.pair(low), unit)}, {steps[-1]} {numbers.with_unit(numbers.pair(high), unit)}"
-    return f"{ends}, {GAPS[symbols]} no value" + (f"; the newest {width} points" if len(trend.points) > width else "")
+    return (
+        f"{ends}, {GAPS[symbols]} no value"
+        + (f"; the newest {width} points" if len(trend.in_unit.points) > width else "")
+        + other_units(trend)
+    )
+
+
+def other_units(trend: Trend) -> str:
+    """What has no place beside the newest unit."""
+    left = len(trend.points) - len(trend.in_unit.points)
+    return f"; not drawn, in another unit: {_count(left, 'point')}" if left else ""
 
 
 def rows(trend: Trend) -> Iterator[tuple[str, ...]]:

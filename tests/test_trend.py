@@ -461,7 +461,8 @@ WORDS = (
     "taken (UTC)",
     "2025-03",
     "EWMA alarm",
-    "tolerance, action level",
+    "tolerance",
+    "action level",
     "no number",
     "accepted by Zoë",
 )
@@ -487,6 +488,54 @@ def test_png_is_drawn_within_a_second_and_has_something_in_both_panels(pictures:
     upper, lower = dark[80 : 80 + 380], dark[520 : 520 + 200]
     assert upper.mean() > 0.01
     assert lower.mean() > 0.005
+
+
+def svg(trend: Trend, place: Path) -> str:
+    return trend_picture.save(trend, place / "trend.svg", ".svg").read_text("utf-8")
+
+
+def test_picture_has_one_unit_on_its_axis_and_says_what_it_leaves_out(machine: Machine, tmp_path: Path) -> None:
+    other = replace(OFFSET, unit="%")
+    for day in range(12):
+        machine.add(day, of(0.5), limit=None)
+    machine.add(12, Measured(other, 30.0, 0.5, KV, {"noise": 0.5}), limit=None)
+    found = machine.trend()
+    drawn = svg(found, tmp_path)
+    assert "not drawn, in another unit: 12 points" in drawn
+    assert re.search(r">30(\.0+)?<", drawn)  # a tick of the axis
+    assert not re.search(r">0\.[05]0*<", drawn)
+    assert [row[1].rsplit(" ", 1)[1] for row in trend_words.rows(found)] == ["mm"] * 12 + ["%"]
+    assert "0.5" not in trend_words.heights(found, 20, False).split("%")[0]
+
+
+def test_picture_of_judged_numbers_has_no_unjudged_ones_in_another_unit(machine: Machine, tmp_path: Path) -> None:
+    for day in range(12):
+        machine.add(day, of(0.5))
+    machine.add(12, Measured(replace(OFFSET, unit="%"), 30.0, 0.5, KV, {"noise": 0.5}), limit=None)
+    found = machine.trend()
+    drawn = svg(found, tmp_path)
+    assert "value ± U (mm)" in drawn
+    assert "another unit: 1 point" in drawn
+    assert "%<" not in drawn
+    assert "%" not in trend_words.title(found)
+
+
+def test_picture_has_no_second_panel_without_a_chart_and_marks_points_without_a_date(machine: Machine, tmp_path: Path) -> None:
+    for day in range(7):
+        machine.add(day, of(0.5 + day / 100))
+    drawn = svg(machine.trend(), tmp_path)
+    assert "EWMA" not in drawn
+    assert "at the time of its analysis" not in drawn
+    machine.add(8, of(0.6), acquired=None, analysed=FIRST + timedelta(days=8))
+    drawn = svg(machine.trend(), tmp_path)
+    assert "EWMA (mm)" in drawn
+    assert "at the time of its analysis" in drawn
+
+
+def test_picture_numbers_its_epochs_and_dashes_tolerance_and_action_level_apart(drifting: Machine, tmp_path: Path) -> None:
+    drawn = svg(drifting.trend(), tmp_path)
+    assert drawn.count(">2<") == 2  # above its line, and in the legend
+    assert len(set(re.findall(r'stroke-dasharray="(6[^"]*)"', drawn))) == 2
 
 
 @pytest.mark.parametrize(
