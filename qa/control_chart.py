@@ -48,23 +48,39 @@ class Chart:
     @property
     def alarm(self) -> int | None:
         """Since which value the EWMA has been outside without a break until the newest one; None where the newest is inside."""
-        if not self.beyond or self.beyond[-1] != len(self.ewma) - 1:
-            return None
-        first = len(self.beyond) - 1
-        while first and self.beyond[first - 1] == self.beyond[first] - 1:
-            first -= 1
-        return self.beyond[first]
+        return _unbroken(self.beyond, len(self.ewma))
 
 
 @dataclass(frozen=True)
 class NoChart:
-    """Why there is no chart, and what would give one."""
+    """Why there is no chart. Where the values that limits are made of were all one, ``same``, ``beyond`` are the indices of others.
+
+    ``seen`` is how many values there are.
+    """
 
     reason: str
+    same: float | None = None
+    beyond: tuple[int, ...] = ()
+    seen: int = 0
+
+    @property
+    def alarm(self) -> int | None:
+        """Since which value none has been as the first ones were, until the newest one; None where the newest is."""
+        return _unbroken(self.beyond, self.seen)
+
+
+def _unbroken(beyond: Sequence[int], count: int) -> int | None:
+    """Where the run of neighbouring indices begins that ends at the newest of ``count`` values; None where it does not end there."""
+    first = count
+    for index in reversed(beyond):
+        if index != first - 1:
+            break
+        first = index
+    return first if first < count else None
 
 
 def chart(values: Sequence[float]) -> Chart | NoChart:
-    """Both charts of the values of one epoch, the oldest first; NoChart for fewer than 8, or values that do not scatter."""
+    """Both charts of the values of one epoch, the oldest first; NoChart for fewer than 8, or first ones that do not scatter."""
     import numpy as np
 
     if len(values) < PROVISIONAL:
@@ -72,9 +88,11 @@ def chart(values: Sequence[float]) -> Chart | NoChart:
         return NoChart(f"{len(values)} of the {PROVISIONAL} values that control limits need: {left} more in this epoch give a chart")
     x = np.asarray(values, float)
     first = x[:FROZEN]
-    mean_range = float(np.abs(np.diff(first)).mean())
-    if mean_range <= 1e-12 * float(np.abs(first).max()):
-        return NoChart("the values are all the same: they do not scatter, so nothing tells what is unusual")
+    mean_range, size = float(np.abs(np.diff(first)).mean()), float(np.abs(first).max())
+    if mean_range <= 1e-12 * size:
+        which = "the values are" if len(x) == len(first) else f"the first {len(first)} values are"
+        why = f"{which} all the same: they do not scatter, so nothing tells how much is unusual"
+        return NoChart(why, float(first[0]), tuple(np.flatnonzero(np.abs(x - first[0]) > 1e-9 * size).tolist()), len(x))
     centre, sigma, spread = float(first.mean()), mean_range / D2, INDIVIDUALS * mean_range
     z, half = ewma(x, centre), half_widths(len(x), sigma)
     beyond, outside = np.flatnonzero(np.abs(z - centre) > half), np.flatnonzero(np.abs(x - centre) > spread)

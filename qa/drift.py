@@ -6,8 +6,8 @@ Physics: docs/physics/trend.md, section 4. Days count from any origin; values, u
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qa import student
@@ -45,40 +45,49 @@ class Line:
         return self.quantile * math.sqrt(self.variances[0] + self.variances[1] * (day - self.mean_day) ** 2)
 
 
+class Bent(str):
+    """What values say against a straight line through all of them; a newer part of them may follow one."""
+
+
 @dataclass(frozen=True)
 class Reach:
     """When a level is reached, in days after the newest value.
 
     ``state``: "reaches" between earliest and latest; "not before" earliest, and the drift is known too badly for a latest day; "not
     within a year"; "reached": the line is beyond already; "undecided": the level lies within the line's own uncertainty today.
+    ``level`` is which of the two it is; None where that is neither.
     """
 
     state: str
     earliest: float | None = None
     latest: float | None = None
+    level: float | None = field(default=None, compare=False)
 
 
-def fit(days: Sequence[float], values: Sequence[float], u: Sequence[float]) -> Line | str:
+def fit(
+    days: Sequence[float], values: Sequence[float], u: Sequence[float], when: Callable[[float], str] = lambda day: f"day {day:g}"
+) -> Line | str:
     """The weighted line through the newest year of the values, or why there is none. Weights 1/(u^2 + tau^2), see ``_between``.
 
-    Where they do not follow a line, the newer half of them is tried, and of that the newer half: a drift that began lately.
+    Where they bend, the newer half of them is tried, and of that the newer half: a drift that began lately. A step is refused at once.
+    ``when`` says a day in words.
     """
     import numpy as np
 
     day, y, own = (np.asarray(one, float) for one in (days, values, u))
     order = np.argsort(day, kind="stable")
     order = order[day[order] >= day.max(initial=-math.inf) - WINDOW]
-    found = newer = _fit(day[order], y[order], own[order])
-    while isinstance(newer, str):
+    found = newer = _fit(day[order], y[order], own[order], when)
+    while isinstance(newer, Bent):
         order = order[len(order) // 2 :]
         if len(order) < LEAST or np.ptp(day[order]) < SPAN:
             return found
-        newer = _fit(day[order], y[order], own[order])
+        newer = _fit(day[order], y[order], own[order], when)
     return newer
 
 
-def _fit(day: NDArray[Any], y: NDArray[Any], u: NDArray[Any]) -> Line | str:
-    """The line through all of them, or why there is none; a curve and neighbouring residuals that go together are refused."""
+def _fit(day: NDArray[Any], y: NDArray[Any], u: NDArray[Any], when: Callable[[float], str]) -> Line | str:
+    """The line through all of them, or why there is none; a step, a curve and neighbouring residuals that go together are refused."""
     import numpy as np
 
     count = len(y)
@@ -92,10 +101,34 @@ def _fit(day: NDArray[Any], y: NDArray[Any], u: NDArray[Any]) -> Line | str:
     scale = float(weights @ residuals**2) / (count - 2)
     if scale <= 1e-24 * float(weights @ y**2):
         return "the values lie on a line without any scatter: its uncertainty is not known"
+    t95 = student.quantile(count - 2, 0.95)
+    slopes = abs(slope) > student.quantile(count - 2, 0.99) * math.sqrt(scale / sxx)
+    if slopes and (stepped := _step(day, y, weights, residuals)) is not None:
+        return f"a step on {when(stepped)} explains the values better than a line: accept a record after it"
     if why := _bent(day, residuals, weights, student.quantile(count - 3, 0.99)):
-        return f"the values do not follow a straight line ({why}): look at them"
+        return Bent(f"the values do not follow a straight line ({why}): look at them")
     variances = scale / float(weights.sum()), scale / sxx
-    return Line(mean, middle, slope, variances, student.quantile(count - 2, 0.95), float(day.max()), count, span)
+    return Line(mean, middle, slope, variances, t95, float(day.max()), count, span)
+
+
+def _step(day: NDArray[Any], y: NDArray[Any], weights: NDArray[Any], residuals: NDArray[Any]) -> float | None:
+    """The first day of the second of two levels, where the best two fit better than the line and than a bent one.
+
+    Better than the line by more than ln n of n ln(squares): the day is one number more (Schwarz).
+    """
+    import numpy as np
+
+    last = np.flatnonzero(np.diff(day) > 0)  # of the first level
+    about = y - float(weights @ y) / float(weights.sum())
+    sums, moments = np.cumsum(weights), np.cumsum(weights * about)
+    explained = moments[last] ** 2 * (1 / sums[last] + 1 / (sums[-1] - sums[last]))  # the whole's moment is 0
+    left = float(weights @ about**2) - float(explained.max())
+    line = float(weights @ residuals**2)
+    if len(day) * math.log(line / max(left, 1e-12 * line)) <= math.log(len(day)):
+        return None
+    curve = _line(day, (day - day.mean()) ** 2, weights)[4]
+    bent = line - float(weights @ (curve * residuals)) ** 2 / max(float(weights @ curve**2), 1e-300)
+    return float(day[last[int(explained.argmax())] + 1]) if left < bent else None
 
 
 def _bent(day: NDArray[Any], residuals: NDArray[Any], weights: NDArray[Any], quantile: float) -> str:
@@ -137,22 +170,24 @@ def _between(day: NDArray[Any], y: NDArray[Any], u: NDArray[Any]) -> float:
 
 
 def reach(line: Line, low: float, high: float) -> Reach:
-    """When the line first leaves low ... high. The 95 % set of days is Fieller's: all at which a level lies within the line's band."""
+    """When the line first leaves low ... high. The 95 % set of days is Fieller's: all at which a level lies within the line's band.
+
+    ``low`` is -inf for a quantity that cannot be negative: only ``high`` is a level then.
+    """
     half = line.half(line.last)
     now = line.at(line.last)
     if now - half > high or now + half < low:
-        return Reach("reached")
-    ahead = high if line.slope > 0 else low
+        return Reach("reached", level=high if now > high else low)
+    ahead, behind = (high, low) if line.slope > 0 else (low, high)
     if min(high - now, now - low) <= half:
         near = high if high - now < now - low else low
-        return Reach("undecided", 0.0, _crossing(line, near)[1] if near == ahead else None)
+        return Reach("undecided", 0.0, _crossing(line, near)[1] if near == ahead else None, near)
     earliest, latest = _crossing(line, ahead)
-    other, _ = _crossing(line, low + high - ahead)
-    if latest is None:
-        earliest = min((day for day in (earliest, other) if day is not None), default=None)
+    if latest is None and (other := _crossing(line, behind)[0]) is not None and (earliest is None or other < earliest):
+        earliest, ahead = other, behind
     if earliest is None or earliest > HORIZON:
         return Reach("not within a year")
-    return Reach("not before" if latest is None else "reaches", earliest, latest)
+    return Reach("not before" if latest is None else "reaches", earliest, latest, ahead)
 
 
 def _crossing(line: Line, level: float) -> tuple[float | None, float | None]:
@@ -160,6 +195,8 @@ def _crossing(line: Line, level: float) -> tuple[float | None, float | None]:
 
     The edges solve (m + b s)^2 = q^2 (v_m + v_b s^2), with s from the mean day and m the middle minus the level.
     """
+    if math.isinf(level):
+        return None, None
     m, (vm, vb), q2 = line.middle - level, line.variances, line.quantile**2
     a, b, c = line.slope**2 - q2 * vb, m * line.slope, m * m - q2 * vm
     root = b * b - a * c

@@ -27,7 +27,10 @@ _SAID = ("record_id", "idx", "reading", "outcome", "reason")  # of a judgement; 
 
 @dataclass(frozen=True)
 class Point:
-    """One reading of one record, when it was taken (the images, else their analysis), and every judgement of it at that time."""
+    """One reading of one record, when it was taken (the images, else their analysis), and every judgement of it at that time.
+
+    ``inputs`` are the SHA-256 of the files that the record used; ``asked`` says whether any limit judged anything in that record.
+    """
 
     record_id: str
     procedure: str
@@ -37,6 +40,8 @@ class Point:
     dated: bool
     reading: Reading
     judgements: tuple[Judgement, ...] = ()
+    inputs: frozenset[str] = frozenset()
+    asked: bool = True
 
     @property
     def outcome(self) -> Outcome | None:
@@ -57,13 +62,17 @@ def read(connection: Connection, names: Sequence[str], quantity: str) -> tuple[P
     known = select(*(reading[name] for name in _READING)).where(reading.quantity == quantity, reading.record_id.in_(among))
     rows = connection.execute(known).all()
     judged = _judgements(connection, among, quantity) if rows else {}
+    inputs = _inputs(connection, among) if rows else {}
+    judgement_of = tables.judgement.c.record_id
+    asked = set(connection.scalars(select(judgement_of).where(judgement_of.in_(among)).distinct())) if rows else set()
     quantities: dict[tuple[str, ...], Quantity] = {}
     points = []
     for record_id, index, *what, value, u, low, high, missing, reason, at in rows:
         if (key := tuple(what)) not in quantities:
             quantities[key] = Quantity(*what)
         made = _reading(quantities[key], value, u, None if low is None else (low, high), missing, reason, at)
-        points.append(_point(records[record_id], made, tuple(judged.get((record_id, index), ()))))
+        own_judgements = tuple(judged.get((record_id, index), ()))
+        points.append(_point(records[record_id], made, own_judgements, inputs.get(record_id, frozenset()), record_id in asked))
     return tuple(sorted(points, key=lambda point: (point.taken, point.analysed, point.record_id)))
 
 
@@ -80,11 +89,20 @@ def quantities(connection: Connection, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(connection.scalars(known.distinct().order_by(reading.quantity)).all())
 
 
-def _point(row: Row[Any], reading: Reading, judgements: tuple[Judgement, ...]) -> Point:
+def _inputs(connection: Connection, among: Select[Any]) -> Mapping[str, frozenset[str]]:
+    """The SHA-256 of the files that each record used."""
+    own = tables.input_.c
+    found: dict[str, set[str]] = defaultdict(set)
+    for record_id, digest in connection.execute(select(own.record_id, own.sha256).where(own.used, own.record_id.in_(among))):
+        found[record_id].add(digest)
+    return {record_id: frozenset(digests) for record_id, digests in found.items()}
+
+
+def _point(row: Row[Any], reading: Reading, judgements: tuple[Judgement, ...], inputs: frozenset[str], asked: bool) -> Point:
     record_id, procedure, number, acquired, done = tuple(row)
     analysed = datetime.fromisoformat(done)
     taken = analysed if acquired is None else datetime.fromisoformat(acquired)
-    return Point(record_id, procedure, number, taken, analysed, acquired is not None, reading, judgements)
+    return Point(record_id, procedure, number, taken, analysed, acquired is not None, reading, judgements, inputs, asked)
 
 
 def _reading(

@@ -23,14 +23,18 @@ DOCUMENTS = {".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".jar", ".whl", 
 def found(paths: Sequence[Path], folder: Path) -> tuple[list[Found], list[Refused]]:
     """All files behind ``paths``, sorted by name, and everything left out; zips are unpacked into ``folder``.
 
+    Where two of the files handed in one by one have one name, each of these is called by its folder and its name.
+
     DicomError when nothing was handed in, a path does not exist, or there is not one file behind all paths.
     """
     if not paths:
         raise DicomError(f"no files were handed in: {EXPECTED}")
     files: list[Found] = []
     refused: list[Refused] = []
-    for path in paths:
-        for item in _listed(Path(path)):
+    alone = [path.name for path in map(Path, paths) if path.is_file()]
+    twins = len(set(alone)) < len(alone)
+    for path in map(Path, paths):
+        for item in _listed(path, f"{path.absolute().parent.name}/" if twins and path.is_file() else ""):
             if isinstance(item, Refused):
                 refused.append(item)
             else:
@@ -46,20 +50,20 @@ def found(paths: Sequence[Path], folder: Path) -> tuple[list[Found], list[Refuse
     return _distinct(plain), sorted(refused, key=lambda r: r.name)
 
 
-def _listed(path: Path) -> Iterator[Found | Refused]:
-    """The file itself, or what is below a folder. DicomError for a path that is not there."""
+def _listed(path: Path, place: str) -> Iterator[Found | Refused]:
+    """The file itself, or what is below a folder; ``place`` leads its name. DicomError for a path that is not there."""
     try:
         path.lstat()
     except OSError as error:
         raise DicomError(f"{path} cannot be opened ({error.strerror}): {EXPECTED}") from error
-    shown = printable(path.name or path.resolve().name)
+    shown = printable(place + (path.name or path.resolve().name))
     if not path.is_dir():
         yield _regular(shown, path)
         return
     unreadable: list[OSError] = []
     nothing = True
-    for place, folders, names in os.walk(path, onerror=unreadable.append):
-        within = Path(place)
+    for walked, folders, names in os.walk(path, onerror=unreadable.append):
+        within = Path(walked)
         prefix = "/".join([shown, *(printable(part) for part in within.relative_to(path).parts)])
         for name in sorted(folders):
             below = f"{prefix}/{printable(name)}"

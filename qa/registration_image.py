@@ -102,7 +102,10 @@ def match(first: Volume, later: Volume, voxels: tuple[Voxels, Voxels], balls: Ar
             f"the match by voxels depends on where it is begun ({again[0]:.3f} mm, {again[1]:.3f} degrees), so it does not count: "
             "the balls alone do"
         )
-    words = f"a known motion of this volume was found to {known[0]:.4f} mm and {known[1]:.4f} degrees"
+    words = (
+        f"on this volume's own samples the match converged to a known motion within {known[0]:.4f} mm and {known[1]:.4f} degrees, "
+        "which says nothing of what lies between voxels"
+    )
     between = np.tile((BETWEEN * max(*first.pitch_mm, *later.pitch_mm)) ** 2 * np.eye(3), (len(balls), 1, 1))
     spline = rigid.fit(balls, start.moved(balls), {"spline": between}).covariance
     return Matched(*found, _covariance(moving, fixed, points, slope, found) + spline, words)

@@ -5,16 +5,17 @@ Physics: docs/physics/trend.md. It reads the store alone and judges nothing agai
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from qa.control_chart import Chart, NoChart, chart
 from qa.drift import Line, Reach, fit, reach
 from qa.reading import Identity, Measured, Quantity
 from qa.trend_choice import chosen
+from qa.trend_left import why_left
 
 if TYPE_CHECKING:
     from qa.acceptance import Acceptance
@@ -42,15 +43,30 @@ class Epoch:
         """The points on the chart."""
         return tuple(point for index, point in enumerate(self.points) if index not in self.left)
 
+    @property
+    def unit(self) -> str:
+        """Of the numbers on the chart, which are all of one; without any, of the first point."""
+        return (self.charted or self.points)[0].reading.quantity.unit
+
+    def in_unit(self, unit: str) -> Epoch:
+        """Without the points in another unit; those on the chart are all in this one."""
+        kept = [index for index, point in enumerate(self.points) if point.reading.quantity.unit == unit]
+        left = {place: self.left[index] for place, index in enumerate(kept) if index in self.left}
+        return replace(self, points=tuple(self.points[index] for index in kept), left=left)
+
 
 @dataclass(frozen=True)
 class Level:
-    """Two ends, in the quantity's unit, that a limit keeps the value between: ``name`` is "tolerance" or "action level"."""
+    """Two ends, in the quantity's unit, that a limit keeps the value between: ``name`` is "tolerance" or "action level".
+
+    ``low`` is -inf where there is no such end. ``baseline`` says that they lie about a baseline.
+    """
 
     name: str
     size: float
     low: float
     high: float
+    baseline: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,17 @@ class Trend:
         """All points, the one taken first first."""
         return tuple(point for epoch in self.epochs for point in epoch.points)
 
+    @property
+    def in_unit(self) -> Trend:
+        """The epochs and points in the newest epoch's unit alone: what goes on one axis."""
+        unit = self.epochs[-1].unit
+        return replace(self, epochs=tuple(epoch.in_unit(unit) for epoch in self.epochs if epoch.unit == unit))
+
+    @property
+    def signed(self) -> bool:
+        """Whether a value was ever negative: lengths, sizes and counts never are, and have no level below 0."""
+        return signed(self.points)
+
 
 def trend(store: Store, machine: str, quantity: str, texts: Mapping[str, str] | None = None, test: str = "") -> Trend:
     """The trend of what is chosen by ``texts`` of its state (part, set, setting, ...) and ``test``, which only the ambiguous needs.
@@ -91,7 +118,7 @@ def trend(store: Store, machine: str, quantity: str, texts: Mapping[str, str] | 
 
 def of_points(machine: str, of: Identity, points: Sequence[Point], accepted: Sequence[Acceptance] = ()) -> Trend:
     """The trend of the points of one quantity, identity and test, in order of time, at least one."""
-    left = _left(points)
+    left = why_left(points)
     starts = _starts(points, left, accepted)
     ends = [*sorted(starts)[1:], None]
     epochs = []
@@ -102,43 +129,34 @@ def of_points(machine: str, of: Identity, points: Sequence[Point], accepted: Seq
         epochs.append(Epoch(start, starts[start], tuple(points[n] for n in inside), own, made))
     newest = epochs[-1].charted
     line = _line(newest)
-    forecasts = (
-        () if isinstance(line, str) else tuple(Forecast(e, newest[-1].taken, reach(line, e.low, e.high)) for e in levels(newest[-1]))
-    )
-    return Trend(machine, points[-1].reading.quantity, of, points[-1].procedure, tuple(epochs), line, forecasts)
+    ahead = () if isinstance(line, str) else levels(newest[-1], signed(points))
+    forecasts = tuple(Forecast(each, newest[-1].taken, reach(line, each.low, each.high)) for each in ahead if isinstance(line, Line))
+    quantity = (newest or points)[-1].reading.quantity
+    return Trend(machine, quantity, of, points[-1].procedure, tuple(epochs), line, forecasts)
 
 
-def levels(point: Point) -> tuple[Level, ...]:
-    """The tolerances and action levels that judged this point, about 0 or its baseline, each once, the narrowest first."""
+def signed(points: Sequence[Point]) -> bool:
+    """Whether a value was ever negative."""
+    return any(_value(point) < 0 for point in points if isinstance(point.reading, Measured))
+
+
+def levels(point: Point, signed: bool = True) -> tuple[Level, ...]:
+    """The tolerances and action levels that judged this point, about 0 or its baseline, each once, the narrowest first.
+
+    Without ``signed`` there is no end below 0: a number that was never negative is not said to go there.
+    """
     found: dict[tuple[float, float], Level] = {}
     for judged in point.judgements:
         limit = judged.limit
         if limit.kind == "functional" or (limit.kind == "baseline" and judged.baseline is None):
             continue
-        middle = judged.baseline.value if limit.kind == "baseline" and judged.baseline else 0.0
+        held = judged.baseline if limit.kind == "baseline" else None
+        middle = held.value if held is not None else 0.0
         for name, size in (("tolerance", limit.tolerance), ("action level", limit.action)):
             if size is not None:
-                found.setdefault((size, middle), Level(name, size, middle - size, middle + size))
+                low = middle - size if signed or middle - size > 0 else -math.inf
+                found.setdefault((size, middle), Level(name, size, low, middle + size, held is not None))
     return tuple(found[key] for key in sorted(found))
-
-
-def _left(points: Sequence[Point]) -> dict[int, str]:
-    """Why points, by index, have no place on a chart."""
-    numbers = Counter(point.record_id for point in points if isinstance(point.reading, Measured))
-    last = {
-        point.taken: point for point in points if point.dated and isinstance(point.reading, Measured)
-    }  # by analysis: points are in order
-    found = {}
-    for n, point in enumerate(points):
-        if not isinstance(point.reading, Measured):
-            found[n] = point.reading.reason
-        elif numbers[point.record_id] > 1:
-            found[n] = f"this record has {numbers[point.record_id]} such numbers and nothing tells which"
-        elif point.dated and last[point.taken].record_id != point.record_id:
-            found[n] = f"the same images were measured again: record {last[point.taken].record_id[:8]} counts"
-        elif point.reading.missing:
-            found[n] = f"a part of it is missing: {point.reading.missing}"
-    return found
 
 
 def _starts(points: Sequence[Point], left: Mapping[int, str], accepted: Sequence[Acceptance]) -> dict[datetime, str]:
@@ -168,4 +186,8 @@ def _value(point: Point) -> float:
 def _line(charted: Sequence[Point]) -> Line | str:
     readings = [point.reading for point in charted if isinstance(point.reading, Measured)]
     days = [point.taken.timestamp() / _DAY for point in charted]
-    return fit(days, [one.value for one in readings], [one.u for one in readings])
+    return fit(days, [one.value for one in readings], [one.u for one in readings], _date)
+
+
+def _date(day: float) -> str:
+    return f"{datetime.fromtimestamp(round(day * _DAY), UTC):%Y-%m-%d}"

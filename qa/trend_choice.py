@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from qa.reading import Identity, Measured, QaError, identity
+from qa.reading import At, Identity, Measured, QaError, identity
 
 if TYPE_CHECKING:
     from qa.history import Point
@@ -26,8 +27,9 @@ def chosen(store: Store, machine: str, quantity: str, texts: Mapping[str, str], 
 
 def _of_one(quantity: str, points: Sequence[Point], texts: Mapping[str, str]) -> tuple[Identity, list[Point]]:
     """The one identity that the texts leave, with its numbers and the gaps that are its own: those whose texts are all among its own."""
-    every = {identity(point.reading.at) for point in points}
-    numbers = {identity(point.reading.at) for point in points if isinstance(point.reading, Measured)} or every
+    named = _named(points, texts.get("set", ""))
+    every = {named(point.reading.at) for point in points}
+    numbers = {named(point.reading.at) for point in points if isinstance(point.reading, Measured)} or every
     for key, text in texts.items():
         _one(key, quantity, [dict(one).get(key, "") for one in every], text)
     asked = {key: text.casefold() for key, text in texts.items()}
@@ -36,12 +38,32 @@ def _of_one(quantity: str, points: Sequence[Point], texts: Mapping[str, str]) ->
     if len(fitting) != 1:
         raise QaError(_several(quantity, fitting, texts))
     (of,) = fitting
-    whole = {point.record_id for point in points if isinstance(point.reading, Measured) and identity(point.reading.at) == of}
-    return of, [point for point in points if _belongs(point, of, whole)]
+    whole = {point.record_id for point in points if isinstance(point.reading, Measured) and named(point.reading.at) == of}
+    return of, [point for point in points if _belongs(point, named(point.reading.at), of, whole)]
 
 
-def _belongs(point: Point, of: Identity, whole: set[str]) -> bool:
-    own = identity(point.reading.at)
+def look(at: At) -> tuple[str, int]:
+    """What a set is a look of, and which: "kV 2" is the second look of "kV". A set that is the only one of its kind has no number, 0."""
+    found = re.fullmatch(r"(.+) (\d+)", str(at.get("set", "")))
+    return (found[1], int(found[2])) if found else (str(at.get("set", "")), 0)
+
+
+def _named(points: Sequence[Point], asked: str) -> Callable[[At], Identity]:
+    """Identities in which every look of one kind is one thing: where a record with a single look has the bare name, or that is asked for.
+
+    Else how many looks a day has would split a trend. Who asks for "kV 2" gets that alone.
+    """
+    names = {str(point.reading.at["set"]).casefold() for point in points if "set" in point.reading.at}
+    together = names if not asked else set() if look({"set": asked})[1] and asked.casefold() in names else {asked.casefold()}
+
+    def named(at: At) -> Identity:
+        stem, number = look(at)
+        return identity({**at, "set": stem} if number and stem.casefold() in together else at)
+
+    return named
+
+
+def _belongs(point: Point, own: Identity, of: Identity, whole: set[str]) -> bool:
     if isinstance(point.reading, Measured):
         return own == of
     return set(own) <= set(of) and point.record_id not in whole
@@ -67,6 +89,8 @@ def _several(quantity: str, found: Sequence[Identity], texts: Mapping[str, str])
     keys = [key for key in dict.fromkeys(key for one in found for key, _ in one) if len({dict(one).get(key) for one in found}) > 1]
     rows = sorted(", ".join(f"{key} {dict(one)[key]!r}" for key in keys if key in dict(one)) or "the whole" for one in found)
     more = f"\nand {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    if "set" in keys and (stems := sorted({stem for one in found for stem, number in [look(dict(one))] if number})):
+        more += "".join(f"\n--set {stem!r} takes the last look of every record" for stem in stems)
     options = " and ".join(f"--{key}" if key in ("part", "set", "setting") else f"--of {key}=TEXT" for key in keys)
     return f"{quantity} is measured of {len(rows)} things; choose one with {options}:\n" + "\n".join(rows[:_SHOWN]) + more
 

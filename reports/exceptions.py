@@ -36,14 +36,8 @@ def section(record: Record, flags: Sequence[str] = ()) -> list[Flowable]:
         body = grid(("Outcome", "What", "Why, and what to do next"), [[tag(outcome), *cells] for outcome, cells in rows], widths)
     else:
         body = paragraph(ALL_MET if record.judgements else UNJUDGED, BODY)
-    return [
-        *heading("Exceptions", "exceptions"),
-        body,
-        *_unconfirmed(record),
-        *_caveats(record, flags),
-        *_left_out(record),
-        *_notes(record),
-    ]
+    whole = [body, *_unconfirmed(record), *_caveats(record, flags), *_left_out(record), *_notes(record)]
+    return [*heading("Exceptions", "exceptions", whole), *whole]
 
 
 def _set_level(record: Record) -> Iterator[Row]:
@@ -150,7 +144,13 @@ def _why(reasons: Sequence[str], judgements: Sequence[Judgement]) -> list[Flowab
 
 
 def _places(names: dict[str, str], readings: Sequence[Reading]) -> list[str]:
-    """Which images or parts, each once: "image 3 (gantry 90 deg)", "Teflon", "image 1 (9 mm, 8 mm)"."""
+    """Which images or parts, each once: "image 3 (gantry 90 deg)", "Teflon", "image 1 (9 mm, 8 mm)".
+
+    Parts that their names tell apart need no more of their state.
+    """
+    short = {numbers.state({key: value for key, value in reading.at.items() if key in ("set", PART)}): None for reading in readings}
+    if len(short) == len(readings) and all(of_part(reading) and not per_image(reading) for reading in readings):
+        return list(short)
     found: dict[str, list[str]] = {}
     for reading in readings:
         where, image = numbers.state(reading.at), f"image {names[str(reading.at[UID])]}" if per_image(reading) else ""

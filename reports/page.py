@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reportlab import rl_config
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
-from reportlab.platypus import BaseDocTemplate, CondPageBreak, Flowable, Frame, PageTemplate
+from reportlab.platypus import BaseDocTemplate, CondPageBreak, Flowable, Frame, KeepTogether, PageTemplate
 
 import qa
 from qa.record import Record
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HEIGHT = A4[1]
 FOOT = 16 * mm
 SIGNATURE = 27 * mm
-ROOM = 75 * mm  # a section heading with the first row of pictures under it: a heading never stands alone
+ROOM: float = 75 * mm  # most that a section heading asks for: the first row of pictures under it, so that it never stands alone
 NUMBER_WIDTH = 90.0
 DISCLAIMER = "Not a medical device. This report counts only after review by a qualified medical physicist."
 
@@ -71,14 +71,27 @@ def build(record: Record, standing: Standing, story: Sequence[Flowable]) -> byte
     return target.getvalue()
 
 
-def heading(text: str, key: str) -> list[Flowable]:
-    """A section heading that is also an entry of the PDF's outline."""
+def heading(text: str, key: str, under: Sequence[Flowable]) -> list[Flowable]:
+    """A section heading that is also an entry of the PDF's outline. It starts a page where there is no room for what is ``under`` it."""
 
     def anchor(canvas: Canvas) -> None:
         canvas.bookmarkPage(key)
         canvas.addOutlineEntry(text, key, 0)
 
-    return [CondPageBreak(ROOM), paragraph(text, HEADING), Drawn(0, 0, anchor)]
+    return [CondPageBreak(_room(under)), paragraph(text, HEADING), Drawn(0, 0, anchor)]
+
+
+def _room(under: Sequence[Flowable]) -> float:
+    """What a heading asks for: a short section its own height, a longer one ROOM."""
+    height: float = HEADING.spaceBefore + HEADING.leading + HEADING.spaceAfter
+    for one in under:
+        if isinstance(one, KeepTogether):
+            return ROOM
+        if not isinstance(one, CondPageBreak):
+            height += one.getSpaceBefore() + one.wrap(WIDTH, HEIGHT)[1] + one.getSpaceAfter()
+        if height >= ROOM:
+            return ROOM
+    return height
 
 
 def small_heading(text: str) -> list[Flowable]:

@@ -35,9 +35,9 @@ def render(record: Record, standing: Standing | None = None) -> bytes:
     story = [*verdict.opening(short), *signatures.section(standing), *exceptions.section(short, flags)]
     for title, key, flowables in sections:
         if flowables and isinstance(flowables[0], KeepTogether):  # a picture: its heading goes where it goes
-            story += [KeepTogether([*page.heading(title, key), flowables[0]]), *flowables[1:]]
+            story += [KeepTogether([*page.heading(title, key, flowables), flowables[0]]), *flowables[1:]]
         elif flowables:
-            story += [*page.heading(title, key), *flowables]
+            story += [*page.heading(title, key, flowables), *flowables]
     return page.build(record, standing, [*story, *provenance.section(record), *signatures.vouched(standing)])
 
 

@@ -1,23 +1,15 @@
-"""What pictures are drawn on beside a PDF page: the part of reportlab's canvas that they use, as SVG text or as PNG pixels.
-
-Lengths are points, the origin is the lower left corner, as on a page.
-"""
+"""A picture as SVG text: the part of reportlab's canvas that pictures use. Lengths are points, the origin is the lower left corner."""
 
 from __future__ import annotations
 
-import io
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from reports.style import FONT, font_folder
+from reports.style import FONT
 
 Point = tuple[float, float]
-SCALE, FINER = 2.0, 2  # pixels per point of a PNG; each is the mean of so many squared
 _ARC = 24  # corners of a circle
 
 
@@ -40,22 +32,15 @@ class Path:
         self.closed = True
 
 
-class Canvas(ABC):
-    """Everything becomes a polyline or a line of text; a child says what becomes of those."""
+class Svg:
+    """Everything becomes a polyline or a line of text; text stays text."""
 
     def __init__(self, width: float, height: float) -> None:
         """An empty white picture."""
         self.width, self.height = width, height
         self._state: dict[str, Any] = {"line": 1.0, "stroke": "#000000", "fill": "#000000", "dash": (), "font": (FONT, 8.0), "turn": 0.0}
         self._kept: list[dict[str, Any]] = []
-
-    @abstractmethod
-    def polyline(self, points: Sequence[Point], closed: bool, stroke: bool, fill: bool) -> None:
-        """Draws it with the present line and fill."""
-
-    @abstractmethod
-    def words(self, text: str, x: float, y: float, anchor: str) -> None:
-        """Writes at the present turn with the present font; ``anchor`` is start, middle or end."""
+        self._parts: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         """The setters: ``setLineWidth(0.5)`` keeps 0.5 as the line."""
@@ -129,24 +114,15 @@ class Canvas(ABC):
         a = math.radians(self._state["turn"])
         return [(x * math.cos(a) - y * math.sin(a), x * math.sin(a) + y * math.cos(a)) for x, y in points]
 
-
-class Svg(Canvas):
-    """As SVG: text stays text."""
-
-    def __init__(self, width: float, height: float) -> None:
-        """An empty picture."""
-        super().__init__(width, height)
-        self._parts: list[str] = []
-
     def polyline(self, points: Sequence[Point], closed: bool, stroke: bool, fill: bool) -> None:
-        """One element."""
+        """Drawn with the present line and fill."""
         state, at = self._state, " ".join(f"{x:.2f},{self.height - y:.2f}" for x, y in points)
         dash = f' stroke-dasharray="{" ".join(f"{part:g}" for part in state["dash"])}"' if state["dash"] else ""
         edge = f'stroke="{state["stroke"]}" stroke-width="{state["line"]:g}"{dash}' if stroke else 'stroke="none"'
         self._parts.append(f'<poly{"gon" if closed else "line"} points="{at}" {edge} fill="{state["fill"] if fill else "none"}"/>')
 
     def words(self, text: str, x: float, y: float, anchor: str) -> None:
-        """One element."""
+        """Written at the present turn with the present font; ``anchor`` is start, middle or end."""
         (font, size), turn, down = self._state["font"], self._state["turn"], self.height - y
         weight = ' font-weight="bold"' if font.endswith("Bold") else ""
         turned = f' transform="rotate({-turn:g} {x:.2f} {down:.2f})"' if turn else ""
@@ -162,78 +138,3 @@ class Svg(Canvas):
         family = 'font-family="DejaVu Sans, Verdana, sans-serif"'
         box = f'viewBox="0 0 {self.width:g} {self.height:g}"'
         return f'{head} {box} {family}>\n<rect width="100%" height="100%" fill="#ffffff"/>\n{body}\n</svg>\n'.encode()
-
-
-class Png(Canvas):
-    """As PNG, drawn finer and averaged."""
-
-    def __init__(self, width: float, height: float) -> None:
-        """An empty picture."""
-        from PIL import Image, ImageDraw
-
-        super().__init__(width, height)
-        self._scale = SCALE * FINER
-        self._image = Image.new("RGB", (FINER * round(width * SCALE), FINER * round(height * SCALE)), "white")
-        self._draw = ImageDraw.Draw(self._image)
-
-    def polyline(self, points: Sequence[Point], closed: bool, stroke: bool, fill: bool) -> None:
-        """Filled, then drawn, dash by dash."""
-        at, state = [self._pixel(*point) for point in points], self._state
-        if fill and len(at) > 2:
-            self._draw.polygon(at, fill=state["fill"])
-        if not stroke:
-            return
-        ends = [*at, at[0]] if closed else at
-        width = max(1, round(state["line"] * self._scale))
-        pieces = _dashed(ends, [part * self._scale for part in state["dash"]]) if state["dash"] else [ends]
-        for piece in pieces:
-            self._draw.line(piece, fill=state["stroke"], width=width, joint="curve")
-
-    def words(self, text: str, x: float, y: float, anchor: str) -> None:
-        """Upright or turned by 90 degrees."""
-        from PIL import Image, ImageDraw
-
-        (name, size), turn = self._state["font"], self._state["turn"]
-        font = _font(name, round(size * self._scale))
-        place, colour = self._pixel(x, y), self._state["fill"]
-        if not turn:
-            self._draw.text(place, text, fill=colour, font=font, anchor={"start": "ls", "middle": "ms", "end": "rs"}[anchor])
-            return
-        long, (up, down) = int(font.getlength(text)) + 1, font.getmetrics()
-        mask = Image.new("L", (long, up + down), 0)
-        ImageDraw.Draw(mask).text((0, up), text, fill=255, font=font, anchor="ls")
-        mask = mask.rotate(90, expand=True)
-        part = {"start": 1.0, "middle": 0.5, "end": 0.0}[anchor]
-        self._image.paste(colour, (round(place[0] - up), round(place[1] - part * long)), mask)
-
-    def content(self) -> bytes:
-        """The file."""
-        target = io.BytesIO()
-        self._image.reduce(FINER).save(target, "PNG", dpi=(72 * SCALE, 72 * SCALE))
-        return target.getvalue()
-
-    def _pixel(self, x: float, y: float) -> Point:
-        return x * self._scale, (self.height - y) * self._scale
-
-
-@cache
-def _font(name: str, size: int) -> Any:
-    from PIL import ImageFont
-
-    return ImageFont.truetype(str(font_folder() / f"{name}.ttf"), size)
-
-
-def _dashed(points: Sequence[Point], dash: Sequence[float]) -> Iterator[list[Point]]:
-    """The drawn pieces of a polyline, each straight."""
-    index, left = 0, dash[0]
-    for (x, y), (to_x, to_y) in pairwise(points):
-        length, gone = math.hypot(to_x - x, to_y - y), 0.0
-        while gone < length:
-            step = min(left, length - gone)
-            if index % 2 == 0:
-                a, b = gone / length, (gone + step) / length
-                yield [(x + a * (to_x - x), y + a * (to_y - y)), (x + b * (to_x - x), y + b * (to_y - y))]
-            gone, left = gone + step, left - step
-            if left <= 1e-9:
-                index += 1
-                left = dash[index % len(dash)]

@@ -18,7 +18,8 @@ MANY = 12  # files in a row without a reading of their own are a volume's slices
 
 def section(record: Record) -> list[Flowable]:
     """The files that went in, numbered as everywhere in the report, and the software that read them."""
-    return [*heading("Files and software", "files"), *_files(record), *_software(record)]
+    body = [*_files(record), *_software(record)]
+    return [*heading("Files and software", "files", body), *body]
 
 
 def _files(record: Record) -> list[Flowable]:

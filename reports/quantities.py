@@ -43,7 +43,7 @@ def table(record: Record, common: At | None = None, flags: Sequence[str] = ()) -
     for judgement in of.get(-1, []):
         rows.append([paragraph(judgement.limit.quantity, CELL_STRONG), paragraph("no reading"), *judged(judgement)])
     if not rows and not lines:
-        return [*above, paragraph("This record holds no reading of the whole set.", BODY)]
+        return above if record.readings else [*above, paragraph("This record holds no reading of the whole set.", BODY)]
     widths = [WIDTH * part for part in (0.33, 0.19, 0.30, 0.18)]
     head = ("Quantity", "Value ± U", "Limit and source", "Outcome")
     return [*above, paragraph(NOTE, CELL_MUTED), *([grid(head, rows, widths, joined)] if rows else []), *_unjudged(lines)]

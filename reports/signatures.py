@@ -27,7 +27,8 @@ def section(standing: Standing) -> list[Flowable]:
         for one in standing.signatures
     ]
     widths = [WIDTH * part for part in (0.14, 0.2, 0.24, 0.16, 0.26)]
-    return [*heading("Signed", "signed"), grid(("Signed as", "When", "Name", "Role", "Comment"), rows, widths)]
+    table = grid(("Signed as", "When", "Name", "Role", "Comment"), rows, widths)
+    return [*heading("Signed", "signed", [table]), table]
 
 
 def vouched(standing: Standing) -> list[Flowable]:
@@ -41,7 +42,8 @@ def vouched(standing: Standing) -> list[Flowable]:
         words = "igrtqa verify FILE holds this report, with the record inside it, against the store."
     else:
         words = NOT_STORED if standing.stored is False else NO_CHAIN
-    return [*heading("Record and chain", "chain"), table, paragraph(words, BODY)]
+    body = [table, paragraph(words, BODY)]
+    return [*heading("Record and chain", "chain", body), *body]
 
 
 def _place(place: Place) -> str:

@@ -84,7 +84,7 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[Cell]], fixed: int = 
 def evidence_table(table: evidence.Table) -> list[Flowable]:
     """A table that a procedure left as evidence, under its title and note."""
     count = max([len(table.header), *(len(row) for row in table.rows)])
-    if not count:
+    if not count or not table.rows:
         return [paragraph(table.title, SMALL_HEADING), paragraph(table.note or "This table is empty.", CELL_MUTED)]
     header = [*table.header, *[""] * (count - len(table.header))]
     rows = [[*row, *[""] * (count - len(row))] for row in table.rows]

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from qa.control_chart import Chart
+from qa.control_chart import Chart, NoChart
 from qa.reading import Measured
 from qa.trend import Trend
 from reports import disk, trend_words
@@ -41,14 +41,16 @@ def _rows(trend: Trend) -> Iterator[tuple[str, ...]]:
             reading, on = point.reading, index not in epoch.left
             value, u = (repr(reading.value), repr(reading.u)) if isinstance(reading, Measured) else ("", "")
             outcome = point.outcome.name if point.outcome is not None else "not judged"
-            charted = _charted(epoch.chart, place) if on and isinstance(epoch.chart, Chart) else ("",) * 7
+            charted = _charted(epoch.chart, place) if on else ("",) * 7
             place += on
             what = point.taken.isoformat(), reading.quantity.key, value, u, reading.quantity.unit, outcome
             own = trend_words.limits(point), point.record_id, str(number), "yes" if on else "no"
-            yield (*what, *own, *charted, epoch.left.get(index, ""))
+            yield (*what, *own, *charted, "; ".join(filter(None, (epoch.left.get(index, ""), "" if point.dated else trend_words.UNDATED))))
 
 
-def _charted(chart: Chart, n: int) -> tuple[str, ...]:
+def _charted(chart: Chart | NoChart, n: int) -> tuple[str, ...]:
+    if isinstance(chart, NoChart):
+        return ("",) * 6 + ("unlike the first values" if n in chart.beyond else "",)
     low, high = chart.centre - chart.half[n], chart.centre + chart.half[n]
     ends = low, high, chart.centre - chart.spread, chart.centre + chart.spread
     return repr(chart.centre), repr(chart.ewma[n]), *map(repr, ends), "EWMA" if n in chart.beyond else ""

@@ -1,4 +1,4 @@
-"""A trend as a picture: values with U and their limits above, the EWMA with its limits below, epochs and alarms as marks.
+"""A trend as a picture: values with U and their limits above, the EWMA with its limits below if there is one, numbered epochs, alarms.
 
 Every mark differs in shape or dash, so that grey prints read as well.
 """
@@ -6,7 +6,10 @@ Every mark differs in shape or dash, so that grey prints read as well.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,9 +21,9 @@ from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
 from reports import axes, date_axis, disk, labels, legend, trend_signs, trend_words
-from reports.plain_canvas import Png, Svg
+from reports.plain_canvas import Svg
 from reports.shapes import Canvas, Drawn, path, symbol, write
-from reports.style import BOLD, FONT, INK, MUTED, RULE, SERIES, lines, printable, register_fonts
+from reports.style import BOLD, INK, MUTED, RULE, SERIES, lines, register_fonts
 
 WIDTH, UPPER, LOWER = 560.0, 190.0, 110.0  # points: the picture, the two panels
 EDGE, SIZE = 10.0, 6.6
@@ -30,45 +33,44 @@ CROWDED = 200  # points of a trend beyond which U bars are thinner, and marks sm
 def save(trend: Trend, place: Path, kind: str) -> Path:
     """The picture as ".png", ".svg" or ".pdf" in a file that is either complete or not there. QaError when the disk refuses."""
     drawn = picture(trend)
-    if kind == ".pdf":
-        return disk.put(_pdf(drawn, trend_words.title(trend)), place)
-    canvas = (Png if kind == ".png" else Svg)(drawn.width, drawn.height)
-    drawn.paint(canvas)
-    return disk.put(canvas.content(), place)
+    if kind == ".svg":
+        canvas = Svg(drawn.width, drawn.height)
+        drawn.paint(canvas)
+        return disk.put(canvas.content(), place)
+    content = _pdf(drawn, trend_words.title(trend))
+    return disk.put(_png(content) if kind == ".png" else content, place)
 
 
-def picture(trend: Trend) -> Drawn:
-    """The whole picture, of a size that depends on its words."""
+def picture(whole: Trend) -> Drawn:
+    """The whole picture, of a size that depends on its words. One axis has one unit: the newest."""
     register_fonts()
-    words = [line for text in trend_words.summary(trend) for line in lines(text, WIDTH - 2 * EDGE, SIZE)]
+    trend, numbers = whole.in_unit, {epoch.began: number for number, epoch in enumerate(whole.epochs, 1)}
+    texts = [*trend_words.summary(whole), *filter(None, [trend_words.other_units(whole).lstrip("; ")])]
     heads = lines(trend_words.title(trend), WIDTH - 2 * EDGE, 9.0)
     time_range = axes.padded([date_axis.days(point.taken) for point in trend.points], 0.02)
-    unit = f" ({trend.quantity.unit})" if trend.quantity.unit else ""
-    ups = [
-        axes.scale(reach, name, height, 18)
-        for reach, name, height in zip(_ranges(trend), (f"value ± U{unit}", f"EWMA{unit}"), _HIGH, strict=True)
-    ]
+    panels = _panels(trend)
+    ups = [axes.scale(panel.reach, panel.name, panel.height, 18) for panel in panels]
     left = EDGE + max(axes.beside(up) for up in ups)
     plot = WIDTH - left - EDGE
     across = date_axis.scale(time_range, plot)
-    key = legend.place(trend_signs.items(trend), plot)
+    key = legend.place(trend_signs.items(trend, numbers), plot)
+    texts += [f"not in the legend, in the table of --csv: {'; '.join(key.left_over)}"] if key.left_over else []
+    words = [line for text in texts for line in lines(text, WIDTH - 2 * EDGE, SIZE)]
     foot = EDGE + len(words) * SIZE * 1.35 + 6 + key.height + 6
     bottom = foot + axes.below(across)
     frames = [
-        axes.Axes(left, bottom + offset, plot, height, time_range, reach)
-        for offset, height, reach in zip((LOWER + 24, 0.0), _HIGH, _ranges(trend), strict=True)
+        axes.Axes(left, bottom + sum(below.height + 24 for below in panels[n + 1 :]), plot, panel.height, time_range, panel.reach)
+        for n, panel in enumerate(panels)
     ]
-    top = frames[0].bottom + UPPER
-    height = top + 12 + len(heads) * 12 + EDGE
+    height = frames[0].bottom + UPPER + 12 + len(heads) * 12 + EDGE
 
     def paint(canvas: Canvas) -> None:
         for n, line in enumerate(heads):
             write(canvas, line, EDGE, height - EDGE - 9 - 12 * n, 9.0, BOLD)
-        for frame, up in zip(frames, ups, strict=True):
+        for panel, frame, up in zip(panels, frames, ups, strict=True):
             axes.draw(canvas, frame, across, up, mesh=True)
-        _values(canvas, frames[0], trend)
-        _averages(canvas, frames[1], trend)
-        _epochs(canvas, frames, trend)
+            panel.draw(canvas, frame, trend)
+        _epochs(canvas, frames, trend, numbers)
         key.draw(canvas, left, foot - 2)
         for n, line in enumerate(words):
             write(canvas, line, EDGE, foot - key.height - 12 - SIZE * 1.35 * n, SIZE)
@@ -76,19 +78,26 @@ def picture(trend: Trend) -> Drawn:
     return Drawn(WIDTH, height, paint)
 
 
-_HIGH = (UPPER, LOWER)
+@dataclass(frozen=True)
+class _Panel:
+    name: str
+    height: float
+    reach: axes.Range
+    draw: Callable[[Canvas, axes.Axes, Trend], None]
 
 
-def _ranges(trend: Trend) -> tuple[axes.Range, axes.Range]:
-    """Both panels' ranges: values with U and the limits that judged them; the EWMA and its limits."""
+def _panels(trend: Trend) -> list[_Panel]:
+    """Values with U and the limits that judged them; where there is a chart the EWMA and its limits."""
     readings = [(point, point.reading) for point in trend.points if isinstance(point.reading, Measured)]
     upper = [edge for _, one in readings for edge in (one.value - 2 * one.u, one.value + 2 * one.u)]
     for side in ("low", "high"):  # a limit on a side where there are no values would only flatten them
-        ends = [getattr(level, side) for point, _ in readings for level in levels(point)[:1]]
         if any((one.value > 0) == (side == "high") for _, one in readings):
-            upper += ends
+            ends = [getattr(level, side) for point, _ in readings for level in levels(point, trend.signed)[:1]]
+            upper += filter(math.isfinite, ends)
     lower = [each for epoch in trend.epochs if isinstance(epoch.chart, Chart) for each in _band(epoch.chart)]
-    return axes.padded(upper), axes.padded(lower)
+    unit = f" ({trend.quantity.unit})" if trend.quantity.unit else ""
+    panels = [_Panel(f"value ± U{unit}", UPPER, axes.padded(upper), _values)]
+    return panels + [_Panel(f"EWMA{unit}", LOWER, axes.padded(lower), _averages)] * bool(lower)
 
 
 def _band(chart: Chart) -> Iterator[float]:
@@ -101,10 +110,10 @@ def _values(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
         if isinstance(epoch.chart, Chart):
             for sign in (-1, 1):
                 _level(canvas, frame, epoch.charted, epoch.chart.centre + sign * epoch.chart.spread, (1.2, 1.8), 0.6)
-    for first, last, level in _runs(trend.points):
+    for first, last, name, level in _runs(trend):
         canvas.setStrokeColor(trend_signs.ALARM)
         canvas.setLineWidth(1.0)
-        canvas.setDash([6, 2])
+        canvas.setDash(trend_signs.DASHES[name])
         y = frame.y(level)
         if frame.bottom <= y <= frame.bottom + frame.height:
             canvas.line(frame.x(first), y, max(frame.x(last), frame.x(first) + 3), y)
@@ -126,6 +135,8 @@ def _point(canvas: Canvas, frame: axes.Axes, point: Point, charted: bool, small:
     canvas.line(x, y - half, x, y + half)
     if not small:
         canvas.lines([(x - 1.2, y + sign * half, x + 1.2, y + sign * half) for sign in (-1, 1)])
+    if not point.dated:
+        trend_signs.undated(canvas, x, y)
     if point.outcome in (None, Outcome.PASS):
         trend_signs.dot(canvas, x, y, charted, 1.1 if small else 1.9)
     else:
@@ -152,21 +163,19 @@ def _averages(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
             trend_signs.alarm(canvas, days[n], frame.y(chart.ewma[n]))
 
 
-def _epochs(canvas: Canvas, frames: Sequence[axes.Axes], trend: Trend) -> None:
-    """A line through both panels where an epoch begins, its reason above, where there is room for it."""
-    end = 0.0
-    for epoch in trend.epochs[1:]:
+def _epochs(canvas: Canvas, frames: Sequence[axes.Axes], trend: Trend, numbers: Mapping[datetime, int]) -> None:
+    """A line through all panels where an epoch begins, its number above where there is room; the legend has the reasons."""
+    end, top = 0.0, frames[0].bottom + frames[0].height + 3
+    for n, epoch in enumerate(trend.epochs if len(numbers) > 1 else ()):
         x = frames[0].x(date_axis.days(epoch.began)) - 2.5
         canvas.setStrokeColor(INK)
         canvas.setLineWidth(0.8)
-        for frame in frames:
+        for frame in frames if n else ():
             canvas.line(x, frame.bottom, x, frame.bottom + frame.height)
-        text = printable(epoch.why)
-        wide = float(stringWidth(text, FONT, labels.SIZE))
-        start = min(x, frames[0].left + frames[0].width - wide)
-        if start > end:
-            write(canvas, text, start, frames[0].bottom + frames[0].height + 3, labels.SIZE)
-            end = start + wide + 4
+        wide = float(stringWidth(str(numbers[epoch.began]), BOLD, labels.SIZE))
+        if x - wide / 2 > end:
+            write(canvas, str(numbers[epoch.began]), x, top, labels.SIZE, BOLD, anchor="centre")
+            end = x + wide / 2 + 2
 
 
 def _level(canvas: Canvas, frame: axes.Axes, points: Sequence[Point], level: float, dash: tuple[float, ...], width: float) -> None:
@@ -179,15 +188,18 @@ def _level(canvas: Canvas, frame: axes.Axes, points: Sequence[Point], level: flo
         canvas.setDash([])
 
 
-def _runs(points: Sequence[Point]) -> Iterator[tuple[float, float, float]]:
-    """(first day, last day, level) of every stretch over which a limit stayed as it was: to the point at which it was another."""
-    of = [(date_axis.days(point.taken), {end for level in levels(point) for end in (level.low, level.high)}) for point in points]
-    open_: dict[float, float] = {}
+def _runs(trend: Trend) -> Iterator[tuple[float, float, str, float]]:
+    """(first day, last day, name, level) of every stretch over which a limit stayed as it was: to the point at which it was another."""
+    of = [
+        (date_axis.days(point.taken), {(each.name, end) for each in levels(point, trend.signed) for end in (each.low, each.high)})
+        for point in trend.points
+    ]
+    open_: dict[tuple[str, float], float] = {}
     for (_, before), (day, here) in pairwise([(0.0, set()), *of]):
         for level in before - here:
-            yield open_.pop(level), day, level
+            yield open_.pop(level), day, *level
         open_ |= {level: day for level in here - before}
-    yield from ((first, of[-1][0], level) for level, first in open_.items())
+    yield from ((first, of[-1][0], *level) for level, first in open_.items())
 
 
 def _pdf(drawn: Drawn, title: str) -> bytes:
@@ -199,4 +211,14 @@ def _pdf(drawn: Drawn, title: str) -> bytes:
     page.setTitle(title)
     drawn.paint(page)
     page.save()
+    return target.getvalue()
+
+
+def _png(content: bytes) -> bytes:
+    """The page as pixels, 2 a point."""
+    from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
+
+    document, target = PdfDocument(content), io.BytesIO()
+    document[0].render(scale=2).to_pil().save(target, "PNG", dpi=(144, 144))
+    document.close()
     return target.getvalue()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 
 from qa.control_chart import Chart
@@ -9,10 +11,11 @@ from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
 from reports import legend
-from reports.shapes import Canvas, corners, path, symbol
-from reports.style import FACES, INK, SERIES, WHITE
+from reports.shapes import Canvas, corners, path, symbol, write
+from reports.style import BOLD, FACES, INK, SERIES, WHITE
 
 ALARM = FACES[Outcome.FAIL].colour
+DASHES = {"tolerance": [6.0, 2.0], "action level": [6.0, 2.0, 1.0, 2.0]}
 
 
 def dot(canvas: Canvas, x: float, y: float, charted: bool, radius: float = 1.9) -> None:
@@ -28,6 +31,13 @@ def gap(canvas: Canvas, x: float, y: float) -> None:
     canvas.setStrokeColor(INK)
     canvas.setLineWidth(0.8)
     canvas.lines([(x - 1.8, y - 1.8, x + 1.8, y + 1.8), (x - 1.8, y + 1.8, x + 1.8, y - 1.8)])
+
+
+def undated(canvas: Canvas, x: float, y: float) -> None:
+    """The point is at the time of its analysis: a square around it."""
+    canvas.setStrokeColor(INK)
+    canvas.setLineWidth(0.5)
+    canvas.rect(x - 3.2, y - 3.2, 6.4, 6.4, stroke=1, fill=0)
 
 
 def alarm(canvas: Canvas, x: float, y: float) -> None:
@@ -50,8 +60,12 @@ def _outcome(outcome: Outcome, canvas: Canvas, x: float, y: float) -> None:
     symbol(canvas, outcome, x + 6, y, 6.0)
 
 
-def items(trend: Trend) -> list[legend.Item]:
-    """What of all signs there is in this picture."""
+def _number(number: int, canvas: Canvas, x: float, y: float) -> None:
+    write(canvas, str(number), x + 6, y - 2, legend.SIZE, BOLD, anchor="centre")
+
+
+def items(trend: Trend, numbers: Mapping[datetime, int]) -> list[legend.Item]:
+    """What of all signs there is in this picture, then its epochs by their numbers, the newest first."""
     of = [(epoch, index, point) for epoch in trend.epochs for index, point in enumerate(epoch.points)]
     outcomes = sorted(
         {point.outcome for _, _, point in of if point.outcome not in (None, Outcome.PASS) and isinstance(point.reading, Measured)}
@@ -64,8 +78,11 @@ def items(trend: Trend) -> list[legend.Item]:
     found += [legend.Item(FACES[outcome].word, partial(_outcome, outcome)) for outcome in outcomes]
     if any(not isinstance(point.reading, Measured) for _, _, point in of):
         found.append(legend.Item("no number", lambda canvas, x, y: gap(canvas, x + 6, y)))
-    if any(levels(point) for _, _, point in of):
-        found.append(legend.Item("tolerance, action level", lambda canvas, x, y: _stroke(canvas, x, y, [6, 2], 1.0, True)))
+    if any(not point.dated for _, _, point in of):
+        found.append(legend.Item("taken when? at the time of its analysis", lambda canvas, x, y: undated(canvas, x + 6, y)))
+    for name in DASHES:
+        if any(level.name == name for _, _, point in of for level in levels(point, trend.signed)):
+            found.append(legend.Item(name, partial(_stroke, dash=DASHES[name], width=1.0, alarm=True)))
     if charts:
         found += [
             legend.Item("individuals limits", lambda canvas, x, y: _stroke(canvas, x, y, [1.2, 1.8], 0.6)),
@@ -73,4 +90,5 @@ def items(trend: Trend) -> list[legend.Item]:
         ]
     if any(chart.beyond for chart in charts):
         found.append(legend.Item("EWMA alarm", lambda canvas, x, y: alarm(canvas, x + 6, y)))
-    return found
+    named = [(numbers[epoch.began], f"since {epoch.began.astimezone(UTC):%Y-%m-%d}: {epoch.why}") for epoch in reversed(trend.epochs)]
+    return found + [legend.Item(text, partial(_number, number)) for number, text in named if len(numbers) > 1]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from qa.control_chart import Chart, NoChart
 from qa.history import Point
 from qa.reading import Measured
-from qa.trend import Epoch, Forecast, Trend
+from qa.trend import Epoch, Forecast, Level, Trend
 from reports import numbers
 
 BARS, PLAIN = "▁▂▃▄▅▆▇█", "0123456789"
 GAPS = {True: "·", False: "?"}
 HEAD = ("taken (UTC)", "value ± U", "outcome", "limit", "record", "note")
+UNDATED = "the files have no date: at the time of the analysis"
 _FAR = 3 * 365.0  # days: a latest day beyond is no latest day to a reader
 
 
@@ -29,7 +31,9 @@ def span(trend: Trend) -> str:
     points = trend.points
     values = sum(isinstance(point.reading, Measured) for point in points)
     words = f"{_count(values, 'value')}, {len(points) - values} not measured, {day(points[0].taken)} to {day(points[-1].taken)}"
-    return f"{words}; test {trend.procedure}" + (f"; epochs: {len(trend.epochs)}" if len(trend.epochs) > 1 else "")
+    words += f"; test {trend.procedure}" + (f"; epochs: {len(trend.epochs)}" if len(trend.epochs) > 1 else "")
+    undated = sum(not point.dated for point in points)
+    return words + (f"; {_count(undated, 'point')} without a date in the files, at the time of the analysis" if undated else "")
 
 
 def chart(epoch: Epoch, unit: str) -> Iterator[str]:
@@ -38,6 +42,13 @@ def chart(epoch: Epoch, unit: str) -> Iterator[str]:
     found = epoch.chart
     if isinstance(found, NoChart):
         yield f"no control chart: {found.reason}"
+        if found.alarm is not None:
+            first = numbers.with_unit(f"{found.same:.6g}", unit)
+            since = day(epoch.charted[found.alarm].taken)
+            yield f"ALARM since {since}: all of the first values were {first}; look for the cause (outcomes stay)"
+        elif found.beyond:
+            yield f"it was another before, last on {day(epoch.charted[found.beyond[-1]].taken)}"
+        yield from _left(epoch)
         return
     state = "provisional, they move until there are 20" if found.provisional else "frozen"
     centre, sigma = numbers.estimate(found.centre, found.sigma / found.count**0.5), numbers.two_digits(found.sigma)
@@ -55,6 +66,10 @@ def chart(epoch: Epoch, unit: str) -> Iterator[str]:
         yield f"single values outside the individuals limits: {len(found.outside)}, the last on {days}{last}"
     for caution in found.cautions:
         yield f"caution: {caution}"
+    yield from _left(epoch)
+
+
+def _left(epoch: Epoch) -> Iterator[str]:
     if epoch.left:
         yield f"not on the chart: {_count(len(epoch.left), 'point')}; a chart does not see what was not measured"
 
@@ -69,14 +84,16 @@ def drift(trend: Trend) -> Iterator[str]:
     yield f"drift: {numbers.with_unit(slope, unit)} a year, from {line.count} values over {line.span:.0f} days"
     if not trend.forecasts:
         yield "no limit with a number judged the newest value: there is nothing to reach"
+    if any(math.isinf(forecast.level.low) for forecast in trend.forecasts):
+        yield "no value was ever negative: nothing is forecast to go below 0"
     for forecast in trend.forecasts:
         yield f"forecast: {reached(forecast, unit)}"
 
 
 def reached(forecast: Forecast, unit: str) -> str:
-    """ "reaches the tolerance of 1 mm between 2026-03-01 and 2026-06-20 (95 %)"."""
+    """ "reaches the tolerance of +1 mm between 2026-03-01 and 2026-06-20 (95 %)"; of what has one end only, without a sign."""
     found, level = forecast.reach, forecast.level
-    name = f"the {level.name} of {numbers.with_unit(f'{level.size:.6g}', unit)}"
+    name = f"the {level.name} of {_end(level, found.level, unit)}"
     first = _month(forecast.last, found.earliest)
     if found.state == "reached":
         return f"beyond {name} already"
@@ -92,9 +109,15 @@ def reached(forecast: Forecast, unit: str) -> str:
     return f"reaches {name} between {first} and {last} (95 %), if it goes on as it did"
 
 
+def _end(level: Level, end: float | None, unit: str) -> str:
+    """Which end of the level, or both: "+1 mm", "±1 mm"; "1 mm" where there is one; "-1 mm from the baseline"."""
+    sign = "" if math.isinf(level.low) else "±" if end is None else "-" if end == level.low else "+"
+    return numbers.with_unit(f"{sign}{level.size:.6g}", unit) + (" from the baseline" if level.baseline else "")
+
+
 def sparkline(trend: Trend, width: int, symbols: bool) -> str:
     """The newest ``width`` points as heights between the lowest and the highest; without symbols as digits. A gap is "·" or "?"."""
-    points = trend.points[-width:]
+    points = trend.in_unit.points[-width:]
     values = [point.reading.value for point in points if isinstance(point.reading, Measured)]
     low, high = min(values, default=0.0), max(values, default=0.0)
     steps = BARS if symbols else PLAIN
@@ -110,13 +133,23 @@ def sparkline(trend: Trend, width: int, symbols: bool) -> str:
 
 def heights(trend: Trend, width: int, symbols: bool) -> str:
     """What the sparkline's lowest and highest sign stand for."""
-    readings = [point.reading for point in trend.points[-width:] if isinstance(point.reading, Measured)]
+    readings = [point.reading for point in trend.in_unit.points[-width:] if isinstance(point.reading, Measured)]
     if not readings:
         return "no value"
     low, high = min(readings, key=lambda one: one.value), max(readings, key=lambda one: one.value)
     unit, steps = trend.quantity.unit, BARS if symbols else PLAIN
     ends = f"{steps[0]} {numbers.with_unit(numbers.pair(low), unit)}, {steps[-1]} {numbers.with_unit(numbers.pair(high), unit)}"
-    return f"{ends}, {GAPS[symbols]} no value" + (f"; the newest {width} points" if len(trend.points) > width else "")
+    return (
+        f"{ends}, {GAPS[symbols]} no value"
+        + (f"; the newest {width} points" if len(trend.in_unit.points) > width else "")
+        + other_units(trend)
+    )
+
+
+def other_units(trend: Trend) -> str:
+    """What has no place beside the newest unit."""
+    left = len(trend.points) - len(trend.in_unit.points)
+    return f"; not drawn, in another unit: {_count(left, 'point')}" if left else ""
 
 
 def rows(trend: Trend) -> Iterator[tuple[str, ...]]:
@@ -125,12 +158,15 @@ def rows(trend: Trend) -> Iterator[tuple[str, ...]]:
         signs = iter(_signs(epoch))
         for index, point in enumerate(epoch.points):
             reading = point.reading
-            value = numbers.pair(reading) if isinstance(reading, Measured) else "not measured"
-            note = "; ".join(
-                filter(None, (f"new epoch: {epoch.why}" if index == 0 else "", epoch.left[index] if index in epoch.left else next(signs)))
+            unit = reading.quantity.unit
+            value = numbers.with_unit(numbers.pair(reading), unit) if isinstance(reading, Measured) else "not measured"
+            said = (
+                f"new epoch: {epoch.why}" if index == 0 else "",
+                "" if point.dated else UNDATED,
+                epoch.left[index] if index in epoch.left else next(signs),
             )
             outcome = point.outcome.name if point.outcome is not None else "not judged"
-            yield moment(point.taken), value, outcome, limits(point), point.record_id[:8], note
+            yield moment(point.taken), value, outcome, limits(point), point.record_id[:8], "; ".join(filter(None, said))
 
 
 def limits(point: Point) -> str:
@@ -142,7 +178,7 @@ def _signs(epoch: Epoch) -> Iterator[str]:
     """What the charts say of each point on them."""
     for n in range(len(epoch.charted)):
         found = epoch.chart
-        said = ["EWMA alarm"] * (isinstance(found, Chart) and n in found.beyond)
+        said = ["EWMA alarm" if isinstance(found, Chart) else "unlike the first values"] * (n in found.beyond)
         yield ", ".join(said + ["outside individuals limits"] * (isinstance(found, Chart) and n in found.outside))
 
 

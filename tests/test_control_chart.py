@@ -115,3 +115,17 @@ def test_rounded_values_are_said_and_values_that_do_not_scatter_have_no_chart() 
     same = chart([0.1 + 0.2] * 9)
     assert isinstance(same, NoChart)
     assert "do not scatter" in same.reason
+
+
+def test_first_values_all_the_same_and_later_ones_not() -> None:
+    """How much is unusual is not known, but that something has changed is."""
+    same = chart([5.0] * 20)
+    assert isinstance(same, NoChart)
+    assert (same.same, same.beyond, same.alarm) == (5.0, (), None)
+    moved = chart([5.0] * 20 + [2.0] * 3)
+    assert isinstance(moved, NoChart)
+    assert (moved.same, moved.beyond, moved.alarm) == (5.0, (20, 21, 22), 20)
+    assert "the first 20 values are all the same" in moved.reason
+    back = chart([0.0] * 20 + [0.1, 0.0, 0.0])
+    assert isinstance(back, NoChart)
+    assert (back.beyond, back.alarm) == ((20,), None)

@@ -149,3 +149,25 @@ def test_only_the_newest_year_counts() -> None:
     found = line(fit(day, y, np.full(len(day), 0.02)))
     assert found.span <= 365
     assert found.at(990.0) == pytest.approx(0.3, abs=0.03)
+
+
+@pytest.mark.parametrize("height", [4.0, 8.0])
+def test_step_is_refused_as_a_drift_and_its_day_is_named(height: float) -> None:
+    """200 series of 26 weeks with one step of 4 and 8 sigma after the 15th value; a line through it would promise a day."""
+    rng, day, said = np.random.default_rng(20), np.arange(0.0, 180, 7), Counter[str]()
+    for _ in range(200):
+        y = np.where(day < 100, 0.2, 0.2 + height * 0.05) + rng.normal(0, 0.05, len(day))
+        found = fit(day, y, np.full(len(day), 0.03))
+        if isinstance(found, Line):
+            said[reach(found, -1.0, 1.0).state] += 1
+        else:
+            said["near" if any(f"a step on day {d}" in found for d in (98, 105, 112)) else found] += 1
+    assert said["reaches"] <= 2
+    assert said["near"] >= 190
+
+
+def test_level_without_an_end_is_never_reached() -> None:
+    falling = line(drifting(30, 200.0, -0.004, 0.5))
+    assert reach(falling, -1.0, 1.0).level == -1.0
+    assert reach(falling, -np.inf, 1.0) == Reach("not within a year")
+    assert reach(line(drifting(30, 200.0, 0.002)), -np.inf, 1.0).level == 1.0

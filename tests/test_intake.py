@@ -73,6 +73,15 @@ def test_progress_counts_every_file(tmp_path: Path) -> None:
         assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for name in ("loaded/0.dcm", "unloaded/0.dcm", "unloaded/1.dcm"):
+        write(tmp_path / name)
+    with opened([tmp_path / "unloaded" / "0.dcm", tmp_path / "unloaded" / "1.dcm", tmp_path / "loaded" / "0.dcm"]) as batch:
+        assert names(batch) == ["loaded/0.dcm", "unloaded/0.dcm", "unloaded/1.dcm"]
+    with opened([tmp_path / "unloaded" / "0.dcm", tmp_path / "unloaded" / "1.dcm"]) as batch:
+        assert names(batch) == ["0.dcm", "1.dcm"]
+
+
 def test_two_folders_of_one_name(tmp_path: Path) -> None:
     write(tmp_path / "x" / "set" / "a.dcm")
     write(tmp_path / "y" / "set" / "a.dcm")

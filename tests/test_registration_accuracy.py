@@ -295,6 +295,7 @@ def test_the_voxels_find_the_motion_of_the_balls_without_a_start(day):
     )
     voxels = tuple(volume.voxels for volume in day.volumes)
     near, far = (registration_image.match(*day.volumes, voxels, balls, start) for start in (move.motion, off))
+    assert "says nothing of what lies between voxels" in near.known
     np.testing.assert_allclose(near.shift_mm, far.shift_mm, atol=2e-3)
     np.testing.assert_allclose(near.rotation, far.rotation, atol=1e-4)
 

@@ -26,6 +26,7 @@ from qa.evidence import Curve, Evidence, Mark, Overlay, Series, Table
 from qa.limit import Judgement, Limit, Outcome
 from qa.reading import Measured, NotMeasured, QaError, Quantity, Reading
 from qa.record import Input, Record, from_json, to_json
+from reports import page as pages
 from reports import pdf, style
 
 REPOSITORY = Path(__file__).parents[1]
@@ -232,6 +233,33 @@ def test_two_readings_of_one_image_and_quantity_are_both_printed() -> None:
     twice = replace(record(2), readings=(*record(2).readings, replace(record(2).readings[5], value=0.777)), evidence=())
     assert pairs("\n".join(texts(pdf.render(twice)))).count(("0.777", "0.010")) == 1
     assert pairs("\n".join(texts(pdf.render(twice)))).count(("0.001", "0.010")) == 1
+
+
+def test_short_last_section_asks_for_its_own_height_only() -> None:
+    """Three lines of text need no 75 mm: they stand where they fit, a longer section's heading asks for as much as ever."""
+    style.register_fonts()
+    short = pages.heading("A", "a", [style.paragraph("one line", style.BODY)])[0]
+    long = pages.heading("A", "a", [style.paragraph("one line", style.BODY)] * 40)[0]
+    assert style.HEADING.leading + style.BODY.leading <= short.height < 60
+    assert long.height == pages.ROOM
+
+
+def test_what_has_no_rows_is_no_table_and_no_section() -> None:
+    bare = Table("where nothing stopped", ("stop", "some column"), (), "no stop was found")
+    images = tuple(one for one in record(2).readings if one.at.get("sop_instance_uid"))
+    assert images
+    text = " ".join(" ".join(texts(pdf.render(replace(record(2), readings=images, judgements=(), evidence=(bare,))))).split())
+    assert "where nothing stopped no stop was found" in text
+    assert "some column" not in text
+    assert "no reading of the whole set" not in text
+
+
+def test_exception_of_parts_names_the_parts_and_not_all_of_their_state() -> None:
+    one, two = ({"set": "MV", "part": part, "readout_mm": 1338.85, "state": "phantom set anew"} for part in ("1340 mm", "1490 mm"))
+    gaps = tuple(NotMeasured(Quantity("height", "mm", "a height", "test"), "no ball", at=at) for at in (one, two))
+    text = " ".join("".join(texts(pdf.render(replace(record(2), readings=gaps, judgements=(), evidence=())))[:1]).split())
+    assert "set MV, 1340 mm; set MV, 1490 mm" in text
+    assert "set anew" not in text.partition("Results")[0]
 
 
 def test_an_empty_record_says_so() -> None:

@@ -8,6 +8,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from typer.testing import CliRunner
 from qa import tables
 from qa.cli import app
 from qa.control_chart import Chart, NoChart
+from qa.drift import Line
 from qa.limit import Baseline, Judgement, Limit, Outcome
 from qa.reading import At, Measured, NotMeasured, QaError, Quantity, Reading, identity
+from qa.record import Input
 from qa.store import Store
 from qa.trend import Trend, levels, trend
 from reports import date_axis, trend_picture, trend_screen, trend_words
@@ -51,12 +54,22 @@ class Machine:
         self.store = Store(self.path)
         self.count = 0
 
-    def add(self, day: float, *readings: Reading, limit: Limit | None = LIMIT, baseline: Baseline | None = None, **changes: Any) -> str:
+    def add(
+        self,
+        day: float,
+        *readings: Reading,
+        limit: Limit | None = LIMIT,
+        baseline: Baseline | None = None,
+        images: Sequence[object] = (),
+        **changes: Any,
+    ) -> str:
+        """A record; ``images`` tell which files it used, by default some of its own."""
         self.count += 1
         taken = FIRST + timedelta(days=day)
         judged = [Judgement(limit, n, *limit.judge(one, 2.0, baseline), baseline) for n, one in enumerate(readings) if limit is not None]
         own = {"record_id": f"{self.count:08x}-0000", "procedure": "offsets", "procedure_version": "1", "machine": "LINAC-B"}
         own |= {"acquired": taken, "analysed": taken + timedelta(hours=self.count), "readings": readings, "judgements": tuple(judged)}
+        own["inputs"] = tuple(Input(f"{one}.dcm", f"{one}", f"1.2.{one}", True) for one in images or [f"own {self.count}"])
         return self.store.add(example(**own | {"comparisons": (), "evidence": ()} | changes))
 
     def scatter(self, start: float, count: int, mean: float, seed: int = 1) -> None:
@@ -144,10 +157,11 @@ def test_what_has_no_place_on_the_chart_keeps_its_reason_and_is_never_0(machine:
     machine.add(1, missing())
     machine.add(2, of(0.2, missing="one of four images"))
     machine.add(3, of(0.3), of(0.31))
-    machine.add(4, of(0.4))
-    machine.add(4, of(0.45))  # the same images again
-    machine.add(5, of(0.5), acquired=None, analysed=FIRST + timedelta(days=5))
-    machine.add(6, of(0.6), acquired=None, analysed=FIRST + timedelta(days=5))  # two undated files are not the same images
+    machine.add(4, of(0.4), images=("a", "b"))
+    machine.add(4, of(0.45), images=("a", "b"))  # the same images again
+    machine.add(5, of(0.5), acquired=None, analysed=FIRST + timedelta(days=5), images=["c"])
+    machine.add(6, of(0.6), acquired=None, analysed=FIRST + timedelta(days=5), images=["d"])  # other files of no date are other images
+    machine.add(7, of(0.7), acquired=None, analysed=FIRST + timedelta(days=4.9), images=["d"])  # these are the same
     (epoch,) = machine.trend().epochs
     assert [one.reading.value for one in epoch.charted if isinstance(one.reading, Measured)] == [0.1, 0.45, 0.5, 0.6]
     assert [epoch.left[n].split(":")[0] for n in sorted(epoch.left)] == [
@@ -156,7 +170,11 @@ def test_what_has_no_place_on_the_chart_keeps_its_reason_and_is_never_0(machine:
         "this record has 2 such numbers and nothing tells which",
         "this record has 2 such numbers and nothing tells which",
         "the same images were measured again",
+        "the same images were measured again",
     ]
+    words = trend_words.summary(machine.trend())
+    assert "3 points without a date in the files" in words[0]
+    assert [row[-1] for row in trend_words.rows(machine.trend())].count(trend_words.UNDATED) == 2
     assert isinstance(epoch.chart, NoChart)
     assert "4 of the 8" in epoch.chart.reason
 
@@ -170,6 +188,53 @@ def test_nothing_but_gaps_is_a_trend_without_a_number(machine: Machine) -> None:
     assert found.forecasts == ()
     assert trend_words.sparkline(found, 40, False) == "?" * 9
     assert not re.search(r"\b0\.0", "\n".join(trend_words.summary(found)))
+
+
+def charted(machine: Machine, **texts: str) -> list[float]:
+    return [one.reading.value for epoch in machine.trend(**texts).epochs for one in epoch.charted if isinstance(one.reading, Measured)]
+
+
+def test_some_of_the_images_again_is_the_same_test_and_the_newest_whole_analysis_counts(machine: Machine) -> None:
+    """Neither the first image's time nor an incomplete repetition decides."""
+    machine.add(0, of(0.1), images="abc")
+    machine.add(0, of(0.2, missing="one of three images"), images="abc")  # the analysis after it, but not of all
+    assert charted(machine) == [0.1]
+    machine.add(0.01, of(0.3), images="bc")  # without its first image
+    machine.add(0, of(0.4), images="xyz")  # other images of that very minute
+    assert charted(machine) == [0.4, 0.3]
+    machine.add(0, of(0.5), images="a")  # shares an image with the first one alone
+    assert charted(machine) == [0.4, 0.5, 0.3]
+
+
+def test_records_that_no_limit_judged_are_off_where_others_were_judged(machine: Machine) -> None:
+    machine.add(0, of(0.9), limit=None)
+    machine.add(1, of(0.8), limit=None)
+    assert charted(machine) == [0.9, 0.8]  # a test without limits has its trend
+    machine.add(2, of(0.1))
+    assert charted(machine) == [0.1]
+    assert "no limit judged anything in this record" in machine.trend().epochs[0].left[0]
+    other = Quantity("kv_angle", "deg", "angle", "test")
+    elsewhere = Judgement(replace(LIMIT, quantity=other.key, unit="deg"), -1, Outcome.NOT_MEASURED, "-")
+    machine.add(3, of(0.2), limit=None, judgements=(elsewhere,))
+    assert charted(machine) == [0.1, 0.2]  # a quantity without a limit, in a record that was judged
+
+
+def test_one_thing_is_one_trend_however_often_it_was_looked_at(machine: Machine) -> None:
+    """Of a record with two looks the last whole one counts; who asks for one of them gets that alone."""
+    first, second = {"set": "kV 1"}, {"set": "kV 2"}
+    machine.add(0, of(0.1, at=first), of(0.2, at=second))
+    assert charted(machine, set="kV") == [0.2]
+    machine.add(1, of(0.3, at={"set": "kV"}))
+    machine.add(2, of(0.4, at=first), of(0.5, at=second, missing="one of two images"))
+    machine.add(3, of(0.6, at=first), missing(at=second))
+    machine.add(4, of(0.7, at={"set": "CBCT"}))
+    assert charted(machine, set="kV") == [0.2, 0.3, 0.4, 0.6]
+    assert charted(machine, set="kV 2") == [0.2]
+    assert machine.trend(set="kv").of == (("set", "kV"),)
+    left = machine.trend(set="kV").epochs[0].left
+    assert sorted(left.values()) == ["one of 2 looks in this record: kV 1 counts", "one of 2 looks in this record: kV 2 counts"]
+    with pytest.raises(QaError, match=r"2 things; choose one with --set:\nset 'CBCT'\nset 'kV'"):
+        machine.trend()
 
 
 # Epochs
@@ -240,7 +305,7 @@ def test_forecast_names_when_the_drift_reaches_each_limit(drifting: Machine) -> 
         assert found.reach.latest is not None
         assert found.reach.earliest < day - 259 < found.reach.latest
     words = trend_words.reached(tolerance, "mm")
-    assert re.fullmatch(r"reaches the tolerance of 1 mm between \S+( \d{4})? and \S+( \d{4})? \(95 %\), if it goes on as it did", words)
+    assert re.fullmatch(r"reaches the tolerance of \+1 mm between \S+( \d{4})? and \S+( \d{4})? \(95 %\), if it goes on as it did", words)
 
 
 def test_steady_machine_has_no_drift_that_reaches_a_limit(machine: Machine) -> None:
@@ -248,6 +313,44 @@ def test_steady_machine_has_no_drift_that_reaches_a_limit(machine: Machine) -> N
     words = list(trend_words.summary(machine.trend()))
     assert "forecast: no drift that reaches the tolerance of 1 mm within a year of 2025-05-04" in words  # day 118
     assert "EWMA: no alarm" in words
+
+
+def test_quantity_that_is_never_negative_has_no_level_below_0(machine: Machine) -> None:
+    """A length that falls towards 0 reaches nothing: its machine improves."""
+    for n, noise in enumerate(np.random.default_rng(1).normal(0, 0.02, 24)):
+        machine.add(5 * n, of(0.9 - 0.8 * 5 * n / 120 + float(noise)))
+    found = machine.trend()
+    assert isinstance(found.line, Line)
+    assert found.line.slope < 0
+    assert [each.reach.state for each in found.forecasts] == ["not within a year"] * 2
+    words = trend_words.summary(found)
+    assert "no value was ever negative: nothing is forecast to go below 0" in words
+    assert not any("-1 mm" in one or "reaches the tolerance of 1 mm between" in one for one in words)
+
+
+def test_level_is_named_with_its_sign(machine: Machine) -> None:
+    for n, noise in enumerate(np.random.default_rng(1).normal(0, 0.02, 24)):
+        machine.add(5 * n, of(0.1 - 0.8 * 5 * n / 120 + float(noise)))
+    words = " ".join(trend_words.summary(machine.trend()))
+    assert "reaches the tolerance of -1 mm between" in words
+    assert "negative" not in words
+
+
+def test_step_without_an_acceptance_is_no_drift(machine: Machine) -> None:
+    for n, noise in enumerate(np.random.default_rng(2).normal(0, 0.05, 26)):
+        machine.add(7 * n, of((0.2 if n < 15 else 0.6) + float(noise), 0.03))
+    assert "drift: nothing can be said: a step on 2025-04-21 explains the values better than a line: accept a record after it" in (
+        trend_words.summary(machine.trend())  # 105 days after 2025-01-06
+    )
+
+
+def test_first_values_all_the_same_and_then_another_is_an_alarm(machine: Machine) -> None:
+    for day in range(45):
+        machine.add(day, of(18.0 if day < 20 else 12.0), limit=None)
+    words = trend_words.summary(machine.trend())
+    assert "no control chart: the first 20 values are all the same: they do not scatter, so nothing tells how much is unusual" in words
+    assert "ALARM since 2025-01-26: all of the first values were 18 mm; look for the cause (outcomes stay)" in words
+    assert [row[-1] for row in trend_words.rows(machine.trend())].count("unlike the first values") == 25
 
 
 # The query
@@ -360,7 +463,8 @@ WORDS = (
     "taken (UTC)",
     "2025-03",
     "EWMA alarm",
-    "tolerance, action level",
+    "tolerance",
+    "action level",
     "no number",
     "accepted by Zoë",
 )
@@ -386,6 +490,54 @@ def test_png_is_drawn_within_a_second_and_has_something_in_both_panels(pictures:
     upper, lower = dark[80 : 80 + 380], dark[520 : 520 + 200]
     assert upper.mean() > 0.01
     assert lower.mean() > 0.005
+
+
+def svg(trend: Trend, place: Path) -> str:
+    return trend_picture.save(trend, place / "trend.svg", ".svg").read_text("utf-8")
+
+
+def test_picture_has_one_unit_on_its_axis_and_says_what_it_leaves_out(machine: Machine, tmp_path: Path) -> None:
+    other = replace(OFFSET, unit="%")
+    for day in range(12):
+        machine.add(day, of(0.5), limit=None)
+    machine.add(12, Measured(other, 30.0, 0.5, KV, {"noise": 0.5}), limit=None)
+    found = machine.trend()
+    drawn = svg(found, tmp_path)
+    assert "not drawn, in another unit: 12 points" in drawn
+    assert re.search(r">30(\.0+)?<", drawn)  # a tick of the axis
+    assert not re.search(r">0\.[05]0*<", drawn)
+    assert [row[1].rsplit(" ", 1)[1] for row in trend_words.rows(found)] == ["mm"] * 12 + ["%"]
+    assert "0.5" not in trend_words.heights(found, 20, False).split("%")[0]
+
+
+def test_picture_of_judged_numbers_has_no_unjudged_ones_in_another_unit(machine: Machine, tmp_path: Path) -> None:
+    for day in range(12):
+        machine.add(day, of(0.5))
+    machine.add(12, Measured(replace(OFFSET, unit="%"), 30.0, 0.5, KV, {"noise": 0.5}), limit=None)
+    found = machine.trend()
+    drawn = svg(found, tmp_path)
+    assert "value ± U (mm)" in drawn
+    assert "another unit: 1 point" in drawn
+    assert "%<" not in drawn
+    assert "%" not in trend_words.title(found)
+
+
+def test_picture_has_no_second_panel_without_a_chart_and_marks_points_without_a_date(machine: Machine, tmp_path: Path) -> None:
+    for day in range(7):
+        machine.add(day, of(0.5 + day / 100))
+    drawn = svg(machine.trend(), tmp_path)
+    assert "EWMA" not in drawn
+    assert "at the time of its analysis" not in drawn
+    machine.add(8, of(0.6), acquired=None, analysed=FIRST + timedelta(days=8))
+    drawn = svg(machine.trend(), tmp_path)
+    assert "EWMA (mm)" in drawn
+    assert "at the time of its analysis" in drawn
+
+
+def test_picture_numbers_its_epochs_and_dashes_tolerance_and_action_level_apart(drifting: Machine, tmp_path: Path) -> None:
+    drawn = svg(drifting.trend(), tmp_path)
+    assert drawn.count(">2<") == 2  # above its line, and in the legend
+    assert len(set(re.findall(r'stroke-dasharray="(6[^"]*)"', drawn))) == 2
 
 
 @pytest.mark.parametrize(
