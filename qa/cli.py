@@ -178,7 +178,7 @@ def _run(
 
     ``ours``: the images are of the clinic's own machines, which the site file names where there is one.
     """
-    from qa import progress, session
+    from qa import progress, session, site_said
     from qa import protocol as protocols
     from qa.keeping import keeping
 
@@ -187,12 +187,13 @@ def _run(
             wrong = "is a folder" if place.is_dir() else "is in no folder that there is"
             raise QaError(f"{place} {wrong}: nothing was measured; name a file in a folder that there is")
     judged_by = protocols.read(protocol)
+    site = clinic(who.site) if ours else None
+    performer, used = site_said.performer(site, who.performer), site_said.phantom(site, who.phantom)
     certified = None
-    if who.certificate is not None:
+    if (certificate_file := who.certificate or used.certificate) is not None:
         from qa import certificate
 
-        certified = certificate.read(who.certificate)
-    site = clinic(who.site) if ours else None
+        certified = certificate.read(certificate_file)
     machine = site.known(who.machine.strip()) if site and who.machine.strip() else who.machine
     own_name = site.own_name if site else str
     with keeping(database, own_name) if store else nullcontext() as kept:
@@ -202,8 +203,9 @@ def _run(
                 judged_by,
                 procedures=tests,
                 machine=machine,
-                phantom=who.phantom,
-                performer=who.performer,
+                phantom=used.words,
+                phantom_until=used.expires,
+                performer=performer,
                 store=kept,
                 progress=say,
                 second_engine=second_engine,

@@ -42,7 +42,7 @@ def skip(
     scheduled = [read(task.protocol).name for task in site_.schedule if name in task.machines]
     if protocol not in scheduled:
         raise QaError(f"{protocol!r} is not scheduled on {name}{nearest(protocol, scheduled)}")
-    return _put_down(store, "not used", name, protocol, _day(day, site_), by, because)
+    return _put_down(site_, store, "not used", name, protocol, _day(day, site_), by, because)
 
 
 @app.command()
@@ -52,7 +52,7 @@ def service(
 ) -> Status:
     """Put down that a machine is out of clinical use from now on (or from --day on): nothing is due on it until it is back."""
     site_, store = _asked(site, database)
-    return _put_down(store, "service", site_.known(machine), "", _day(day, site_), by, because)
+    return _put_down(site_, store, "service", site_.known(machine), "", _day(day, site_), by, because)
 
 
 @app.command()
@@ -69,7 +69,7 @@ def back(machine: Machine, because: Because, by: By, site: SiteFile = None, data
         raise QaError(f"{name} cannot be used again before its return-to-use list has passed: {', '.join(lacking)}")
     if not next(one for one in site_.machine if one.name == name).return_to_use:
         print(f"note: the site file has no return_to_use for {name}, so nothing was asked for")
-    return _put_down(store, "back", name, "", _day(None, site_), by, because)
+    return _put_down(site_, store, "back", name, "", _day(None, site_), by, because)
 
 
 @app.command()
@@ -87,7 +87,7 @@ def action(
     from qa.store import Store
 
     known = clinic(site)
-    return _put_down(Store(database, make=False), "action", "", record, _day(day, known), by, did)
+    return _put_down(known, Store(database, make=False), "action", "", record, _day(day, known), by, did)
 
 
 def _asked(site: SiteFile, database: Database) -> tuple[Site, Store]:
@@ -106,8 +106,11 @@ def _day(said: datetime | None, site: Site | None) -> date:
     return day
 
 
-def _put_down(store: Store, kind: str, machine: str, about: str, day: date, by: str, text: str) -> Status:
+def _put_down(site: Site | None, store: Store, kind: str, machine: str, about: str, day: date, by: str, text: str) -> Status:
+    from qa import site_said
     from reports import catalogue, screen
+
+    by = site_said.signer(site, by, only=("physicist",) if kind == "back" else ()).name
 
     screen.show([catalogue.event(store.put_down(kind, machine, about, day, by, text))], screen.terminal())
     return Status.PASSED

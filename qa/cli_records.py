@@ -85,14 +85,14 @@ def accept(
 
     The first accepted record of a machine and test is the baseline of every number in it. An acceptance is kept for good.
     """
-    from qa import procedure
+    from qa import procedure, site_said
     from qa.acceptance import lasting
     from qa.store import Store
     from reports import catalogue, screen
 
     ours = clinic(site)
     store = Store(database, own_name=ours.own_name if ours else str)
-    done = store.accept(record, by, comment)
+    done = store.accept(record, site_said.signer(ours, by, only=("physicist",)).name, comment)
     screen.show([catalogue.acceptance(done)], screen.terminal())
     name = done.record.procedure
     provides = procedure.load(name).provides if name in procedure.names() else ""
@@ -126,8 +126,8 @@ def _common(record: Record) -> list[str]:
 def sign(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id or its beginning (see: igrtqa list).")],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who signs.")],
-    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="In which role: therapist, physicist, ...")],
     meaning: Annotated[str, typer.Option("--as", metavar="MEANING", help="performed, reviewed, approved or rejected.")],
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="In which role, where the site file does not say it.")] = "",
     comment: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "",
     site: SiteFile = None,
     database: Database = None,
@@ -135,13 +135,16 @@ def sign(
 ) -> Status:
     """Sign a stored record; what was signed before stays.
 
-    Nobody reviews or approves what they performed, unless the site file says that they may (own_review).
+    Nobody reviews or approves what they performed, unless the site file says that they may (own_review). Where it lists people, only they
+    sign, in their roles, and a physicist approves.
     """
+    from qa import site_said
     from qa.store import Store
     from reports import catalogue, screen
 
     ours, store = clinic(site), Store(database)
-    done = store.sign(record, by, role, meaning, comment, own_run=ours is not None and ours.own_review)
+    signer = site_said.signer(ours, by, role, only=("physicist",) if meaning == "approved" else ())
+    done = store.sign(record, signer.name, signer.role, meaning, comment, own_run=ours is not None and ours.own_review)
     signatures = store.standing(done.record_id).signatures
     screen.show([catalogue.signature(done.record_id, one) for one in signatures], screen.terminal())
     return Status.PASSED

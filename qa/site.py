@@ -219,15 +219,15 @@ def read(path: str | Path) -> Site:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SiteError(f"{file}: not a TOML file in UTF-8: {error}") from error
     try:
-        return _with_protocols(Site(**table), file)
+        return _placed(Site(**table), file)
     except ValidationError as error:
         raise SiteError("; ".join(f"{file}: {_words(one)}" for one in error.errors())) from error
     except TypeError as error:
         raise SiteError(f"{file}: {error}") from error
 
 
-def _with_protocols(site: Site, file: Path) -> Site:
-    """The site with its protocol files as absolute paths. SiteError where one cannot be judged by."""
+def _placed(site: Site, file: Path) -> Site:
+    """The site with absolute paths of its files, which stand beside it. SiteError for a protocol that cannot be judged by."""
 
     def placed(name: str, where: str) -> str:
         if name in protocol.names():
@@ -247,7 +247,10 @@ def _with_protocols(site: Site, file: Path) -> Site:
         one.model_copy(update={"return_to_use": tuple(placed(name, f"machine {one.name}, return_to_use") for name in one.return_to_use)})
         for one in site.machine
     ]
-    return site.model_copy(update={"schedule": tuple(tasks), "machine": tuple(machines)})
+    phantoms = [
+        one.model_copy(update={"certificate": one.certificate and file.absolute().parent / one.certificate}) for one in site.phantom
+    ]
+    return site.model_copy(update={"schedule": tuple(tasks), "machine": tuple(machines), "phantom": tuple(phantoms)})
 
 
 PARTS: dict[str, type[BaseModel]] = {"machine": Machine, "phantom": Phantom, "person": Person, "schedule": Task}

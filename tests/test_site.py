@@ -358,3 +358,25 @@ def test_the_command_line_refuses_a_machine_that_the_images_contradict(images: P
     status, text = invoke("run", images, *options, "--machine", "Linac 2")
     assert (status, "which is Linac 1, and not Linac 2" in text) == (2, True)
     assert Store(tmp_path / "r.sqlite").list() == ()
+
+
+@pytest.mark.parametrize(("until", "status"), [("2024-01-02", 0), ("2024-01-01", 3)])
+def test_images_after_a_phantoms_last_day_give_no_pass(images: Path, tmp_path: Path, until: str, status: int) -> None:
+    (tmp_path / "own.toml").write_text(OWN, "utf-8")
+    text = WHOLE.replace("2027-01-01", until).replace('certificate = "cube_0815.toml"\n', "")
+    (tmp_path / "site.toml").write_text(text, "utf-8")
+    options = ("--site", tmp_path / "site.toml", "--database", tmp_path / "r.sqlite", "--protocol", tmp_path / "own.toml")
+    ended, words = invoke("run", images, *options, "--phantom", "0815", "--performer", "a. physicist")
+    assert ended == status, words
+    assert ("5-ball cube, serial 0815 may be used until 2024-01-01 only" in words) == (status == 3)
+    (record,) = Store(tmp_path / "r.sqlite").list()
+    assert (record.phantom, record.performer) == ("5-ball cube, serial 0815", "A. Physicist")
+
+
+def test_a_listed_phantoms_certificate_is_used_and_looked_for_beside_the_site_file(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(WHOLE, "utf-8")
+    options = ("--site", tmp_path / "site.toml", "--database", tmp_path / "r.sqlite")
+    status, words = invoke("run", images, *options, "--phantom", "0815")
+    assert status == 2
+    assert str(tmp_path / "cube_0815.toml") in words.replace("\n", "")
+    assert invoke("run", images, *options)[0] != 2  # nobody says which phantom it is, so no certificate is asked for

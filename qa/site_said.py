@@ -1,0 +1,76 @@
+"""What a person says, held against the people and phantoms that the site file lists; without such a list it is taken as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from qa.site import Person, Phantom, Site, SiteError, nearest
+
+
+class Signer(NamedTuple):
+    """Who signs, in which role."""
+
+    name: str
+    role: str
+
+
+class Used(NamedTuple):
+    """The phantom in words, the file of its certificate, and the last day on which it may be used."""
+
+    words: str
+    certificate: Path | None = None
+    expires: date | None = None
+
+
+def signer(site: Site | None, name: str, role: str = "", only: Sequence[str] = ()) -> Signer:
+    """The person of that name with their role. SiteError for nobody on the list, another role, and a role that is not among ``only``."""
+    if site is None or not site.person:
+        return Signer(name, role)
+    found = _person(site, name)
+    if role.strip() and role.strip().casefold() != found.role:
+        raise SiteError(f"{found.name} is a {found.role} in the site file, and not a {role.strip()}")
+    if only and found.role not in only:
+        raise SiteError(f"{found.name} is a {found.role} in the site file; this is for a {' or '.join(only)}")
+    return Signer(found.name, found.role)
+
+
+def performer(site: Site | None, name: str) -> str:
+    """Who took the images, as the list spells them; "" when nobody says."""
+    return _person(site, name).name if site is not None and site.person and name.strip() else name
+
+
+def phantom(site: Site | None, said: str) -> Used:
+    """The phantom that a person names by its name, its serial number or both. SiteError for none, or several, of the list."""
+    if site is None or not site.phantom or not said.strip():
+        return Used(said)
+    words = _folded(said)
+    found = [
+        one for one in site.phantom if words in (_folded(one.name), _folded(one.serial), _folded(f"{one.name} {one.serial}"), _full(one))
+    ]
+    if len(found) > 1:
+        serials = " or ".join(one.serial for one in found)
+        raise SiteError(f"{said!r} may be any of {len(found)} phantoms in the site file: give the serial number, {serials}")
+    if not found:
+        names = [name for one in site.phantom for name in (one.name, one.serial)]
+        raise SiteError(f"the site file of {site.name} has no phantom {said!r}{nearest(said, names)}")
+    (one,) = found
+    return Used(f"{one.name}, serial {one.serial}", one.certificate, one.expires)
+
+
+def _person(site: Site, name: str) -> Person:
+    names = [one.name for one in site.person]
+    found = [one for one in site.person if _folded(one.name) == _folded(name)]
+    if not found:
+        raise SiteError(f"the site file of {site.name} has no person {name.strip()!r}{nearest(name, names)}")
+    return found[0]
+
+
+def _full(one: Phantom) -> str:
+    return _folded(f"{one.name} serial {one.serial}")
+
+
+def _folded(words: str) -> str:
+    return " ".join(words.casefold().replace(",", " ").split())
