@@ -78,5 +78,11 @@ def in_service(events: Sequence[Event]) -> Event | None:
     return last if last is not None and last.kind == SERVICE else None
 
 
+def services(events: Sequence[Event]) -> tuple[tuple[Event, Event | None], ...]:
+    """Every service with the event that ended it, None while it lasts, the first one first."""
+    turns = [one for one in events if one.kind in (SERVICE, BACK)]
+    return tuple((one, next(iter(turns[n + 1 :]), None)) for n, one in enumerate(turns) if one.kind == SERVICE)
+
+
 def _event(row: Any) -> Event:
     return Event(**{**row, "day": date.fromisoformat(row["day"]), "written": datetime.fromisoformat(row["written"])})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from qa.control_chart import Chart, NoChart, chart
 from qa.drift import Line, Reach, fit, reach
+from qa.events import Event, services
 from qa.reading import Identity, Measured, Quantity
 from qa.trend_choice import chosen
 from qa.trend_left import why_left
@@ -80,7 +81,10 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Trend:
-    """``line`` is the drift of the newest epoch or why there is none; ``forecasts`` one for each level of the newest value's limits."""
+    """``line`` is the drift of the newest epoch or why there is none; ``forecasts`` one for each level of the newest value's limits.
+
+    ``services`` are those of the machine, each with the event that ended it, None while it lasts.
+    """
 
     machine: str
     quantity: Quantity
@@ -89,6 +93,7 @@ class Trend:
     epochs: tuple[Epoch, ...]
     line: Line | str
     forecasts: tuple[Forecast, ...]
+    services: tuple[tuple[Event, Event | None], ...] = ()
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -113,7 +118,8 @@ def trend(store: Store, machine: str, quantity: str, texts: Mapping[str, str] | 
     QaError when there is no such machine, quantity or part, naming the nearest spelling, or several, naming them.
     """
     of, points = chosen(store, machine, quantity, texts or {}, test)
-    return of_points(machine, of, points, store.accepted(machine, [points[0].procedure]))
+    found = of_points(machine, of, points, store.accepted(machine, [points[0].procedure]))
+    return replace(found, services=services(store.events(machine)))
 
 
 def of_points(machine: str, of: Identity, points: Sequence[Point], accepted: Sequence[Acceptance] = ()) -> Trend:

@@ -9,7 +9,7 @@ import io
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from pathlib import Path
 
@@ -71,6 +71,7 @@ def picture(whole: Trend) -> Drawn:
             axes.draw(canvas, frame, across, up, mesh=True)
             panel.draw(canvas, frame, trend)
         _epochs(canvas, frames, trend, numbers)
+        _services(canvas, frames[0], trend)
         key.draw(canvas, left, foot - 2)
         for n, line in enumerate(words):
             write(canvas, line, EDGE, foot - key.height - 12 - SIZE * 1.35 * n, SIZE)
@@ -176,6 +177,20 @@ def _epochs(canvas: Canvas, frames: Sequence[axes.Axes], trend: Trend, numbers: 
         if x - wide / 2 > end:
             write(canvas, str(numbers[epoch.began]), x, top, labels.SIZE, BOLD, anchor="centre")
             end = x + wide / 2 + 2
+
+
+def _services(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
+    """The days on which the machine was out of use, at the foot of the values, as far as they are within the time shown."""
+    start, end = frame.x_range
+    for began, ended in trend.services:
+        first, last = _midnight(began.day), end if ended is None else _midnight(ended.day) + 1
+        if first < end and last > start:
+            left, right = frame.x(max(first, start)), frame.x(min(last, end))
+            trend_signs.service(canvas, left, frame.bottom, right - left)
+
+
+def _midnight(day: date) -> float:
+    return date_axis.days(datetime.combine(day, time(), UTC))
 
 
 def _level(canvas: Canvas, frame: axes.Axes, points: Sequence[Point], level: float, dash: tuple[float, ...], width: float) -> None:

@@ -12,7 +12,7 @@ from qa.reading import Measured
 from qa.trend import Trend, levels
 from reports import legend
 from reports.shapes import Canvas, corners, path, symbol, write
-from reports.style import BOLD, FACES, INK, SERIES, WHITE
+from reports.style import BOLD, FACES, INK, MUTED, SERIES, WHITE
 
 ALARM = FACES[Outcome.FAIL].colour
 DASHES = {"tolerance": [6.0, 2.0], "action level": [6.0, 2.0, 1.0, 2.0]}
@@ -46,6 +46,14 @@ def alarm(canvas: Canvas, x: float, y: float) -> None:
     canvas.setLineWidth(0.4)
     canvas.setFillColor(ALARM)
     path(canvas, corners(3, x, y, 2.8, 90), close=True, fill=1)
+
+
+def service(canvas: Canvas, x: float, y: float, wide: float = 6.0) -> None:
+    """The machine was out of use from there on: a bar as wide as it lasted."""
+    canvas.setStrokeColor(INK)
+    canvas.setFillColor(MUTED)
+    canvas.setLineWidth(0.5)
+    canvas.rect(x, y, max(wide, 1.5), 3.0, stroke=1, fill=1)
 
 
 def _stroke(canvas: Canvas, x: float, y: float, dash: list[float], width: float, alarm: bool = False) -> None:
@@ -90,5 +98,7 @@ def items(trend: Trend, numbers: Mapping[datetime, int]) -> list[legend.Item]:
         ]
     if any(chart.beyond for chart in charts):
         found.append(legend.Item("EWMA alarm", lambda canvas, x, y: alarm(canvas, x + 6, y)))
+    if trend.services:
+        found.append(legend.Item("under service", lambda canvas, x, y: service(canvas, x + 2, y - 1.5, 8.0)))
     named = [(numbers[epoch.began], f"since {epoch.began.astimezone(UTC):%Y-%m-%d}: {epoch.why}") for epoch in reversed(trend.epochs)]
     return found + [legend.Item(text, partial(_number, number)) for number, text in named if len(numbers) > 1]

@@ -200,6 +200,15 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def services(trend: Trend) -> Iterator[str]:
+    """When the machine was out of use, and why, the last three times."""
+    if len(trend.services) > 3:
+        yield f"under service {len(trend.services)} times (igrtqa list --events); the last three:"
+    for began, ended in trend.services[-3:]:
+        until = f"to {ended.day}" if ended is not None else "and still"
+        yield f"under service from {began.day} {until}: {began.text}"
+
+
 def summary(trend: Trend) -> Sequence[str]:
     """All sentences, in order."""
-    return [span(trend), *chart(trend.epochs[-1], trend.quantity.unit), *drift(trend)]
+    return [span(trend), *services(trend), *chart(trend.epochs[-1], trend.quantity.unit), *drift(trend)]

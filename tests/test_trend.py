@@ -30,6 +30,7 @@ from qa.record import Input
 from qa.store import Store
 from qa.trend import Trend, levels, trend
 from reports import date_axis, trend_picture, trend_screen, trend_words
+from reports.style import MUTED
 
 OFFSET = Quantity("kv_offset_x", "mm", "lateral offset of the kV imager", "test")
 LIMIT = Limit("own.x", "offsets", OFFSET.key, "mm", 1.0, 2.0, "absolute", ("srs",), "daily", "test", True)
@@ -555,3 +556,23 @@ def test_dates_are_round_and_have_room(span: float, expected: Sequence[str]) -> 
     assert [label for label in found.labels if label in expected] == list(expected)
     assert all(b - a >= span * 40 / 320 * 0.9 for a, b in zip(found.ticks, found.ticks[1:], strict=False))
     assert all(datetime.fromtimestamp(tick * 86400, UTC).hour == 0 for tick in found.ticks)
+
+
+def test_services_are_marked_and_said_and_change_no_number(machine: Machine, tmp_path: Path) -> None:
+    machine.scatter(0, 12, 0.5)
+    before, marks = machine.trend(), f'<polygon [^>]*fill="{MUTED.hexval().replace("0x", "#")}"'
+    plain = svg(before, tmp_path)
+    for kind, day in (("service", 5), ("back", 7), ("service", 400)):
+        machine.store.put_down(kind, "LINAC-B", "", (FIRST + timedelta(days=day)).date(), "Ann Lee", "panel replaced")
+    machine.store.put_down("service", "another", "", FIRST.date(), "Ann Lee", "panel replaced")
+    found = machine.trend()
+    assert replace(found, services=()) == before
+    said = [words for words in trend_words.summary(found) if "under service" in words]
+    dates = [f"{FIRST + timedelta(days=day):%Y-%m-%d}" for day in (5, 7, 400)]
+    assert said == [
+        f"under service from {dates[0]} to {dates[1]}: panel replaced",
+        f"under service from {dates[2]} and still: panel replaced",
+    ]
+    drawn = svg(found, tmp_path)
+    assert len(re.findall(marks, drawn)) - len(re.findall(marks, plain)) == 2  # one in the time shown, and the legend's
+    assert ">under service<" in drawn
