@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -204,7 +205,6 @@ def _run(
                 procedures=tests,
                 machine=machine,
                 phantom=used.words,
-                phantom_until=used.expires,
                 performer=performer,
                 store=kept,
                 progress=say,
@@ -213,6 +213,7 @@ def _run(
                 answers=who.answers,
                 certificate=certified,
                 named=site.machine_of if site else None,
+                doubts=partial(site_said.doubts, site, used) if site else None,
             )
         status = shown(result.records, kept, pdf, json, database)
         for words in result.set_aside:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,6 @@ def run(
     procedures: Sequence[str] | None = None,
     machine: str = "",
     phantom: str = "",
-    phantom_until: date | None = None,
     performer: str = "",
     store: Archive | None = None,
     progress: Callable[[str], None] | None = None,
@@ -60,6 +59,7 @@ def run(
     answers: Mapping[str, bool] | None = None,
     certificate: Certificate | None = None,
     named: Callable[[str, str], str] | None = None,
+    doubts: Callable[[str, Acquisition, datetime | None], Sequence[str]] | None = None,
 ) -> Session:
     """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.
 
@@ -69,10 +69,10 @@ def run(
     what the person says, else the name in the images. ``couch_still``: the performer states that the couch was not moved between images
     that do not say where it stood. ``answers`` are the performer's to the protocol's questions, by name; ProtocolError for one that it
     does not ask. ``phantom`` is which one it is, in the performer's words, ``certificate`` that of a ball phantom: procedures hold both
-    against the images, and where they name two phantoms, or the images are younger than ``phantom_until``, nothing passes. A record with
-    a number in it is stored as soon as it is made, one without when no other test measured the same images. ``second_engine`` asks for a
-    second opinion wherever a procedure has one. QaError when nothing could be measured (it says why), ProtocolError when the protocol asks
-    for what nobody measures, RecordError when the store refuses.
+    against the images, and where they name two phantoms nothing passes; nor where ``doubts`` has reasons against it, by the machine's
+    name and when the images were taken. A record with a number in it is stored as soon as it is made, one without when no other test
+    measured the same images. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing could be
+    measured (it says why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
     """
     from qa import dicom
 
@@ -110,7 +110,7 @@ def run(
                 procedure,
                 acquisition,
                 protocol,
-                _Said(called[acquisition.machine], performer.strip(), answers or {}, phantom_until),
+                _Said(called[acquisition.machine], performer.strip(), answers or {}, doubts),
                 unused,
                 lost,
                 store,
@@ -180,14 +180,14 @@ def _one_morning(acquisitions: Iterable[Acquisition], called: Mapping[str, str])
 
 @dataclass(frozen=True)
 class _Said:
-    """What is said beside the images: the machine's name, who took them, the answers to the protocol's questions, and until when the
-    phantom may be used.
+    """What is said beside the images: the machine's name, who took them, the answers to the protocol's questions, and what a clinic has
+    against a pass.
     """
 
     machine: str
     performer: str
     answers: Mapping[str, bool]
-    phantom_until: date | None = None
+    doubts: Callable[[str, Acquisition, datetime | None], Sequence[str]] | None = None
 
 
 def _record(
@@ -204,8 +204,8 @@ def _record(
     asked = tuple(kind for kind in procedure.applies if kind in protocol.apply)
     calibrations, told = in_force(archive, (*procedure.uses, *asked), machine, acquired)
     another = acquisition.certificate.another(acquisition.phantom) if acquisition.certificate is not None else ""
-    outdated = _outdated(acquisition.phantom, said.phantom_until, acquired)
-    doubts = [*filter(None, [another, outdated]), *_unread(lost), *_not_applied(protocol, asked, calibrations)]
+    against_it = said.doubts(machine, acquisition, acquired) if said.doubts else ()
+    doubts = [*filter(None, [another, *against_it]), *_unread(lost), *_not_applied(protocol, asked, calibrations)]
     analysis = _of_its_beam(_analyse(procedure, replace(acquisition, calibrations=calibrations)), acquisition)
     if machine != acquisition.machine:
         notes = (f"recorded for machine {machine!r}; the images say {acquisition.machine!r}", *notes)
@@ -276,15 +276,6 @@ def _analyse(procedure: Procedure, acquisition: Acquisition) -> Analysis:
         return procedure.analyse(acquisition)
     except Exception as error:
         return Analysis(tuple(NotMeasured(quantity, _reason(error)) for quantity in procedure.quantities))
-
-
-def _outdated(phantom: str, until: date | None, acquired: datetime | None) -> str:
-    """Why the phantom may not be used for images taken then; "" when it may."""
-    if until is None or (acquired is not None and acquired.date() <= until):
-        return ""
-    if acquired is None:
-        return f"the files do not say when they were taken, and {phantom} may be used until {until} only (site file)"
-    return f"{phantom} may be used until {until} only (site file): have it checked, and put the new date into the site file"
 
 
 def _of_its_beam(analysis: Analysis, acquisition: Acquisition) -> Analysis:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from qa import protocol
+from qa import labels, protocol
 from qa.grouping import name_and_serial
 from qa.reading import ProtocolError, QaError
 
@@ -40,14 +40,23 @@ class Part(BaseModel):
 class Machine(Part):
     """A treatment machine: ``stations`` and ``serials`` are what its images may call it, its own name among the stations.
 
-    ``return_to_use`` are the protocols that must have passed after a service before it is used again.
+    ``energies`` are its treatment beams, "6 MV" or "10 MV FFF", none: any. ``return_to_use`` are the protocols that must have passed after
+    a service before it is used again.
     """
 
     name: Text
     stations: tuple[Text, ...] = ()
     serials: tuple[Text, ...] = ()
     techniques: tuple[Technique, ...] = ("conventional", "imrt", "srs", "sbrt")
+    energies: tuple[Text, ...] = ()
     return_to_use: tuple[Text, ...] = ()
+
+    @field_validator("energies")
+    @classmethod
+    def _spelt_as_images_are(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in names if labels.energy(name) != name]:
+            raise ValueError(f"{wrong[0]!r} is no treatment beam; write '6 MV' or '10 MV FFF'")
+        return names
 
     @property
     def names(self) -> frozenset[str]:

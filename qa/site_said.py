@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from qa.grouping import beam
 from qa.site import Person, Phantom, Site, SiteError, nearest
+
+if TYPE_CHECKING:
+    from qa.acquisition import Acquisition
 
 
 class Signer(NamedTuple):
@@ -58,6 +62,26 @@ def phantom(site: Site | None, said: str) -> Used:
         raise SiteError(f"the site file of {site.name} has no phantom {said!r}{nearest(said, names)}")
     (one,) = found
     return Used(f"{one.name}, serial {one.serial}", one.certificate, one.expires)
+
+
+def doubts(site: Site, used: Used, machine: str, acquisition: Acquisition, acquired: datetime | None) -> list[str]:
+    """Why nothing of these images may pass by what the site file says: a phantom past its last day, a beam that the machine lacks."""
+    found = [_outdated(used, acquired)]
+    known = next((one.energies for one in site.machine if one.name == machine), ())
+    if known and (strange := sorted({beam(image) for image in acquisition.images} - {"", *known})):
+        found.append(
+            f"the images state {' and '.join(strange)}, and {machine} has {', '.join(known)} by the site file: find out whether they are "
+            "of another machine"
+        )
+    return [words for words in found if words]
+
+
+def _outdated(used: Used, acquired: datetime | None) -> str:
+    if used.expires is None or (acquired is not None and acquired.date() <= used.expires):
+        return ""
+    if acquired is None:
+        return f"the files do not say when they were taken, and {used.words} may be used until {used.expires} only (site file)"
+    return f"{used.words} may be used until {used.expires} only (site file): have it checked, and put the new date into the site file"
 
 
 def _person(site: Site, name: str) -> Person:

@@ -2,13 +2,15 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from bench.drawn_records import drawn
-from qa import session, site, site_said
+from qa import site, site_said
+from qa.acquisition import Acquisition
 from qa.cli import app
 from qa.site import Site, SiteError
 from qa.site_said import Signer, Used
@@ -108,11 +110,33 @@ def test_without_a_list_everything_is_taken_as_it_is_said() -> None:
         (None, "the files do not say when they were taken, and a cube may be used until 2027-01-01 only"),
     ],
 )
-def test_a_phantom_is_used_until_the_day_in_the_file(acquired: datetime | None, words: str) -> None:
-    said = session._outdated("a cube", date(2027, 1, 1), acquired)
+def test_a_phantom_is_used_until_the_day_in_the_file(ours: Site, acquired: datetime | None, words: str) -> None:
+    images = Acquisition((), "LINAC-E", "MV", "a trial")
+    said = "".join(site_said.doubts(ours, Used("a cube", None, date(2027, 1, 1)), "Linac 1", images, acquired))
     assert said.startswith(words)
     assert bool(said) == bool(words)
-    assert session._outdated("a cube", None, acquired) == ""
+    assert site_said.doubts(ours, Used("a cube"), "Linac 1", images, acquired) == []
+
+
+def test_a_beam_that_the_machine_lacks_is_doubted(ours: Site) -> None:
+    def found(*energies: str, known: tuple[str, ...] = ("6 MV", "10 MV FFF"), radiation: str = "MV") -> list[str]:
+        machine = ours.machine[0].model_copy(update={"energies": known})
+        images = tuple(SimpleNamespace(radiation=radiation, energy=energy) for energy in energies)
+        shown = Acquisition(images, "LINAC-E", radiation, "a trial")  # type: ignore[arg-type]
+        return site_said.doubts(ours.model_copy(update={"machine": (machine,)}), Used(""), "Linac 1", shown, None)
+
+    assert found("6 MV", "10 MV FFF", "") == []
+    assert found("15 MV", known=()) == []
+    assert found("100 kV", radiation="kV") == []
+    assert found("6 MV", "10 MV") == [
+        "the images state 10 MV, and Linac 1 has 6 MV, 10 MV FFF by the site file: find out whether they are of another machine"
+    ]
+
+
+def test_a_beam_is_spelt_as_images_are(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(TEXT.replace('name = "Linac 1"', 'name = "Linac 1"\nenergies = ["6MV", "10x"]'), "utf-8")
+    with pytest.raises(SiteError, match=r"energies.*'6MV' is no treatment beam; write '6 MV' or '10 MV FFF'"):
+        site.read(tmp_path / "site.toml")
 
 
 def test_the_commands_ask_the_list(ours: Site, tmp_path: Path) -> None:
