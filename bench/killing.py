@@ -9,18 +9,20 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 
 from bench.drawn_records import drawn
+from qa.events import ACTION
 from qa.reading import RecordError
 from qa.record import record_hash
 from qa.store import Store
 from qa.verification import Verified
 
 WRITERS = 2
-SIGNED = 3  # every third record is signed at once
+SIGNED, ACTED = 3, 2  # every third record is signed at once, every second one acted on
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class Killed:
     verified: Verified
 
 
-def write(database: Path, said: Path, seed: int, number: int) -> None:
-    """Stores and signs records for ever, and says so line by line after each."""
+def write(database: str, said: Path, seed: int, number: int) -> None:
+    """Stores and signs records and puts down events for ever, and says so line by line after each."""
     store, out = Store(database), os.open(said, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(out, b"ready\n")
     for count in range(10**9):
@@ -44,11 +46,18 @@ def write(database: Path, said: Path, seed: int, number: int) -> None:
         if count % SIGNED == 0:
             one = store.sign(record_id, "Reviewer", "physicist", "reviewed")
             os.write(out, f"signed {seed} {number} {count} {one.idx}\n".encode())
+        if count % ACTED == 0:
+            event = store.put_down(ACTION, "", record_id, date(2026, 1, 5), "Physicist", f"action {count}")
+            os.write(out, f"acted {seed} {number} {count} {event.number}\n".encode())
 
 
-def killed(folder: Path, kills: int, seed: int, tell: Callable[[str], None] = lambda text: None) -> Killed:
-    """SIGKILL at random moments of two processes that write at once; each one killed is followed by another."""
-    database, said, rng = folder / "killed.sqlite", folder / "said.txt", np.random.default_rng(seed)
+def killed(folder: Path, kills: int, seed: int, tell: Callable[[str], None] = lambda text: None, database: str = "") -> Killed:
+    """SIGKILL at random moments of two processes that write at once; each one killed is followed by another.
+
+    ``database`` is an empty one (a path or an SQLAlchemy URL), "" a file in the folder.
+    """
+    said, rng = folder / "said.txt", np.random.default_rng(seed)
+    database = database or str(folder / "killed.sqlite")
     Store(database)
     said.touch()
     begun, running = 0, []
@@ -71,8 +80,8 @@ def killed(folder: Path, kills: int, seed: int, tell: Callable[[str], None] = la
     return _left(database, said.read_text("utf-8"), kills)
 
 
-def _begin(database: Path, said: Path, seed: int, number: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "bench.killing", str(database), str(said), str(seed), str(number)]
+def _begin(database: str, said: Path, seed: int, number: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "bench.killing", database, str(said), str(seed), str(number)]
     return subprocess.Popen(command)
 
 
@@ -85,10 +94,13 @@ def _wait(said: Path, word: str, times: int) -> None:
         time.sleep(0.005)
 
 
-def _left(database: Path, said: str, kills: int) -> Killed:
+def _left(database: str, said: str, kills: int) -> Killed:
     store, lost = Store(database), []
     stored = [tuple(map(int, line.split()[1:])) for line in said.splitlines() if line.startswith("stored")]
     signed = {tuple(map(int, line.split()[1:4])) for line in said.splitlines() if line.startswith("signed")}
+    acted = [line.split()[1:] for line in said.splitlines() if line.startswith("acted")]
+    events = {one.number: (one.about, one.text) for one in store.events()}
+    lost += [f"event {n}" for *key, count, n in acted if events.get(int(n)) != ("-".join([*key, count]), f"action {count}")]
     for key in stored:
         record_id = "-".join(map(str, key))
         try:
@@ -101,4 +113,4 @@ def _left(database: Path, said: str, kills: int) -> Killed:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    write(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -26,7 +26,7 @@ RECORDS = 6
 Along = Callable[[Sequence[int]], Iterable[int]]
 
 
-def filled(path: Path, seed: int, count: int = RECORDS) -> Store:
+def filled(path: Path | str, seed: int, count: int = RECORDS) -> Store:
     """A store of drawn records with sign-offs and acceptances."""
     store = Store(path)
     for k in range(count):

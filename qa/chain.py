@@ -109,12 +109,17 @@ def add_event(connection: Connection, kind: str, row: Mapping[str, Any], now: da
     append(connection, kind, event_id(kind, row), content_hash(kind, row), now=now)
 
 
-def _insert(connection: Connection, before: Link | None, kind: str, item: str, content: str, packed: str, now: datetime) -> Link:
+def following(before: Link | None, kind: str, item: str, content: str, packed: str, now: datetime) -> Link:
+    """The link of an item that is stored after that link."""
     row: dict[str, Any] = {"number": before.number + 1 if before else 1, "kind": kind, "id": item, "linked": encode(datetime, now)}
     row |= {"content": content, "packed": packed, "previous": before.hash if before else BEFORE_THE_FIRST}
-    row |= {"hash": link_hash(row)}
-    connection.execute(tables.link.insert(), row)
-    return Link(**row)
+    return Link(**row, hash=link_hash(row))
+
+
+def _insert(connection: Connection, before: Link | None, kind: str, item: str, content: str, packed: str, now: datetime) -> Link:
+    made = following(before, kind, item, content, packed, now)
+    connection.execute(tables.link.insert(), vars(made))
+    return made
 
 
 def adopt(connection: Connection) -> None:

@@ -80,6 +80,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
+def alone(connection: Connection) -> None:
+    """Until the transaction ends nobody else who asks for this is in one: for a server on which there is no table yet to lock."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('igrtqa'))")
+
+
 _ADVICE = {
     "SQLITE_READONLY": "the file or its folder is read-only; ask for write permission or name another file",
     "SQLITE_PERM": "the file may not be opened; ask for permission or name another file",
@@ -92,6 +98,23 @@ _ADVICE = {
     "SQLITE_CANTOPEN": "the file cannot be opened; check that the folder exists and that you may write to it",
 }
 
+_SERVER_ADVICE = {  # by the beginning of PostgreSQL's SQLSTATE (its manual, appendix A); what cannot even be reached has none
+    "53100": "the server's disk is full; nothing was stored, make room and repeat",
+    "25006": "the server is read-only; ask who keeps it, or name another database",
+    "42501": "you may not do this there; ask for permission or name another database",
+    "57P": "the server was stopped; nothing was stored, repeat it when it is back",
+}
+_UNREACHED = "the server of the records cannot be reached, or does not let you in; nothing was stored, check its name and that it runs"
+
+
+def _advice(cause: object) -> str:
+    """What to do about what the database said."""
+    name, state = getattr(cause, "sqlite_errorname", ""), getattr(cause, "sqlstate", "")
+    if state is None and type(cause).__name__ == "OperationalError":  # psycopg's
+        return _UNREACHED
+    known = ((text, start, said) for each, said in ((_ADVICE, name), (_SERVER_ADVICE, state)) for start, text in each.items())
+    return next((text for text, start, said in known if said and said.startswith(start)), "the database refused")
+
 
 @contextmanager
 def refusals(where: str) -> Iterator[None]:
@@ -100,8 +123,6 @@ def refusals(where: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        name = getattr(cause, "sqlite_errorname", "")
-        advice = next((text for start, text in _ADVICE.items() if name.startswith(start)), "the database refused")
-        raise RecordError(f"{where}: {advice} ({cause})") from error
+        raise RecordError(f"{where}: {_advice(cause)} ({cause})") from error
     except UnicodeDecodeError as error:  # SQLite quotes what is spoilt in the file, and that is no text
         raise RecordError(f"{where}: {_ADVICE['SQLITE_CORRUPT']} ({error})") from error

@@ -22,7 +22,10 @@ from qa.reading import RecordError
 
 def canonical(plain: object) -> str:
     """The one JSON text of plain data: sorted keys, no blanks, floats at full precision, nothing that is not finite."""
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(plain)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def encode(hint: Any, value: Any) -> Any:
@@ -146,7 +149,7 @@ def _hints(kind: type) -> dict[str, Any]:
 def _member(union: tuple[Any, ...], value: Any) -> Any:
     """Which type of a union a value is of; integers and numpy numbers count as float."""
     for member in union:
-        if isinstance(value, typing.get_origin(member) or member):
+        if isinstance(value, _form(member)[1] or member):
             return member
     if float in union and isinstance(value, int | np.number):
         return float

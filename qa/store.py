@@ -258,6 +258,7 @@ class Store:
 
     def _create(self) -> None:
         with self._transaction(writing=True) as connection:
+            database.alone(connection)
             if "schema_version" in inspect(connection).get_table_names():
                 return  # another process was faster
             tables.metadata.create_all(connection, checkfirst=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
-SCHEMA_VERSION = 5  # 1 knew no second engine, 2 no baselines and parts of a phantom, 3 no answers, 4 no chain; qa/widening.py widens them
+SCHEMA_VERSION = 5  # 1 knew no second engine, 2 no baselines and parts of a phantom, 3 no answers, 4 no chain; qa/migrations widens them
 
 metadata = MetaData()
 OUTCOMES = "'PASS', 'INDETERMINATE', 'NOT_MEASURED', 'DISAGREEMENT', 'FAIL'"
@@ -225,6 +225,11 @@ _CHANGED = "records are append-only: store a new record instead"
 _CLOSED_RECORD = "this record is closed: store a new record instead"
 
 
+def functions(dialect: str) -> tuple[str, ...]:
+    """The statements that make what triggers of that dialect call."""
+    return _POSTGRESQL_FUNCTIONS if dialect == "postgresql" else ()
+
+
 def triggers(dialect: str, of: Sequence[Table] | None = None) -> tuple[str, ...]:
     """The statements that make every table append-only, for "sqlite" and "postgresql"; none for a dialect where we know no way;
     ``of`` asks for those of some tables only, in a database that has the rest.
@@ -237,7 +242,7 @@ def triggers(dialect: str, of: Sequence[Table] | None = None) -> tuple[str, ...]
     if dialect == "sqlite":
         return _sqlite(guarded)
     if dialect == "postgresql":
-        return (*(_POSTGRESQL_FUNCTIONS if of is None else ()), *_postgresql(guarded))
+        return (*(functions(dialect) if of is None else ()), *_postgresql(guarded))
     return ()
 
 

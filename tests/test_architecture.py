@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("phantoms", "qa", "reports")
 FORBIDDEN = {"phantoms": {"qa", "reports"}, "qa": {"reports"}, "reports": {"phantoms"}}
-HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "pandas", "skimage", "PIL", "pydicom"}
+HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "alembic", "pandas", "skimage", "PIL", "pydicom"}
 # the command line: they may hand a record to a report
 FRONT = {"qa/cli_clinic.py", "qa/cli_events.py", "qa/cli_records.py", "qa/shown.py", "qa/keeping.py"}
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with

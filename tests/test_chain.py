@@ -1,7 +1,6 @@
 """Sign-offs and the chain: what is changed, removed, moved or put in by force is found, and what was stored is not lost."""
 
 import dataclasses
-import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -24,8 +23,6 @@ from qa.names import same_person, several
 from qa.reading import RecordError
 from qa.store import Store
 from qa.verification import Fault
-
-POSTGRES = os.environ.get("IGRTQA_TEST_POSTGRES_CHAIN", "")  # another empty database
 
 
 @pytest.fixture(scope="module")
@@ -441,22 +438,3 @@ def test_event_that_could_not_be_linked_is_not_stored(store: Store) -> None:
             write()
     assert Store(store.where).verify().intact
     assert Store(store.where).verify().links == 9
-
-
-@pytest.mark.skipif(not POSTGRES, reason="IGRTQA_TEST_POSTGRES_CHAIN names no empty PostgreSQL database")
-def test_postgresql_keeps_the_same_chain() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    Store(POSTGRES)
-
-    def write(number: int) -> None:
-        for count in range(10):
-            name = f"{number}-{count}"
-            Store(POSTGRES).add(drawn(np.random.default_rng([number, count]), name))
-            Store(POSTGRES).sign(name, "Reviewer", "physicist", "reviewed")
-            Store(POSTGRES).accept(name, "Physicist")
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(write, range(4)))
-    found = Store(POSTGRES).verify()
-    assert (found.intact, found.links, found.faults) == (True, 120, [])

@@ -21,8 +21,6 @@ from qa.reading import Measured, NotMeasured, Quantity, RecordError
 from qa.record import Input, Record, record_hash
 from qa.store import Store, default_database
 
-POSTGRES = os.environ.get("IGRTQA_TEST_POSTGRES", "")  # an empty database to try the same promises on
-
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -204,61 +202,6 @@ def test_postgresql_gets_the_same_guards() -> None:
         closed = any(f"BEFORE INSERT ON {table.name} " in s and "igrtqa_closed" in s for s in statements)
         later = ("schema_version", "acceptance", "sign_off", "event", "link")  # only under a key of its own
         assert closed or table.name in later
-
-
-@pytest.mark.skipif(not POSTGRES, reason="IGRTQA_TEST_POSTGRES names no empty PostgreSQL database")
-def test_postgresql_keeps_the_same_promises() -> None:
-    store = Store(POSTGRES)
-    store.add(example())
-    assert_same(Store(POSTGRES).get(example().record_id[:6]), example())
-    assert store.list()[0].verdicts == {"srs": Outcome.NOT_MEASURED, "sbrt": Outcome.NOT_MEASURED}
-    columns = "record_id, idx, procedure, quantity, unit, meaning, source, at, value, u"
-    row = f"INSERT INTO reading ({columns}) VALUES ('raw', 0, '', '', '', '', '', '{{}}', "
-    inserted = f"INSERT INTO input VALUES ('{example().record_id}', 9, 'x', '', '', true, '')"
-    changes = [f"UPDATE {table.name} SET {table.columns[0].name} = NULL" for table in tables.metadata.sorted_tables]
-    changes += [f"{verb} {table.name}" for table in tables.metadata.sorted_tables for verb in ("DELETE FROM", "TRUNCATE")]
-    for statement in [*changes, inserted, row + "1, NULL)", row + "1, 0)", row + "'NaN', 1)", row + "1, 'NaN')", row + "'Infinity', 1)"]:
-        with (
-            pytest.raises(RecordError, match=r"append-only|closed|value_with_u_or_reason|truncate"),
-            store._transaction(True) as connection,
-        ):
-            connection.exec_driver_sql(statement)
-    with pytest.raises(RecordError, match="stored already"):
-        store.add(example())
-    store.add(dataclasses.replace(held(), record_id="held"))
-    store.accept("held", "Zoë")
-    store.accept("held", "Ann", "again")
-    assert_same(store.get("held"), dataclasses.replace(held(), record_id="held"))
-    assert [(one.who, one.record.machine) for one in store.accepted("LINAC-B", ["winston_lutz"])] == [
-        ("Zoë", "LINAC-B"),
-        ("Ann", "LINAC-B"),
-    ]
-    for statement in ("INSERT INTO acceptance SELECT * FROM acceptance", "DELETE FROM acceptance", "UPDATE acceptance SET who = 'Eve'"):
-        with pytest.raises(RecordError, match=r"append-only|duplicate"), store._transaction(True) as connection:
-            connection.exec_driver_sql(statement)
-
-
-@pytest.mark.skipif(not POSTGRES, reason="IGRTQA_TEST_POSTGRES names no empty PostgreSQL database")
-def test_postgresql_of_an_older_version_is_widened() -> None:
-    """What versions 3 and 5 added is taken away again, and comes back at the first write."""
-    store = Store(POSTGRES)
-    with store._transaction(True) as connection:
-        connection.exec_driver_sql("DROP TABLE acceptance, baseline, sign_off, link")
-        connection.exec_driver_sql("DROP INDEX record_of_machine")
-        connection.exec_driver_sql("ALTER TABLE judgement DROP COLUMN parts")
-        connection.exec_driver_sql("ALTER TABLE schema_version DISABLE TRIGGER ALL")
-        connection.exec_driver_sql("DELETE FROM schema_version")
-        connection.exec_driver_sql("INSERT INTO schema_version VALUES (2)")
-        connection.exec_driver_sql("ALTER TABLE schema_version ENABLE TRIGGER ALL")
-    assert Store(POSTGRES).accepted() == ()
-    Store(POSTGRES).add(held_with(record_id="widened", acquired=datetime(2025, 1, 1, tzinfo=UTC)))
-    assert Store(POSTGRES).accept("widened", "Zoë").record == Store(POSTGRES).newest("LINAC-B", ["winston_lutz"])
-    assert Store(POSTGRES).sign("widened", "Ann", "physicist", "reviewed").idx == 0
-    found = Store(POSTGRES).verify()
-    assert (found.adopted, found.links) == (2, 5)
-    assert [(fault.number, fault.what) for fault in found.faults] == [(2, "record changed")]  # "held" lost its baseline above
-    with pytest.raises(RecordError, match="append-only"), store._transaction(True) as connection:
-        connection.exec_driver_sql("DELETE FROM baseline")
 
 
 # Acceptance.
