@@ -14,9 +14,10 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Table, func, inspect, select
 
-from qa import acceptance, chain, database, done, events, history, signing, standing, tables, verification
+from qa import acceptance, chain, database, done, events, history, imported, signing, standing, tables, verification
 from qa.acceptance import Acceptance, Stored
 from qa.events import Event
+from qa.imported import Imported, Opinion
 from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
@@ -206,6 +207,27 @@ class Store:
         """What was put down about a machine, or about all of them, the first one first."""
         with self._transaction() as connection:
             return events.found(connection, None if machine is None else self._names(connection, machine))
+
+    def take_in(self, files: Sequence[imported.File]) -> tuple[Imported, ...]:
+        """Stores what another program said, all these files or none of them; RecordError, naming the first that cannot be taken in."""
+        with self._transaction(writing=True) as connection:
+            widen(connection)
+            taken_in = []
+            for said, taken, lines in files:
+                if why := imported.unwritable(connection, said, self._names(connection, said["machine"]), len(lines)):
+                    raise RecordError(f"{said['name']}: {why}; nothing was stored")
+                taken_in.append(imported.add(connection, said, taken, lines))
+            return tuple(taken_in)
+
+    def imported(self, machine: str | None = None) -> tuple[Imported, ...]:
+        """What was taken in of a machine, or of all of them, the first one first."""
+        with self._transaction() as connection:
+            return imported.found(connection, None if machine is None else self._names(connection, machine))
+
+    def opinions(self, machine: str, source: str, name: str) -> tuple[Opinion, ...]:
+        """What that program said of a machine under that name, the one taken first first; its hash is not checked."""
+        with self._transaction() as connection:
+            return imported.opinions(connection, self._names(connection, machine), source, [name])
 
     def standing(self, record_id: str) -> Standing:
         """What the store says of that record beside what is in it: who signed it, its place in the chain, and the chain's end."""
