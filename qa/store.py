@@ -214,7 +214,7 @@ class Store:
             widen(connection)
             taken_in = []
             for said, taken, lines in files:
-                if why := imported.unwritable(connection, said, self._names(connection, said["machine"]), len(lines)):
+                if why := imported.unwritable(connection, said, self._told(connection, said["machine"]), len(lines)):
                     raise RecordError(f"{said['name']}: {why}; nothing was stored")
                 taken_in.append(imported.add(connection, said, taken, lines))
             return tuple(taken_in)
@@ -222,12 +222,12 @@ class Store:
     def imported(self, machine: str | None = None) -> tuple[Imported, ...]:
         """What was taken in of a machine, or of all of them, the first one first."""
         with self._transaction() as connection:
-            return imported.found(connection, None if machine is None else self._names(connection, machine))
+            return imported.found(connection, None if machine is None else self._told(connection, machine))
 
     def opinions(self, machine: str, source: str, name: str) -> tuple[Opinion, ...]:
         """What that program said of a machine under that name, the one taken first first; its hash is not checked."""
         with self._transaction() as connection:
-            return imported.opinions(connection, self._names(connection, machine), source, [name])
+            return imported.opinions(connection, self._told(connection, machine), source, [name])
 
     def standing(self, record_id: str) -> Standing:
         """What the store says of that record beside what is in it: who signed it, its place in the chain, and the chain's end."""
@@ -277,6 +277,10 @@ class Store:
     def _names(self, connection: Connection, machine: str) -> tuple[str, ...]:
         own = self._own_name(machine)
         return tuple(sorted({machine, *(name for name in history.machines(connection) if self._own_name(name) == own)}))
+
+    def _told(self, connection: Connection, machine: str) -> tuple[str, ...]:
+        """The names that another program's word may be kept under: those of the machine's records, and its own."""
+        return *self._names(connection, machine), self._own_name(machine)
 
     def _create(self) -> None:
         with self._transaction(writing=True) as connection:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from qa import opinions
 from qa.control_chart import Chart, NoChart, chart
 from qa.drift import Line, Reach, fit, reach
 from qa.reading import Identity, Measured, Quantity
@@ -19,6 +20,7 @@ from qa.trend_choice import chosen
 if TYPE_CHECKING:
     from qa.acceptance import Acceptance
     from qa.history import Point
+    from qa.imported import Opinion
     from qa.store import Store
 
 _DAY = 86400.0
@@ -73,6 +75,7 @@ class Trend:
     epochs: tuple[Epoch, ...]
     line: Line | str
     forecasts: tuple[Forecast, ...]
+    opinions: tuple[Opinion, ...] = ()  # of other programs: in no epoch, on no chart, in no forecast
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -86,7 +89,8 @@ def trend(store: Store, machine: str, quantity: str, texts: Mapping[str, str] | 
     QaError when there is no such machine, quantity or part, naming the nearest spelling, or several, naming them.
     """
     of, points = chosen(store, machine, quantity, texts or {}, test)
-    return of_points(machine, of, points, store.accepted(machine, [points[0].procedure]))
+    made = of_points(machine, of, points, store.accepted(machine, [points[0].procedure]))
+    return replace(made, opinions=opinions.of(store, machine, quantity))
 
 
 def of_points(machine: str, of: Identity, points: Sequence[Point], accepted: Sequence[Acceptance] = ()) -> Trend:

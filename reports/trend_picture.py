@@ -17,7 +17,7 @@ from qa.history import Point
 from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
-from reports import axes, date_axis, disk, labels, legend, trend_signs, trend_words
+from reports import axes, date_axis, disk, labels, legend, trend_opinions, trend_signs, trend_words
 from reports.plain_canvas import Png, Svg
 from reports.shapes import Canvas, Drawn, path, symbol, write
 from reports.style import BOLD, FONT, INK, MUTED, RULE, SERIES, lines, printable, register_fonts
@@ -42,7 +42,7 @@ def picture(trend: Trend) -> Drawn:
     register_fonts()
     words = [line for text in trend_words.summary(trend) for line in lines(text, WIDTH - 2 * EDGE, SIZE)]
     heads = lines(trend_words.title(trend), WIDTH - 2 * EDGE, 9.0)
-    time_range = axes.padded([date_axis.days(point.taken) for point in trend.points], 0.02)
+    time_range = axes.padded([date_axis.days(point.taken) for point in trend.points] + trend_opinions.days(trend), 0.02)
     unit = f" ({trend.quantity.unit})" if trend.quantity.unit else ""
     ups = [
         axes.scale(reach, name, height, 18)
@@ -83,6 +83,7 @@ def _ranges(trend: Trend) -> tuple[axes.Range, axes.Range]:
     """Both panels' ranges: values with U and the limits that judged them; the EWMA and its limits."""
     readings = [(point, point.reading) for point in trend.points if isinstance(point.reading, Measured)]
     upper = [edge for _, one in readings for edge in (one.value - 2 * one.u, one.value + 2 * one.u)]
+    upper += trend_opinions.heights(trend)
     for side in ("low", "high"):  # a limit on a side where there are no values would only flatten them
         ends = [getattr(level, side) for point, _ in readings for level in levels(point)[:1]]
         if any((one.value > 0) == (side == "high") for _, one in readings):
@@ -113,6 +114,7 @@ def _values(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
     for epoch in trend.epochs:
         for index, point in enumerate(epoch.points):
             _point(canvas, frame, point, index not in epoch.left, small)
+    trend_opinions.draw(canvas, frame, trend)
 
 
 def _point(canvas: Canvas, frame: axes.Axes, point: Point, charted: bool, small: bool) -> None:

@@ -9,7 +9,7 @@ from qa.control_chart import Chart, NoChart
 from qa.history import Point
 from qa.reading import Measured
 from qa.trend import Epoch, Forecast, Trend
-from reports import numbers
+from reports import numbers, trend_opinions
 
 BARS, PLAIN = "▁▂▃▄▅▆▇█", "0123456789"
 GAPS = {True: "·", False: "?"}
@@ -166,4 +166,4 @@ def _count(number: int, noun: str) -> str:
 
 def summary(trend: Trend) -> Sequence[str]:
     """All sentences, in order."""
-    return [span(trend), *chart(trend.epochs[-1], trend.quantity.unit), *drift(trend)]
+    return [span(trend), *chart(trend.epochs[-1], trend.quantity.unit), *drift(trend), *trend_opinions.words(trend)]
