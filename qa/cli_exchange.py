@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,59 @@ from qa.reading import QaError
 if TYPE_CHECKING:
     from qa.mpc import Check
     from qa.site import Site
+    from qa.store import Store
+
+
+@app.command()
+@guarded
+def export(
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="One row for each reading.")] = None,
+    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="All that docs/json.md says of every record.")] = None,
+    quaac: Annotated[Path | None, typer.Option("--quaac", metavar="FILE", help="QuAAC in YAML, one data point for each reading.")] = None,
+    machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="Of this machine only.")] = "",
+    test: Annotated[str, typer.Option("--test", metavar="NAME", help="Of this test only (see: igrtqa list --tests).")] = "",
+    since: Annotated[datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Taken on this day or later.")] = None,
+    until: Annotated[datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Taken on this day or earlier.")] = None,
+    site: SiteFile = None,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
+    """Write readings with how they were judged, by what, and who signed, for other programs (docs/export.md).
+
+    A record that was changed by force is named, and nothing is written.
+    """
+    from qa.store import Store
+    from reports import exported_csv, exported_json, exported_quaac
+
+    places = [(exported_csv.write, csv), (exported_json.write, json), (exported_quaac.write, quaac)]
+    if not any(place for _, place in places):
+        raise QaError("say where to and how: --csv FILE, --json FILE or --quaac FILE")
+    known = clinic(site)
+    store = Store(database, make=False, own_name=known.own_name if known else str)
+    records = _asked(store, known, machine.strip(), test.strip(), since, until)
+    for write, place in places:
+        if place is not None:
+            readings = write(store.each(records), place)
+            print(f"{count(readings, 'reading')} of {count(len(records), 'record')}: {place}")
+    return Status.PASSED
+
+
+def _asked(store: Store, site: Site | None, machine: str, test: str, since: datetime | None, until: datetime | None) -> tuple[str, ...]:
+    """The records that are asked for, days being those of the clinic's calendar. QaError where there are none."""
+    from qa import procedure
+    from qa.site import nearest
+
+    zone = site.zone if site else None
+    first = None if since is None else since.replace(tzinfo=zone).astimezone(UTC)
+    end = None if until is None else (until + timedelta(days=1)).replace(tzinfo=zone).astimezone(UTC)
+    found = store.chosen((site.known(machine) if site else machine) if machine else None, test or None, first, end)
+    if not found and test and test not in procedure.names():
+        raise QaError(f"there is no test {test!r}{nearest(test, procedure.names())}")
+    if not found and machine and machine not in store.machines() and site is None:
+        raise QaError(f"there are no records of a machine {machine!r}{nearest(machine, store.machines())}")
+    if not found:
+        raise QaError(f"no such records in {store.where}: nothing was written")
+    return found
 
 
 @app.command("import-mpc")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime, tzinfo
@@ -18,6 +18,7 @@ from qa import acceptance, chain, database, done, events, history, imported, sig
 from qa.acceptance import Acceptance, Stored
 from qa.events import Event
 from qa.imported import Imported, Opinion
+from qa.plain import encode
 from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
@@ -132,6 +133,27 @@ class Store:
         if chain.of_record(connection, record.record_id) is None:
             raise RecordError(f"{self.where}: record {record.record_id} was not put there by this program (it has no link): do not use it")
         return record
+
+    def chosen(
+        self, machine: str | None = None, procedure: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[str, ...]:
+        """The ids of records, the one taken first first: of a machine, of a test, taken from ``since`` on and before ``until``."""
+        own = tables.record.c
+        taken = func.coalesce(own.acquired, own.analysed)  # both ISO 8601 in UTC: they sort as time
+        wanted = [own.procedure == procedure] if procedure is not None else []
+        wanted += [taken >= encode(datetime, since)] if since is not None else []
+        wanted += [taken < encode(datetime, until)] if until is not None else []
+        with self._transaction() as connection:
+            if machine is not None:
+                wanted.append(own.machine.in_(self._names(connection, machine)))
+            return tuple(connection.scalars(select(own.record_id).where(*wanted).order_by(taken, own.record_id)).all())
+
+    def each(self, record_ids: Iterable[str]) -> Iterator[tuple[Record, Standing]]:
+        """Those records with their standing, one at a time, all of one moment; RecordError at the first that was changed."""
+        with self._transaction(steady=True) as connection:
+            for record_id in record_ids:
+                record = self._get(connection, record_id)
+                yield record, standing.of(connection, record)
 
     def list(self, limit: int = 50) -> tuple[Summary, ...]:
         """The newest records first, at most ``limit`` of them."""

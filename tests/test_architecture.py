@@ -30,6 +30,7 @@ PAGES = (
     "for_therapists",
     "for_physicists",
     "json",
+    "export",
     "records",
     "physics/winston_lutz",
     "physics/imaging_isocenter",
