@@ -121,10 +121,14 @@ class Store:
             raise RecordError(f"{self.where}: there is no record {record_id!r}; list the records to see their ids")
         if len(found) > 1:
             raise RecordError(f"{self.where}: several records start with {record_id!r}: {', '.join(found[:5])}; give more of the id")
-        stored = {table.name: _select(connection, table, found[0]) for table in (tables.record, *tables.CHILDREN)}
-        record, link = from_rows(stored), chain.of_record(connection, found[0])
+        return self._read(connection, found[0])
+
+    def _read(self, connection: Connection, record_id: str) -> Record:
+        """The record of that very id, which there is; RecordError when it was changed."""
+        stored = {table.name: _select(connection, table, record_id) for table in (tables.record, *tables.CHILDREN)}
+        record, link = from_rows(stored), chain.of_record(connection, record_id)
         if {record_hash(record)} != {stored["record"][0]["record_hash"], *([link.content] if link else [])}:
-            raise RecordError(f"{self.where}: record {found[0]} was changed after it was stored: do not use it, restore it from a backup")
+            raise RecordError(f"{self.where}: record {record_id} was changed after it was stored: do not use it, restore it from a backup")
         return record
 
     def _linked(self, connection: Connection, record_id: str) -> Record:
@@ -152,7 +156,7 @@ class Store:
         """Those records with their standing, one at a time, all of one moment; RecordError at the first that was changed."""
         with self._transaction(steady=True) as connection:
             for record_id in record_ids:
-                record = self._get(connection, record_id)
+                record = self._read(connection, record_id)
                 yield record, standing.of(connection, record)
 
     def list(self, limit: int = 50) -> tuple[Summary, ...]:
