@@ -6,7 +6,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,15 @@ def with_events(store: Store) -> Store:
     """The same, with two events put down."""
     store.put_down(ACTION, "", "trial-0", date(2026, 1, 5), "Physicist", "the ball was set up again")
     store.put_down(SERVICE, "Linac 1", "", date(2026, 1, 5), "Physicist", "panel replaced")
+    return store
+
+
+def with_import(store: Store) -> Store:
+    """The same, with a check of another program taken in."""
+    said = {"source": "Another", "machine": "Linac 1", "serial": "4711", "name": "check 1", "template": "daily", "who": "Physicist"}
+    said |= {"clock": "2026-01-05T07:10:30", "zone": "UTC", "sha256": "0" * 64}
+    line = {"name": "Group/Size", "unit": "mm", "value": "0.30", "threshold": "0.5", "verdict": "Pass"}
+    store.take_in([(said, datetime(2026, 1, 5, 7, 10, 30, tzinfo=UTC), [line, {**line, "name": "Group/Shift"}])])
     return store
 
 
@@ -90,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name, bars.shown() as tell:
         folder = Path(name)
         if asked.changes:
-            store = with_events(filled(folder / "changed.sqlite", asked.seed))
+            store = with_import(with_events(filled(folder / "changed.sqlite", asked.seed)))
             missed = unfound(store, asked.changes, asked.seed, lambda numbers: progress(numbers, "changes"))
             print("".join(f"not found: {text}\n" for text in missed), end="")
             rows.append(_row("changes by force that are found", asked.changes, "all", f"{asked.changes - len(missed)}", not missed))

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 RECORD = ("record", "input", "reading", "judgement", "baseline", "comparison", "evidence")
-TABLES = {"record": RECORD, "event": ("acceptance", "sign_off", "event"), "link": ("link",)}  # a kind is drawn first: all are tried alike
+# a kind is drawn first: all are tried alike
+TABLES = {"record": RECORD, "event": ("acceptance", "sign_off", "event"), "import": ("imported", "opinion"), "link": ("link",)}
 TRIES = 100
 
 

@@ -16,6 +16,7 @@ from qa.widening import version
 
 BEFORE_THE_FIRST = "0" * 64  # what the first link holds for the hash of the one before it
 EVENTS = {"acceptance": tables.acceptance, "sign-off": tables.sign_off, "event": tables.event}  # what persons say, by the kind of its link
+BESIDE = {**EVENTS, "imported": tables.imported}  # all that is stored beside records
 ADOPTED = "adopted "
 
 
@@ -43,7 +44,7 @@ def link_hash(link: Mapping[str, Any]) -> str:
 
 
 def content_hash(kind: str, row: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of an event's row."""
+    """SHA-256 of the canonical JSON of an event's row; of an import's with all its lines as "opinions"."""
     return sha256(canonical({"schema": f"igrtqa-{kind}", **row}).encode())
 
 
@@ -63,8 +64,8 @@ def sha256(content: bytes) -> str:
 
 
 def event_id(kind: str, row: Mapping[str, Any]) -> str:
-    """What a link calls what a person said: its record's id and which one of that record's it is; an event's number."""
-    return "/".join(str(row[key.name]) for key in EVENTS[kind].primary_key)
+    """What a link calls what a person said: its record's id and which one of that record's it is; an event's or import's number."""
+    return "/".join(str(row[key.name]) for key in BESIDE[kind].primary_key)
 
 
 def last(connection: Connection) -> Link | None:

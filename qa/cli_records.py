@@ -22,6 +22,7 @@ def list_(
     tests: Annotated[bool, typer.Option("--tests", help="The tests there are, not the records.")] = False,
     protocols: Annotated[bool, typer.Option("--protocols", help="The protocols there are, not the records.")] = False,
     accepted: Annotated[bool, typer.Option("--accepted", help="What was accepted, by whom and when, not the records.")] = False,
+    imported: Annotated[bool, typer.Option("--imported", help="What was taken in of other programs, not the records.")] = False,
     events: Annotated[bool, typer.Option("--events", help="What was put down: not used, service, actions; not the records.")] = False,
     most: Annotated[int, typer.Option("--most", min=1, help="How many records to show.")] = 20,
     database: Database = None,
@@ -32,15 +33,17 @@ def list_(
 
     rows = [*catalogue.tests()] if tests else []
     rows += catalogue.protocols() if protocols else []
-    if accepted or events or not (tests or protocols):
+    if accepted or events or imported or not (tests or protocols):
         from qa.store import Store
 
         store = Store(database)
         kept = [*map(catalogue.acceptance, reversed(store.accepted()))] if accepted else []
         kept += map(catalogue.event, reversed(store.events())) if events else []
-        kept += map(catalogue.record, store.list(most)) if not (accepted or events) else []
+        kept += map(catalogue.imported, reversed(store.imported())) if imported else []
+        kept += map(catalogue.record, store.list(most)) if not (accepted or events or imported) else []
         if not kept:
-            print(f"{'nothing is accepted' if accepted else 'nothing was put down' if events else 'no records'} yet in {store.where}")
+            nothing = {"nothing is accepted": accepted, "nothing was put down": events, "nothing was imported": imported}
+            print(f"{next((words for words, asked in nothing.items() if asked), 'no records')} yet in {store.where}")
         rows += kept[:most]
     screen.show(rows, screen.terminal())
     return Status.PASSED
@@ -231,5 +234,5 @@ def verify(
         found = store.verify(say)
     for line in verified(found, str(store.where)):
         print(visible(line))
-    statuses.append(Status.PASSED if found.intact and found.records else Status.FAILED if found.faults else Status.UNDECIDED)
+    statuses.append(Status.PASSED if found.intact and found.links else Status.FAILED if found.faults else Status.UNDECIDED)
     return worst(statuses)

@@ -53,6 +53,7 @@ def verified(found: Verified, where: str) -> list[str]:
     """What verifying found, in lines: the first fault first."""
     most = 20
     counted = f"{count(found.records, 'record')}, {count(found.events, 'event')}, {count(found.links, 'link')}"
+    counted += f", {count(found.imported, 'import')}" if found.imported else ""
     said = [f"BROKEN: {'first: ' if len(found.faults) > 1 and not k else ''}{fault}" for k, fault in enumerate(found.faults[:most])]
     said += [f"and {len(found.faults) - most} more"] if len(found.faults) > most else []
     said += [f"note: {remark}" for remark in found.remarks[:most]]
@@ -61,7 +62,7 @@ def verified(found: Verified, where: str) -> list[str]:
         return [*said, f"broken: {counted} in {where}: rely on nothing named here, restore it from a backup"]
     if not found.chained:
         return [*said, f"no chain yet: {counted} in {where}; every record fits its own hash, the next one stored begins a chain"]
-    if not found.records:
+    if not found.links:
         return [*said, f"nothing is stored in {where}: is it the right one?"]
     said += [f"note: {found.adopted} of the links were adopted: stored before there was a chain"] if found.adopted else []
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime, tzinfo
@@ -14,9 +14,11 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Table, func, inspect, select
 
-from qa import acceptance, chain, database, done, events, history, signing, standing, tables, verification
+from qa import acceptance, chain, database, done, events, history, imported, signing, standing, tables, verification
 from qa.acceptance import Acceptance, Stored
 from qa.events import Event
+from qa.imported import Imported, Opinion
+from qa.plain import encode
 from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
@@ -119,10 +121,14 @@ class Store:
             raise RecordError(f"{self.where}: there is no record {record_id!r}; list the records to see their ids")
         if len(found) > 1:
             raise RecordError(f"{self.where}: several records start with {record_id!r}: {', '.join(found[:5])}; give more of the id")
-        stored = {table.name: _select(connection, table, found[0]) for table in (tables.record, *tables.CHILDREN)}
-        record, link = from_rows(stored), chain.of_record(connection, found[0])
+        return self._read(connection, found[0])
+
+    def _read(self, connection: Connection, record_id: str) -> Record:
+        """The record of that very id, which there is; RecordError when it was changed."""
+        stored = {table.name: _select(connection, table, record_id) for table in (tables.record, *tables.CHILDREN)}
+        record, link = from_rows(stored), chain.of_record(connection, record_id)
         if {record_hash(record)} != {stored["record"][0]["record_hash"], *([link.content] if link else [])}:
-            raise RecordError(f"{self.where}: record {found[0]} was changed after it was stored: do not use it, restore it from a backup")
+            raise RecordError(f"{self.where}: record {record_id} was changed after it was stored: do not use it, restore it from a backup")
         return record
 
     def _linked(self, connection: Connection, record_id: str) -> Record:
@@ -131,6 +137,27 @@ class Store:
         if chain.of_record(connection, record.record_id) is None:
             raise RecordError(f"{self.where}: record {record.record_id} was not put there by this program (it has no link): do not use it")
         return record
+
+    def chosen(
+        self, machine: str | None = None, procedure: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[str, ...]:
+        """The ids of records, the one taken first first: of a machine, of a test, taken from ``since`` on and before ``until``."""
+        own = tables.record.c
+        taken = func.coalesce(own.acquired, own.analysed)  # both ISO 8601 in UTC: they sort as time
+        wanted = [own.procedure == procedure] if procedure is not None else []
+        wanted += [taken >= encode(datetime, since)] if since is not None else []
+        wanted += [taken < encode(datetime, until)] if until is not None else []
+        with self._transaction() as connection:
+            if machine is not None:
+                wanted.append(own.machine.in_(self._names(connection, machine)))
+            return tuple(connection.scalars(select(own.record_id).where(*wanted).order_by(taken, own.record_id)).all())
+
+    def each(self, record_ids: Iterable[str]) -> Iterator[tuple[Record, Standing]]:
+        """Those records with their standing, one at a time, all of one moment; RecordError at the first that was changed."""
+        with self._transaction(steady=True) as connection:
+            for record_id in record_ids:
+                record = self._read(connection, record_id)
+                yield record, standing.of(connection, record)
 
     def list(self, limit: int = 50) -> tuple[Summary, ...]:
         """The newest records first, at most ``limit`` of them."""
@@ -207,6 +234,27 @@ class Store:
         with self._transaction() as connection:
             return events.found(connection, None if machine is None else self._names(connection, machine))
 
+    def take_in(self, files: Sequence[imported.File]) -> tuple[Imported, ...]:
+        """Stores what another program said, all these files or none of them; RecordError, naming the first that cannot be taken in."""
+        with self._transaction(writing=True) as connection:
+            widen(connection)
+            taken_in = []
+            for said, taken, lines in files:
+                if why := imported.unwritable(connection, said, self._told(connection, said["machine"]), len(lines)):
+                    raise RecordError(f"{said['name']}: {why}; nothing was stored")
+                taken_in.append(imported.add(connection, said, taken, lines))
+            return tuple(taken_in)
+
+    def imported(self, machine: str | None = None) -> tuple[Imported, ...]:
+        """What was taken in of a machine, or of all of them, the first one first."""
+        with self._transaction() as connection:
+            return imported.found(connection, None if machine is None else self._told(connection, machine))
+
+    def opinions(self, machine: str, source: str, name: str) -> tuple[Opinion, ...]:
+        """What that program said of a machine under that name, the one taken first first; its hash is not checked."""
+        with self._transaction() as connection:
+            return imported.opinions(connection, self._told(connection, machine), source, [name])
+
     def standing(self, record_id: str) -> Standing:
         """What the store says of that record beside what is in it: who signed it, its place in the chain, and the chain's end."""
         with self._transaction(steady=True) as connection:
@@ -255,6 +303,10 @@ class Store:
     def _names(self, connection: Connection, machine: str) -> tuple[str, ...]:
         own = self._own_name(machine)
         return tuple(sorted({machine, *(name for name in history.machines(connection) if self._own_name(name) == own)}))
+
+    def _told(self, connection: Connection, machine: str) -> tuple[str, ...]:
+        """The names that another program's word may be kept under: those of the machine's records, and its own."""
+        return *self._names(connection, machine), self._own_name(machine)
 
     def _create(self) -> None:
         with self._transaction(writing=True) as connection:

@@ -11,7 +11,7 @@ SCHEMA_VERSION = 5  # 1 knew no second engine, 2 no baselines and parts of a pha
 
 metadata = MetaData()
 OUTCOMES = "'PASS', 'INDETERMINATE', 'NOT_MEASURED', 'DISAGREEMENT', 'FAIL'"
-LINKED = "'record', 'acceptance', 'sign-off', 'event', 'adopted record', 'adopted acceptance'"  # adopted: older than the chain itself
+LINKED = "'record', 'acceptance', 'sign-off', 'event', 'imported', 'adopted record', 'adopted acceptance'"  # adopted: older than the chain
 PASS_NEEDS = "outcome <> 'PASS' OR kind = 'functional' OR (reading >= 0 AND tolerance IS NOT NULL)"  # a person answers a question
 
 
@@ -192,11 +192,38 @@ event = _table(  # what a person puts down about a machine: qa/events.py
     Column("written", Text, nullable=False),  # ISO 8601, UTC, microseconds
 )
 
+imported = _table(  # a file of results that another program measured and judged: qa/imported.py
+    "imported",
+    Column("number", Integer, CheckConstraint("number > 0"), primary_key=True, autoincrement=False),
+    Column("source", Text, CheckConstraint("trim(source) <> ''"), nullable=False),  # which program
+    Column("machine", Text, CheckConstraint("trim(machine) <> ''"), nullable=False),
+    Column("serial", Text, nullable=False),
+    Column("name", Text, CheckConstraint("trim(name) <> ''"), nullable=False),  # of the check, as that program calls it
+    Column("template", Text, nullable=False),
+    Column("clock", Text, nullable=False),  # the time as stated, without a zone
+    Column("zone", Text, nullable=False),  # the zone that it was read in
+    Column("taken", Text, nullable=False),  # ISO 8601, UTC, microseconds: the two together
+    Column("sha256", Text, nullable=False),  # of the file
+    Column("who", Text, CheckConstraint("trim(who) <> ''"), nullable=False),
+    Column("written", Text, nullable=False),  # ISO 8601, UTC, microseconds
+)
+
+opinion = _table(  # one line of such a file, as it is written there; the file's own row is written last and closes it
+    "opinion",
+    Column("number", Integer, ForeignKey("imported.number", deferrable=True, initially="DEFERRED"), primary_key=True, autoincrement=False),
+    Column("idx", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, CheckConstraint("trim(name) <> ''"), nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("value", Text, CheckConstraint("trim(value) <> ''"), nullable=False),
+    Column("threshold", Text, nullable=False),
+    Column("verdict", Text, CheckConstraint("trim(verdict) <> ''"), nullable=False),
+)
+
 link = _table(  # of the chain through all that is stored, in order of storing: qa/chain.py
     "link",
     Column("number", Integer, CheckConstraint("number > 0"), primary_key=True, autoincrement=False),
     Column("kind", Text, CheckConstraint(f"kind IN ({LINKED})"), nullable=False),
-    Column("id", Text, nullable=False),  # the record's, with "/" and the idx where a person speaks of that record; an event's number
+    Column("id", Text, nullable=False),  # the record's, with "/" and the idx where a person speaks of it; an event's or import's number
     Column("linked", Text, nullable=False),  # ISO 8601, UTC, microseconds
     Column("content", Text, nullable=False),  # SHA-256, as are the next three
     Column("packed", Text, nullable=False),
@@ -206,13 +233,16 @@ link = _table(  # of the chain through all that is stored, in order of storing: 
 
 link_of = Index("link_of", link.c.id, link.c.kind)
 of_machine = Index("record_of_machine", record.c.machine, record.c.procedure)
+of_name = Index("opinion_of_name", opinion.c.name)  # for trends
 of_quantity = Index("reading_of_quantity", reading.c.quantity, reading.c.record_id, reading.c.procedure)  # for trends; any version
 
 CHILDREN = (input_, reading, judgement, baseline, comparison, evidence)  # the rows of a record beside its own
-SINCE = {comparison: 2, baseline: 3, acceptance: 3, sign_off: 5, event: 5, link: 5}  # the version a table came with, if not the first
+# the version a table came with, if not the first
+SINCE = {comparison: 2, baseline: 3, acceptance: 3, sign_off: 5, event: 5, imported: 5, opinion: 5, link: 5}
 _PARTS_SINCE = 3
 
-_OF_THEIR_OWN = (schema_version, acceptance, sign_off, event, link)  # not closed by a record's row; PostgreSQL's primary keys are enough
+# not closed by a record's row; PostgreSQL's primary keys are enough
+_OF_THEIR_OWN = (schema_version, acceptance, sign_off, event, imported, link)
 
 
 def columns(table: Table, version: int) -> list[Column[Any]]:
@@ -253,7 +283,7 @@ def _sqlite(guarded: Sequence[Table]) -> tuple[str, ...]:
             statements.append(
                 f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} BEGIN SELECT RAISE(ABORT, '{_CHANGED}'); END"
             )
-        owner = table if table in _OF_THEIR_OWN else record
+        owner = table if table in _OF_THEIR_OWN else imported if table is opinion else record
         there = " AND ".join(f"{key.name} = NEW.{key.name}" for key in owner.primary_key)
         statements.append(
             f"CREATE TRIGGER {table.name}_closed BEFORE INSERT ON {table.name} "
@@ -270,6 +300,13 @@ _POSTGRESQL_FUNCTIONS = (
 )
 
 
+_POSTGRESQL_IMPORT = (  # a function of its own, made with its table: an older database has the others already
+    "CREATE OR REPLACE FUNCTION igrtqa_closed_import() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "IF EXISTS (SELECT 1 FROM imported WHERE number = NEW.number) "
+    f"THEN RAISE EXCEPTION '{_CLOSED_RECORD}'; END IF; RETURN NEW; END $$"
+)
+
+
 def _postgresql(guarded: Sequence[Table]) -> tuple[str, ...]:
     statements = []
     for table in guarded:
@@ -278,7 +315,7 @@ def _postgresql(guarded: Sequence[Table]) -> tuple[str, ...]:
             "FOR EACH STATEMENT EXECUTE FUNCTION igrtqa_changed()"
         )
         if table not in _OF_THEIR_OWN:
-            statements.append(
-                f"CREATE TRIGGER {table.name}_closed BEFORE INSERT ON {table.name} FOR EACH ROW EXECUTE FUNCTION igrtqa_closed()"
-            )
+            closed = "igrtqa_closed_import" if table is opinion else "igrtqa_closed"
+            statements += [_POSTGRESQL_IMPORT] * (table is opinion)
+            statements.append(f"CREATE TRIGGER {table.name}_closed BEFORE INSERT ON {table.name} FOR EACH ROW EXECUTE FUNCTION {closed}()")
     return tuple(statements)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from qa import opinions
 from qa.control_chart import Chart, NoChart, chart
 from qa.drift import Line, Reach, fit, reach
 from qa.events import Event, services
@@ -21,6 +22,7 @@ from qa.trend_left import why_left
 if TYPE_CHECKING:
     from qa.acceptance import Acceptance
     from qa.history import Point
+    from qa.imported import Opinion
     from qa.store import Store
 
 _DAY = 86400.0
@@ -94,6 +96,7 @@ class Trend:
     line: Line | str
     forecasts: tuple[Forecast, ...]
     services: tuple[tuple[Event, Event | None], ...] = ()
+    opinions: tuple[Opinion, ...] = ()  # of other programs: in no epoch, on no chart, in no forecast
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -118,8 +121,8 @@ def trend(store: Store, machine: str, quantity: str, texts: Mapping[str, str] | 
     QaError when there is no such machine, quantity or part, naming the nearest spelling, or several, naming them.
     """
     of, points = chosen(store, machine, quantity, texts or {}, test)
-    found = of_points(machine, of, points, store.accepted(machine, [points[0].procedure]))
-    return replace(found, services=services(store.events(machine)))
+    made = of_points(machine, of, points, store.accepted(machine, [points[0].procedure]))
+    return replace(made, services=services(store.events(machine)), opinions=opinions.of(store, machine, quantity))
 
 
 def of_points(machine: str, of: Identity, points: Sequence[Point], accepted: Sequence[Acceptance] = ()) -> Trend:

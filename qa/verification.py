@@ -15,7 +15,7 @@ from qa.widening import version
 
 Row = Mapping[str, Any]
 MANY = 20  # faults, after which links are not looked for elsewhere: with everything broken that would take hours
-_STORED = {"record": tables.record, **chain.EVENTS}
+_STORED = {"record": tables.record, **chain.BESIDE}
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Verified:
     links: int = 0
     records: int = 0
     events: int = 0
+    imported: int = 0
     adopted: int = 0
     end: str = ""
     chained: bool = True
@@ -59,6 +60,7 @@ def check(connection: Connection, say: Callable[[str], None] = lambda text: None
         return found
     stored = {kind: _ids(look, kind, found) for kind in _STORED}
     found.records, found.events = len(stored["record"]), sum(len(stored[kind]) for kind in chain.EVENTS)
+    found.imported = len(stored["imported"])
     _orphans(look, found)
     if look.version < tables.SINCE[tables.link]:
         _unchained(look, stored["record"], found, say)
@@ -94,10 +96,19 @@ def _ids(look: Look, kind: str, found: Verified) -> dict[str, Row]:
     try:
         if kind == "record":
             return {str(row["record_id"]): {} for row in rows_of(look, table, ("record_id",))}
-        return {chain.event_id(kind, row): row for row in rows_of(look, table)}
+        rows: dict[str, Row] = {chain.event_id(kind, row): row for row in rows_of(look, table)}
+        return _with_lines(look, rows) if kind == "imported" else rows
     except UNREADABLE as error:
         found.faults.append(Fault(None, f"{kind} changed", f"the table {table.name} cannot be read ({error})"))
         return {}
+
+
+def _with_lines(look: Look, rows: dict[str, Row]) -> dict[str, Row]:
+    """Imports with all their lines, as the chain has them."""
+    lines: dict[Any, list[Row]] = {}
+    for line in rows_of(look, tables.opinion):
+        lines.setdefault(line["number"], []).append(line)
+    return {name: {**row, "opinions": lines.get(row["number"], [])} for name, row in rows.items()}
 
 
 def _orphans(look: Look, found: Verified) -> None:
@@ -107,6 +118,10 @@ def _orphans(look: Look, found: Verified) -> None:
             query = f"SELECT count(*) FROM {table.name} WHERE record_id NOT IN (SELECT record_id FROM record)"
             if count := look.connection.exec_driver_sql(query).scalar():
                 found.faults.append(Fault(None, "rows of no record", f"{count} in the table {table.name}"))
+    if look.version >= tables.SINCE[tables.opinion]:
+        query = "SELECT count(*) FROM opinion WHERE number NOT IN (SELECT number FROM imported)"
+        if count := look.connection.exec_driver_sql(query).scalar():
+            found.faults.append(Fault(None, "rows of no import", f"{count} in the table {tables.opinion.name}"))
 
 
 def _unchained(look: Look, records: Mapping[str, Row], found: Verified, say: Callable[[str], None]) -> None:
@@ -194,7 +209,7 @@ def _item(look: Look, link: Row, kind: str, row: Row | None, left: set[str]) -> 
     except (TypeError, ValueError):  # no JSON, so not what was stored
         fits = False
     if not fits:
-        yield Fault(number, "event changed", f"{name} is not what was stored")
+        yield Fault(number, "import changed" if kind == "imported" else "event changed", f"{name} is not what was stored")
 
 
 def _clock(found: Verified, link: Row, before: Row | None) -> None:

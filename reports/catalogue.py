@@ -10,6 +10,7 @@ from qa import protocol as protocols_
 from qa.acceptance import Acceptance
 from qa.due import Due, State
 from qa.events import ACTION, Event
+from qa.imported import Imported
 from qa.standing import Signature
 from qa.store import Summary
 from reports import numbers
@@ -60,6 +61,12 @@ def event(one: Event) -> Line:
     about = f", {'record ' if one.kind == ACTION else ''}{one.about}" if one.about else ""
     written = "" if one.written.date() == one.day else f", put down {one.written:%Y-%m-%d}"
     return Line(one.kind, None, f"{one.machine}{about}", f"{one.day} by {one.who}{written}: {one.text}")
+
+
+def imported(one: Imported) -> Line:
+    """What was taken in of another program, as stated there."""
+    words = f"{one.template}, {one.clock.replace('T', ' ')} by its clock, {one.lines} lines; import {one.number} by {one.who}"
+    return Line(one.source, None, f"{one.machine}, serial {one.serial}", f"{words}, {one.written:%Y-%m-%d}")
 
 
 _STATES = {"SKIPPED": "not used today", "SERVICE": "under service"}

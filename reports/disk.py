@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from qa.reading import QaError
@@ -24,12 +27,20 @@ ADVICE = {
 
 def put(content: bytes, path: Path) -> Path:
     """The content in its file. QaError when the disk refuses, saying what to do; an older file then stays as it was."""
+    with writing(path) as file:
+        file.write(content)
+    return path
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to piece by piece, which gets its name when all of it is there; after any error it is as if nothing was written."""
     temporary = path.parent / f".{uuid4().hex}.part"
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         with temporary.open("xb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -39,4 +50,3 @@ def put(content: bytes, path: Path) -> Path:
     finally:
         if temporary.exists():
             temporary.unlink(missing_ok=True)
-    return path

@@ -10,7 +10,7 @@ from pathlib import Path
 from qa.control_chart import Chart, NoChart
 from qa.reading import Measured
 from qa.trend import Trend
-from reports import disk, trend_words
+from reports import disk, trend_opinions, trend_words
 from reports.spreadsheet import inert
 
 HEAD = ("taken (UTC)", "quantity", "value", "u (k = 1)", "unit", "outcome", "limits", "record", "epoch", "on the chart")
@@ -26,6 +26,9 @@ def text(trend: Trend) -> str:
     writer.writerow([])
     writer.writerow((*HEAD, *CHART))
     writer.writerows([inert(cell) for cell in row] for row in _rows(trend))
+    if said := [*trend_opinions.table(trend)]:
+        writer.writerow([])
+        writer.writerows([inert(cell) for cell in row] for row in said)
     return target.getvalue()
 
 

@@ -20,7 +20,7 @@ from qa.history import Point
 from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
-from reports import axes, date_axis, disk, labels, legend, trend_signs, trend_words
+from reports import axes, date_axis, disk, labels, legend, trend_opinions, trend_signs, trend_words
 from reports.plain_canvas import Svg
 from reports.shapes import Canvas, Drawn, path, symbol, write
 from reports.style import BOLD, INK, MUTED, RULE, SERIES, lines, register_fonts
@@ -47,7 +47,7 @@ def picture(whole: Trend) -> Drawn:
     trend, numbers = whole.in_unit, {epoch.began: number for number, epoch in enumerate(whole.epochs, 1)}
     texts = [*trend_words.summary(whole), *filter(None, [trend_words.other_units(whole).lstrip("; ")])]
     heads = lines(trend_words.title(trend), WIDTH - 2 * EDGE, 9.0)
-    time_range = axes.padded([date_axis.days(point.taken) for point in trend.points], 0.02)
+    time_range = axes.padded([date_axis.days(point.taken) for point in trend.points] + trend_opinions.days(trend), 0.02)
     panels = _panels(trend)
     ups = [axes.scale(panel.reach, panel.name, panel.height, 18) for panel in panels]
     left = EDGE + max(axes.beside(up) for up in ups)
@@ -91,6 +91,7 @@ def _panels(trend: Trend) -> list[_Panel]:
     """Values with U and the limits that judged them; where there is a chart the EWMA and its limits."""
     readings = [(point, point.reading) for point in trend.points if isinstance(point.reading, Measured)]
     upper = [edge for _, one in readings for edge in (one.value - 2 * one.u, one.value + 2 * one.u)]
+    upper += trend_opinions.heights(trend)
     for side in ("low", "high"):  # a limit on a side where there are no values would only flatten them
         if any((one.value > 0) == (side == "high") for _, one in readings):
             ends = [getattr(level, side) for point, _ in readings for level in levels(point, trend.signed)[:1]]
@@ -123,6 +124,7 @@ def _values(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
     for epoch in trend.epochs:
         for index, point in enumerate(epoch.points):
             _point(canvas, frame, point, index not in epoch.left, small)
+    trend_opinions.draw(canvas, frame, trend)
 
 
 def _point(canvas: Canvas, frame: axes.Axes, point: Point, charted: bool, small: bool) -> None:

@@ -6,7 +6,7 @@ import shutil
 
 from qa.trend import Trend
 from qa.visible import visible
-from reports import screen, trend_words
+from reports import screen, trend_opinions, trend_words
 
 WIDE = 96  # columns that a row takes where nothing is unusual
 
@@ -24,6 +24,8 @@ def show(trend: Trend, most: int) -> None:
     if len(trend.points) > most:
         print(f"the newest {most} of {len(trend.points)} points:")
     screen.show_grid(grid(trend, most, width), console)
+    if said := [*trend_opinions.rows(trend)][-most:]:
+        screen.show_grid(screen.Grid("said by other programs", trend_opinions.HEAD, tuple(said)), console)
 
 
 def grid(trend: Trend, most: int, width: int) -> screen.Grid:

@@ -10,7 +10,7 @@ from qa.control_chart import Chart
 from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
-from reports import legend
+from reports import legend, trend_opinions
 from reports.shapes import Canvas, corners, path, symbol, write
 from reports.style import BOLD, FACES, INK, MUTED, SERIES, WHITE
 
@@ -96,6 +96,10 @@ def items(trend: Trend, numbers: Mapping[datetime, int]) -> list[legend.Item]:
             legend.Item("individuals limits", lambda canvas, x, y: _stroke(canvas, x, y, [1.2, 1.8], 0.6)),
             legend.Item("EWMA limits", lambda canvas, x, y: _stroke(canvas, x, y, [3, 1.5], 0.7)),
         ]
+    if said := trend_opinions.shown(trend):
+        name = trend_opinions.SHORT.get(said[0].of.source, said[0].of.source)
+        of_theirs = f"{name}, its threshold as a stroke; full: its verdict is no pass"
+        found.append(legend.Item(of_theirs, lambda canvas, x, y: trend_opinions.sign(canvas, x + 6, y, False)))
     if any(chart.beyond for chart in charts):
         found.append(legend.Item("EWMA alarm", lambda canvas, x, y: alarm(canvas, x + 6, y)))
     if trend.services:

@@ -10,7 +10,7 @@ from qa.control_chart import Chart, NoChart
 from qa.history import Point
 from qa.reading import Measured
 from qa.trend import Epoch, Forecast, Level, Trend
-from reports import numbers
+from reports import numbers, trend_opinions
 
 BARS, PLAIN = "▁▂▃▄▅▆▇█", "0123456789"
 GAPS = {True: "·", False: "?"}
@@ -211,4 +211,10 @@ def services(trend: Trend) -> Iterator[str]:
 
 def summary(trend: Trend) -> Sequence[str]:
     """All sentences, in order."""
-    return [span(trend), *services(trend), *chart(trend.epochs[-1], trend.quantity.unit), *drift(trend)]
+    return [
+        span(trend),
+        *services(trend),
+        *chart(trend.epochs[-1], trend.quantity.unit),
+        *drift(trend),
+        *trend_opinions.words(trend),
+    ]

@@ -17,11 +17,11 @@ PACKAGES = ("phantoms", "qa", "reports")
 FORBIDDEN = {"phantoms": {"qa", "reports"}, "qa": {"reports"}, "reports": {"phantoms"}}
 HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "alembic", "pandas", "skimage", "PIL", "pydicom"}
 # the command line: they may hand a record to a report
-FRONT = {"qa/cli_clinic.py", "qa/cli_events.py", "qa/cli_records.py", "qa/shown.py", "qa/keeping.py"}
+FRONT = {"qa/cli_clinic.py", "qa/cli_events.py", "qa/cli_exchange.py", "qa/cli_records.py", "qa/shown.py", "qa/keeping.py"}
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
 SQL_FAMILY = {
     *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "done", "history")),
-    *(f"qa/{name}.py" for name in ("chain", "events", "signing", "standing", "verification", "as_stored")),
+    *(f"qa/{name}.py" for name in ("chain", "events", "imported", "signing", "standing", "verification", "as_stored")),
 }
 DRAWS = {"qa/rehearsal.py"}  # with the modules named *_rehearsal and *_demonstration: they may have phantoms drawn
 PAGES = (
@@ -30,6 +30,7 @@ PAGES = (
     "for_therapists",
     "for_physicists",
     "json",
+    "export",
     "records",
     "physics/winston_lutz",
     "physics/imaging_isocenter",

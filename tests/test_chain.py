@@ -16,7 +16,7 @@ from test_store import OLD, dump
 
 from bench.drawn_records import drawn
 from bench.killing import killed
-from bench.records import filled, unfound, with_events
+from bench.records import filled, unfound, with_events, with_import
 from bench.tampering import damage, forced
 from qa import chain, tables
 from qa.names import same_person, several
@@ -70,7 +70,7 @@ def test_store_as_it_was_written_is_intact(store: Store) -> None:
 
 
 def test_every_change_of_one_byte_or_bit_is_found(tmp_path: Path) -> None:
-    assert unfound(with_events(filled(tmp_path / "few.sqlite", 3, 2)), 1000, seed=11) == []
+    assert unfound(with_import(with_events(filled(tmp_path / "few.sqlite", 3, 2))), 1000, seed=11) == []
 
 
 CHANGES = {
@@ -125,6 +125,27 @@ def test_events_are_in_the_chain(
     assert force.execute(statement).rowcount == 1
     assert (first(store).number, first(store).what) == (number, what)
     assert words in first(store).words
+
+
+@pytest.mark.parametrize(
+    ("statement", "number", "what"),
+    [
+        ("UPDATE imported SET taken = '2026-01-05T06:10:30.000000+00:00'", 12, "import changed"),
+        ("UPDATE opinion SET value = '0.31' WHERE idx = 0", 12, "import changed"),
+        ("UPDATE opinion SET verdict = 'Fail' WHERE idx = 1", 12, "import changed"),
+        ("DELETE FROM opinion WHERE idx = 1", 12, "import changed"),
+        ("INSERT INTO opinion VALUES (1, 2, 'Group/New', 'mm', '0.1', '0.5', 'Pass')", 12, "import changed"),
+        ("DELETE FROM imported", 12, "imported missing"),
+        ("INSERT INTO opinion VALUES (2, 0, 'Group/New', 'mm', '0.1', '0.5', 'Pass')", None, "rows of no import"),
+    ],
+)
+def test_imports_are_in_the_chain_with_every_line(
+    store: Store, force: sqlite3.Connection, statement: str, number: int | None, what: str
+) -> None:
+    found = with_import(with_events(store)).verify()
+    assert (found.intact, found.imported, found.links) == (True, 1, 12)
+    assert force.execute(statement).rowcount == 1
+    assert (first(store).number, first(store).what) == (number, what)
 
 
 def test_links_that_changed_places_are_named_with_their_old_numbers(store: Store, force: sqlite3.Connection) -> None:

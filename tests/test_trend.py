@@ -29,7 +29,7 @@ from qa.reading import At, Measured, NotMeasured, QaError, Quantity, Reading, id
 from qa.record import Input
 from qa.store import Store
 from qa.trend import Trend, levels, trend
-from reports import date_axis, trend_picture, trend_screen, trend_words
+from reports import date_axis, trend_opinions, trend_picture, trend_screen, trend_words
 from reports.style import MUTED
 
 OFFSET = Quantity("kv_offset_x", "mm", "lateral offset of the kV imager", "test")
@@ -576,3 +576,68 @@ def test_services_are_marked_and_said_and_change_no_number(machine: Machine, tmp
     drawn = svg(found, tmp_path)
     assert len(re.findall(marks, drawn)) - len(re.findall(marks, plain)) == 2  # one in the time shown, and the legend's
     assert ">under service<" in drawn
+
+
+# What other programs say
+
+
+DISTANCE = Quantity("kv_isocenter_max_2d", "mm", "largest projected distance", "test")
+SAID = {"source": "Varian MPC", "template": "Geometry", "zone": "UTC", "sha256": "0" * 64, "who": "Ann"}
+
+
+def opined(machine: Machine, day: float, value: str, threshold: str, verdict: str, of_machine: str = "LINAC-B") -> None:
+    """What MPC says of that day."""
+    taken = FIRST + timedelta(days=day)
+    said = SAID | {"machine": of_machine, "serial": of_machine, "name": f"check {day:g} of {of_machine}", "clock": taken.isoformat()[:19]}
+    line = {"name": "IsoCenterGroup/IsoCenterKVOffset", "unit": "mm", "value": value, "threshold": threshold, "verdict": verdict}
+    other = {**line, "name": "IsoCenterGroup/IsoCenterMVOffset", "value": "0.99"}
+    machine.store.take_in([(said, taken, [line, other])])
+
+
+@pytest.fixture
+def opinionated(machine: Machine) -> Machine:
+    """Twelve values of ours, and MPC's of three days: one before ours, one above its threshold, one without a threshold."""
+    for n in range(12):
+        machine.add(2 * n, Measured(DISTANCE, 0.3 + 0.001 * n, 0.02, KV, {"noise": 0.02}), limit=None)
+    for day, value, threshold, verdict in ((-3, "0.30", "0.5", "Pass"), (5, "1.70", "0.5", "Fail"), (9, "0.25", "", "Pass")):
+        opined(machine, day, value, threshold, verdict)
+    opined(machine, 6, "0.77", "0.5", "Pass", of_machine="LINAC-C")
+    return machine
+
+
+def test_opinions_of_the_machine_and_quantity_are_beside_the_trend_and_change_nothing_of_it(opinionated: Machine, tmp_path: Path) -> None:
+    found = trend(opinionated.store, "LINAC-B", DISTANCE.key)
+    said = [((one.of.taken - FIRST).days, one.value, one.threshold, one.verdict) for one in found.opinions]
+    assert said == [(-3, "0.30", "0.5", "Pass"), (5, "1.70", "0.5", "Fail"), (9, "0.25", "", "Pass")]
+    (tmp_path / "alone").mkdir()
+    alone = Machine(tmp_path / "alone")
+    for n in range(12):
+        alone.add(2 * n, Measured(DISTANCE, 0.3 + 0.001 * n, 0.02, KV, {"noise": 0.02}), limit=None)
+    without = trend(alone.store, "LINAC-B", DISTANCE.key)
+    assert without.opinions == ()
+    assert (found.epochs, found.line, found.forecasts) == (without.epochs, without.line, without.forecasts)
+    assert [*trend_words.rows(found)] == [*trend_words.rows(without)]
+
+
+def test_opinions_are_on_the_screen_in_the_table_and_in_the_picture_as_stated(opinionated: Machine, tmp_path: Path) -> None:
+    places = ["--csv", str(tmp_path / "t.csv"), "--pdf", str(tmp_path / "t.pdf")]
+    ended = CliRunner().invoke(app, ["trend", DISTANCE.key, "--machine", "LINAC-B", "--database", str(opinionated.path), *places])
+    assert ended.exit_code == 0, ended.output
+    lines = [" ".join(line.split()) for line in ended.output.splitlines()]
+    span = "3 from 2025-01-03 to 2025-01-15, its verdicts 1 Fail, 2 Pass"
+    assert any(f"MPC, a second opinion that is in no chart and no forecast: {span}" in one for one in lines)
+    assert any("0.30 mm" in one and "0.5 mm" in one and "Pass" in one for one in lines)
+    assert any("0.25 mm" in one and "none stated" in one for one in lines)
+    rows = [*csv.reader(io.StringIO((tmp_path / "t.csv").read_text("utf-8")))]
+    theirs = [row for row in rows if row and "IsoCenterGroup/IsoCenterKVOffset" in row]
+    stated = [("0.30", "0.5", "Pass", "mm"), ("1.70", "0.5", "Fail", "mm"), ("0.25", "", "Pass", "mm")]
+    assert [(row[3], row[4], row[5], row[7]) for row in theirs] == stated
+    assert len([row for row in rows if DISTANCE.key in row]) == 12
+    words = re.sub(r"\s+", " ", pypdf.PdfReader(tmp_path / "t.pdf").pages[0].extract_text())
+    assert "full: its verdict is no pass" in words
+
+
+def test_opinions_lie_where_they_were_taken_and_within_the_axes(opinionated: Machine) -> None:
+    found = trend(opinionated.store, "LINAC-B", DISTANCE.key)
+    assert trend_opinions.heights(found) == [0.30, 0.5, 1.70, 0.5, 0.25]
+    assert trend_opinions.days(found) == [date_axis.days(FIRST + timedelta(days=day)) for day in (-3, 5, 9)]
