@@ -104,7 +104,17 @@ def import_mpc(
     if len(new) < len(files):
         print(f"{count(len(files) - len(new), 'check')} of {len(files)} imported before, left as they are")
     print(visible(f"times: the machine's clock, read in {stored[0].zone}; values, thresholds and verdicts are {mpc.SOURCE}'s own"))
+    print(visible(_beside({line["name"] for _, _, lines in new for line in lines})))
     return Status.PASSED
+
+
+def _beside(names: set[str]) -> str:
+    """Which trends of ours they are laid beside, and how many names lie beside nothing."""
+    from qa.opinions import comparable
+
+    found = [one for one in comparable() if one.name in names]
+    said = ", ".join(f"{one.quantity} ({one.name})" for one in found) or "none: no name in it is comparable to a number of ours"
+    return f"beside our trends: {said}; kept, beside nothing: {count(len(names) - len(found), 'name')}"
 
 
 def _file(check: Check, site: Site | None, machine: str, by: str) -> tuple[dict[str, str], datetime, list[dict[str, str]]]:

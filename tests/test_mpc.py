@@ -148,6 +148,8 @@ def imported(place: Path, database: Path, *more: str) -> tuple[int, str]:
 def test_import_keeps_the_files_own_words_and_is_no_record(tmp_path: Path) -> None:
     status, said = imported(folder(tmp_path), tmp_path / "r.sqlite", "--machine", "Linac 1")
     assert status == 0, said
+    theirs = "isocenter_size_gantry (IsoCenterGroup/IsoCenterSize), kv_isocenter_max_2d (IsoCenterGroup/IsoCenterKVOffset)"
+    assert f"beside our trends: {theirs}; kept, beside nothing: 2 names" in said
     store = Store(tmp_path / "r.sqlite")
     (one,) = store.imported()
     assert (one.source, one.machine, one.serial, one.name, one.who, one.lines) == ("Varian MPC", "Linac 1", "1234", NAME, "Ann Lee", 4)
@@ -190,6 +192,13 @@ def test_other_content_under_the_same_name_and_another_machines_serial_are_refus
     status, said = imported(other, tmp_path / "r.sqlite", "--machine", "Linac 2")
     assert (status, "was imported as Linac 1 before" in said) == (2, True)
     assert len(Store(tmp_path / "r.sqlite").imported()) == 1
+
+
+def test_names_that_nobody_knows_are_kept_and_said(tmp_path: Path) -> None:
+    place = folder(tmp_path, HEAD + "IsoCenterGroup/IsoCentreSize [mm], 0.30, 0.5, Pass\r\n")
+    status, said = imported(place, tmp_path / "r.sqlite", "--machine", "Linac 1")
+    assert (status, "none: no name in it is comparable to a number of ours; kept, beside nothing: 1 name" in said) == (0, True)
+    assert [one.value for one in Store(tmp_path / "r.sqlite").opinions("Linac 1", mpc.SOURCE, "IsoCenterGroup/IsoCentreSize")] == ["0.30"]
 
 
 @pytest.mark.parametrize(("who", "words"), [("  ", "say who imports it"), ("Ann Lee; Bob Kay", "several persons")])
