@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 RECORD = ("record", "input", "reading", "judgement", "baseline", "comparison", "evidence")
-TABLES = {"record": RECORD, "event": ("acceptance", "sign_off", "event"), "link": ("link",)}  # a kind is drawn first: all are tried alike
+EVENTS = ("acceptance", "sign_off", "event", "accepted_baseline")
+TABLES = {"record": RECORD, "event": EVENTS, "link": ("link",)}  # a kind is drawn first: all are tried alike
 TRIES = 100
 
 

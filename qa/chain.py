@@ -15,7 +15,12 @@ from qa.plain import canonical, encode
 from qa.widening import version
 
 BEFORE_THE_FIRST = "0" * 64  # what the first link holds for the hash of the one before it
-EVENTS = {"acceptance": tables.acceptance, "sign-off": tables.sign_off, "event": tables.event}  # what persons say, by the kind of its link
+EVENTS = {  # what persons say, by the kind of its link
+    "acceptance": tables.acceptance,
+    "sign-off": tables.sign_off,
+    "event": tables.event,
+    "baseline": tables.accepted_baseline,
+}
 ADOPTED = "adopted "
 
 
@@ -63,7 +68,7 @@ def sha256(content: bytes) -> str:
 
 
 def event_id(kind: str, row: Mapping[str, Any]) -> str:
-    """What a link calls what a person said: its record's id and which one of that record's it is; an event's number."""
+    """What a link calls what a person said: its record's id and which one of that record's it is; the number of an event or baseline."""
     return "/".join(str(row[key.name]) for key in EVENTS[kind].primary_key)
 
 

@@ -14,13 +14,15 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Table, func, inspect, select
 
-from qa import acceptance, chain, database, done, events, history, signing, standing, tables, verification
+from qa import acceptance, accepted_baselines, chain, database, done, events, history, runs, signing, standing, tables, verification
 from qa.acceptance import Acceptance, Stored
+from qa.accepted_baselines import AcceptedBaseline
 from qa.events import Event
 from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
 from qa.rows import from_rows, judgement, time, to_rows
+from qa.runs import Run
 from qa.signing import SignOff
 from qa.standing import Standing
 from qa.verification import Verified
@@ -168,6 +170,41 @@ class Store:
             if why := acceptance.unacceptable(record, who, signed):
                 raise RecordError(f"{self.where}: record {record.record_id} cannot be accepted: {why}")
             return acceptance.add(connection, record, who.strip(), comment.strip())
+
+    def accept_baseline(
+        self, record_ids: Sequence[str], who: str, because: str, device: str = "", renewed: date | None = None
+    ) -> AcceptedBaseline:
+        """A person makes these records of one test, the one taken last first, what the machine is compared with from now on.
+
+        ``renewed`` is the day of the machine's last service. RecordError for nobody's name, no reason, and a record that is unfit
+        (``qa.fit``), rejected or of another machine.
+        """
+        with self._transaction(writing=True) as connection:
+            widen(connection)
+            records = [self._linked(connection, record_id) for record_id in record_ids]
+            against = acceptance.rejected(connection, [one.record_id for one in records])
+            why = next((f"record {name} was {rejection}" for name, rejection in against.items()), "")
+            why = why or accepted_baselines.unacceptable(records, who, because, renewed)
+            if len({self._own_name(one.machine) for one in records}) > 1:
+                why = why or "its records are of several machines"
+            if why:
+                raise RecordError(f"{self.where}: this cannot become the baseline: {why}")
+            return accepted_baselines.add(connection, records, who, because, device)
+
+    def accepted_baselines(self, machine: str | None = None, procedures: Sequence[str] | None = None) -> tuple[AcceptedBaseline, ...]:
+        """The baselines that were accepted, the first one first: of one machine and of some procedures only, or of all (None)."""
+        with self._transaction() as connection:
+            return accepted_baselines.found(connection, None if machine is None else self._names(connection, machine), procedures)
+
+    def runs(self, machine: str, procedure: str) -> tuple[Run, ...]:
+        """The records of one test on one machine, the one taken last first."""
+        with self._transaction() as connection:
+            return runs.read(connection, self._names(connection, machine), procedure)
+
+    def rejected(self, record_id: str) -> acceptance.Rejection | None:
+        """The newest rejection of that record that stands."""
+        with self._transaction() as connection:
+            return acceptance.rejected(connection, [record_id]).get(record_id)
 
     def sign(self, record_id: str, who: str, role: str, meaning: str, comment: str = "", own_run: bool = False) -> SignOff:
         """A person signs this record as performed, reviewed, approved or rejected; what was signed before stays beside it.
