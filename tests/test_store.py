@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import event
 from test_record import assert_same, example, records
 
-from qa import tables
+from qa import accepted_baselines, tables
 from qa.protocol import Baseline, Outcome
 from qa.reading import Measured, NotMeasured, Quantity, RecordError
 from qa.record import Input, Record, record_hash
@@ -46,6 +46,8 @@ def filled(path: Path) -> Path:
     Store(path).accept(held().record_id, "Zoë")
     Store(path).sign(held().record_id, "Ann", "physicist", "reviewed")
     Store(path).put_down("service", "LINAC-B", "", date(2024, 1, 3), "Ann", "panel replaced")
+    with Store(path)._transaction(writing=True) as connection:
+        accepted_baselines.add(connection, [held()], "Zoë", "yearly", "a ball")
     return path
 
 
@@ -243,7 +245,7 @@ def test_postgresql_of_an_older_version_is_widened() -> None:
     """What versions 3 and 5 added is taken away again, and comes back at the first write."""
     store = Store(POSTGRES)
     with store._transaction(True) as connection:
-        connection.exec_driver_sql("DROP TABLE acceptance, baseline, sign_off, link")
+        connection.exec_driver_sql("DROP TABLE acceptance, baseline, sign_off, event, accepted_baseline, link")
         connection.exec_driver_sql("DROP INDEX record_of_machine")
         connection.exec_driver_sql("ALTER TABLE judgement DROP COLUMN parts")
         connection.exec_driver_sql("ALTER TABLE schema_version DISABLE TRIGGER ALL")
