@@ -17,15 +17,17 @@ from qa.names import several, words
 from qa.plain import canonical, encode
 from qa.reading import RecordError
 from qa.record import Record, record_hash
+from qa.rows import from_rows
 from qa.widening import version
 
 
 @dataclass(frozen=True)
 class Member:
-    """One record of a baseline; ``record_hash`` is its own when it was accepted."""
+    """One record of a baseline; ``record_hash`` is its own when it was accepted, ``seal`` what its rows came to (``sealed``)."""
 
     record: Stored
     record_hash: str
+    seal: str
     rejected: Rejection | None = None
 
 
@@ -72,11 +74,21 @@ def unacceptable(records: Sequence[Record], who: str, because: str, renewed: dat
     return next((f"record {one.record_id}: {why}" for one in records if (why := unfit(one, renewed))), "")
 
 
-def add(connection: Connection, records: Sequence[Record], who: str, because: str, device: str) -> AcceptedBaseline:
+def sealed(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Record, str]:
+    """The record in these rows without its evidence, and a SHA-256 of all of them: the evidence as packed, which takes long to unpack."""
+    record = from_rows({**rows, "evidence": ()})
+    packed = chain.packed_hash(row["data"] for row in rows["evidence"])
+    return record, chain.sha256(canonical([rows["record"][0]["record_hash"], record_hash(record), packed]).encode())
+
+
+def add(connection: Connection, records: Sequence[Record], seals: Sequence[str], who: str, because: str, device: str) -> AcceptedBaseline:
     """Writes it just now, in the caller's transaction; the records, the one taken last first, are what ``unacceptable`` let through."""
     now, before = chain.clock(), connection.scalar(select(func.max(tables.accepted_baseline.c.number))) or 0
     row: dict[str, Any] = {"number": before + 1, "machine": records[0].machine, "procedure": records[0].procedure}
-    row |= {"records": canonical([[one.record_id, record_hash(one)] for one in records]), "accepted": encode(datetime, now)}
+    row |= {
+        "records": canonical([[one.record_id, record_hash(one), seal] for one, seal in zip(records, seals, strict=True)]),
+        "accepted": encode(datetime, now),
+    }
     row |= {name: encode(str, said.strip()) for name, said in (("who", who), ("because", because), ("device", device))}
     chain.add_event(connection, "baseline", row, now)
     (made,) = (one for one in found(connection, [records[0].machine]) if one.number == before + 1)
@@ -97,25 +109,25 @@ def found(
         query = query.where(own.procedure.in_(procedures))
     rows = [dict(row) for row in connection.execute(query).mappings()]
     listed = {row["number"]: listed_in(row) for row in rows}
-    wanted = {record_id for each in listed.values() for record_id, _ in each}
+    wanted = {record_id for each in listed.values() for record_id, *_ in each}
     stored, against = acceptance.stored(connection, wanted), acceptance.rejected(connection, wanted)
     return tuple(_made(row, listed[row["number"]], stored, against) for row in rows)
 
 
-def listed_in(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The id and the hash of each record that the row lists; RecordError when it lists none."""
+def listed_in(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The id, the hash and the seal of each record that the row lists; RecordError when it lists none."""
     try:
-        return [(str(record_id), str(own)) for record_id, own in json.loads(row["records"])]
+        return [(str(record_id), str(own), str(seal)) for record_id, own, seal in json.loads(row["records"])]
     except (ValueError, TypeError) as error:
         raise RecordError(f"baseline {row['number']} was changed after it was stored (igrtqa verify): restore it from a backup") from error
 
 
 def _made(
-    row: Mapping[str, Any], listed: Iterable[tuple[str, str]], stored: Mapping[str, Stored], against: Mapping[str, Rejection]
+    row: Mapping[str, Any], listed: Iterable[tuple[str, str, str]], stored: Mapping[str, Stored], against: Mapping[str, Rejection]
 ) -> AcceptedBaseline:
     own = {name: row[name] for name in ("number", "machine", "procedure", "who", "device", "because")}
     try:
-        members = tuple(Member(stored[record_id], known, against.get(record_id)) for record_id, known in listed)
+        members = tuple(Member(stored[record_id], known, seal, against.get(record_id)) for record_id, known, seal in listed)
     except KeyError as error:
         raise RecordError(f"baseline {row['number']} is of record {error.args[0]}, which is gone: restore it from a backup") from error
     return AcceptedBaseline(**own, members=members, accepted=datetime.fromisoformat(row["accepted"]))

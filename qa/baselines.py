@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 
 from qa.acceptance import Acceptance, counts_no_more, lasting
 from qa.accepted_baselines import AcceptedBaseline
-from qa.archive import Archive, unchanged
+from qa.archive import Archive, unchanged, unchanged_member
 from qa.average import average
 from qa.fit import Key, averaged, unfit, whole
 from qa.limit import Baseline
@@ -73,7 +73,7 @@ class _Look:
 
     def at_baseline(self, one: AcceptedBaseline) -> None:
         """What an accepted baseline has of what is left, which nothing older can have any more, also where it cannot be used."""
-        records = [unchanged(self.archive, member, one.who) for member in one.members]
+        records = [unchanged_member(self.archive, member, one.who) for member in one.members]
         numbers, _ = averaged(records)
         has = {key for record in records for key in whole(record)} & self.left
         if not has:
@@ -159,12 +159,13 @@ def _records(archive: Archive, accepted: Sequence[Acceptance]) -> Iterator[Recor
     for one in lasting(accepted):
         if one.record.record_id not in seen:
             seen.add(one.record.record_id)
-            yield unchanged(archive, one, one.who)
+            yield unchanged(archive, one)
 
 
 def _elsewhere(archive: Archive, procedure: str) -> str:
     """What to look at before a record is accepted: this machine may have had another name, and a drift must not become its baseline."""
-    names = ", ".join(sorted({repr(one.record.machine) for one in archive.accepted(None, [procedure])}))
+    of = {one.record.machine for one in archive.accepted(None, [procedure])}
+    names = ", ".join(sorted(map(repr, of | {one.machine for one in archive.accepted_baselines(None, [procedure])})))
     return (
         f" (accepted for other names: {names}; where one is this machine, add it to its stations in the site file instead)" if names else ""
     )

@@ -56,7 +56,7 @@ def _of_kind(archive: Archive, kind: str, machine: str, when: datetime) -> tuple
     if last is None:
         return None, f"{_named(min((one.record for one in accepted), key=lambda one: one.taken), machine)} is younger than these images"
     try:
-        return _if_valid(unchanged(archive, last, last.who), last.record, kind, machine, when)
+        return _if_valid(unchanged(archive, last), last.record, kind, machine, when)
     except RecordError as error:
         return None, str(error)
 

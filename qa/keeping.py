@@ -43,6 +43,10 @@ class Kept:
         """As of the store."""
         return self._store.accepted_baselines(machine, procedures)
 
+    def sealed(self, record_id: str) -> tuple[Record, str]:
+        """As of the store."""
+        return self._store.sealed(record_id)
+
     def newest(self, machine: str, procedures: Sequence[str]) -> Stored | None:
         """As of the store."""
         return self._store.newest(machine, procedures)

@@ -126,7 +126,7 @@ def _in_baselines(connection: Connection, record: Record) -> list[Signature]:
         return []
     listed = tables.accepted_baseline.c.records.contains(record.record_id, autoescape=True)
     rows = connection.execute(select(tables.accepted_baseline).where(listed)).mappings()
-    return [_of_baseline(row) for row in map(dict, rows) if record.record_id in dict(listed_in(row))]
+    return [_of_baseline(row) for row in map(dict, rows) if record.record_id in [record_id for record_id, *_ in listed_in(row)]]
 
 
 def _of_baseline(row: dict[str, Any]) -> Signature:

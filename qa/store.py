@@ -121,7 +121,7 @@ class Store:
             raise RecordError(f"{self.where}: there is no record {record_id!r}; list the records to see their ids")
         if len(found) > 1:
             raise RecordError(f"{self.where}: several records start with {record_id!r}: {', '.join(found[:5])}; give more of the id")
-        stored = {table.name: _select(connection, table, found[0]) for table in (tables.record, *tables.CHILDREN)}
+        stored = _rows(connection, found[0])
         record, link = from_rows(stored), chain.of_record(connection, found[0])
         if {record_hash(record)} != {stored["record"][0]["record_hash"], *([link.content] if link else [])}:
             raise RecordError(f"{self.where}: record {found[0]} was changed after it was stored: do not use it, restore it from a backup")
@@ -189,12 +189,24 @@ class Store:
                 why = why or "its records are of several machines"
             if why:
                 raise RecordError(f"{self.where}: this cannot become the baseline: {why}")
-            return accepted_baselines.add(connection, records, who, because, device)
+            seals = [accepted_baselines.sealed(_rows(connection, one.record_id))[1] for one in records]
+            return accepted_baselines.add(connection, records, seals, who, because, device)
 
     def accepted_baselines(self, machine: str | None = None, procedures: Sequence[str] | None = None) -> tuple[AcceptedBaseline, ...]:
         """The baselines that were accepted, the first one first: of one machine and of some procedures only, or of all (None)."""
         with self._transaction() as connection:
             return accepted_baselines.found(connection, None if machine is None else self._names(connection, machine), procedures)
+
+    def sealed(self, record_id: str) -> tuple[Record, str]:
+        """The record of that whole id without its evidence, and the seal of all that is stored of it; RecordError when there is none.
+
+        Nothing is held against its hash: the caller knows the seal that it must have.
+        """
+        with self._transaction() as connection:
+            rows = _rows(connection, record_id)
+            if not rows["record"]:
+                raise RecordError(f"{self.where}: there is no record {record_id!r}")
+            return accepted_baselines.sealed(rows)
 
     def runs(self, machine: str, procedure: str) -> tuple[Run, ...]:
         """The records of one test on one machine, the one taken last first."""
@@ -318,6 +330,11 @@ class Store:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
+
+
+def _rows(connection: Connection, record_id: str) -> dict[str, list[dict[str, Any]]]:
+    """All rows of a record by their table's name."""
+    return {table.name: _select(connection, table, record_id) for table in (tables.record, *tables.CHILDREN)}
 
 
 def _select(connection: Connection, table: Table, record_id: str) -> list[dict[str, Any]]:

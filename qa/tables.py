@@ -198,7 +198,7 @@ accepted_baseline = _table(  # which records a person made the baseline, until t
     Column("number", Integer, CheckConstraint("number > 0"), primary_key=True, autoincrement=False),
     Column("machine", Text, nullable=False),  # that of its newest record
     Column("procedure", Text, nullable=False),
-    Column("records", Text, nullable=False),  # JSON: the id and the hash of each, the one taken last first
+    Column("records", Text, nullable=False),  # JSON: of each the id, the hash and the seal, the one taken last first
     Column("who", Text, CheckConstraint("trim(who) <> ''"), nullable=False),
     Column("accepted", Text, nullable=False),  # ISO 8601, UTC, microseconds
     Column("device", Text, nullable=False),

@@ -264,7 +264,10 @@ def test_baseline_of_which_a_record_is_rejected_is_none_and_nothing_takes_its_pl
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        ("UPDATE reading SET value = 1001 WHERE record_id = ?", "was changed after it was stored"),
+        ("UPDATE reading SET value = 1001 WHERE record_id = ?", "is not what Zoë accepted"),
+        ("UPDATE judgement SET outcome = 'PASS', reason = 'x' WHERE idx = 0 AND record_id = ?", "is not what Zoë accepted"),
+        ("INSERT INTO evidence VALUES (?, 0, 'Table', 'x', x'00')", "is not what Zoë accepted"),
+        ("UPDATE record SET record_hash = 'x' WHERE record_id = ?", "is not what Zoë accepted"),
         ("DELETE FROM record WHERE record_id = ?", "is gone"),
         ("UPDATE accepted_baseline SET records = replace(records, ?, 'x')", "baseline 2 is of record x, which is gone"),
         ("UPDATE accepted_baseline SET records = ? || '['", "baseline 2 was changed after it was stored"),
@@ -294,7 +297,8 @@ def test_baseline_put_there_of_a_failing_record_is_none(clinic: Clinic) -> None:
     failed = clinic.measure(of(1050.0), by=BOTH, when=FIRST + DAY)
     accept(clinic, record=good.record_id)
     force = forced_one(clinic)
-    pair = f'[["{failed.record_id}","{record_hash(failed)}"]]'
+    seal = clinic.store.sealed(failed.record_id)[1]
+    pair = f'[["{failed.record_id}","{record_hash(failed)}","{seal}"]]'
     force.execute(
         "INSERT INTO accepted_baseline SELECT 2, machine, procedure, ?, who, accepted, device, because FROM accepted_baseline", (pair,)
     )

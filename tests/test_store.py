@@ -47,7 +47,7 @@ def filled(path: Path) -> Path:
     Store(path).sign(held().record_id, "Ann", "physicist", "reviewed")
     Store(path).put_down("service", "LINAC-B", "", date(2024, 1, 3), "Ann", "panel replaced")
     with Store(path)._transaction(writing=True) as connection:
-        accepted_baselines.add(connection, [held()], "Zoë", "yearly", "a ball")
+        accepted_baselines.add(connection, [held()], ["seal"], "Zoë", "yearly", "a ball")
     return path
 
 
