@@ -38,9 +38,10 @@ def filled(path: Path | str, seed: int, count: int = RECORDS) -> Store:
 
 
 def with_events(store: Store) -> Store:
-    """The same, with two events put down."""
+    """The same, with two events put down and a baseline accepted."""
     store.put_down(ACTION, "", "trial-0", date(2026, 1, 5), "Physicist", "the ball was set up again")
     store.put_down(SERVICE, "Linac 1", "", date(2026, 1, 5), "Physicist", "panel replaced")
+    store.accept_baseline(["trial-1", "trial-0"], "Physicist", "panel replaced", "ball 7", renewed=date(2026, 1, 5))
     return store
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 RECORD = ("record", "input", "reading", "judgement", "baseline", "comparison", "evidence")
+EVENTS = ("acceptance", "sign_off", "event", "accepted_baseline")
 # a kind is drawn first: all are tried alike
-TABLES = {"record": RECORD, "event": ("acceptance", "sign_off", "event"), "import": ("imported", "opinion"), "link": ("link",)}
+TABLES = {"record": RECORD, "event": EVENTS, "import": ("imported", "opinion"), "link": ("link",)}
 TRIES = 100
 
 

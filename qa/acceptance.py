@@ -18,7 +18,7 @@ from qa.rows import time
 from qa.signing import SignOff
 from qa.widening import version
 
-_STATED = ("record_id", "procedure", "procedure_version", "title", "machine", "acquired", "analysed")  # of the record itself
+STATED = ("record_id", "procedure", "procedure_version", "title", "machine", "acquired", "analysed")  # of the record itself
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,10 @@ def found(connection: Connection, machines: Sequence[str] | None = None, procedu
     if procedures is not None:
         query = query.where(tables.record.c.procedure.in_(procedures))
     rows = connection.execute(query.order_by(event.accepted, event.record_id, event.idx)).mappings().all()
-    numbers, against = chain.numbers(connection, "acceptance"), _rejected(connection, {row["record_id"] for row in rows})
+    numbers, against = chain.numbers(connection, "acceptance"), rejected(connection, {row["record_id"] for row in rows})
     return tuple(
         Acceptance(
-            _stored(row),
+            as_stored(row),
             row["record_hash"],
             row["who"],
             datetime.fromisoformat(row["accepted"]),
@@ -123,7 +123,7 @@ def found(connection: Connection, machines: Sequence[str] | None = None, procedu
     )
 
 
-def _rejected(connection: Connection, record_ids: Iterable[str]) -> dict[str, Rejection]:
+def rejected(connection: Connection, record_ids: Iterable[str]) -> dict[str, Rejection]:
     """The newest rejection that stands of each of these records."""
     standing = {name: signing.rejections(signed) for name, signed in signing.found(connection, record_ids).items()}
     if not any(standing.values()):
@@ -162,15 +162,22 @@ def newest(connection: Connection, machines: Sequence[str], procedures: Sequence
     query = select(*_columns()).where(own.machine.in_(machines), own.procedure.in_(procedures), number)
     order = (func.coalesce(own.acquired, own.analysed).desc(), own.record_id)
     row = connection.execute(query.order_by(*order).limit(1)).mappings().first()
-    return None if row is None else _stored(row)
+    return None if row is None else as_stored(row)
 
 
 def _columns() -> list[Any]:
-    return [tables.record.c[name] for name in _STATED]
+    return [tables.record.c[name] for name in STATED]
 
 
-def _stored(row: Mapping[Any, Any]) -> Stored:
-    own = {name: row[name] for name in _STATED}
+def stored(connection: Connection, record_ids: Iterable[str]) -> dict[str, Stored]:
+    """Those of these records that there are, by their ids."""
+    query = select(*_columns()).where(tables.record.c.record_id.in_(list(record_ids)))
+    return {row["record_id"]: as_stored(row) for row in connection.execute(query).mappings()}
+
+
+def as_stored(row: Mapping[Any, Any]) -> Stored:
+    """The record in a row that has what is ``STATED``."""
+    own = {name: row[name] for name in STATED}
     return Stored(**own | {"acquired": time(row["acquired"]), "analysed": datetime.fromisoformat(row["analysed"])})
 
 

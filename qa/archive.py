@@ -10,6 +10,7 @@ from qa.record import Record, record_hash
 
 if TYPE_CHECKING:
     from qa.acceptance import Acceptance, Stored
+    from qa.accepted_baselines import AcceptedBaseline, Member
 
 
 class Archive(Protocol):
@@ -24,6 +25,12 @@ class Archive(Protocol):
     def accepted(self, machine: str | None, procedures: Sequence[str] | None) -> tuple[Acceptance, ...]:
         """What was accepted of a machine and of these procedures, the first one first."""
 
+    def accepted_baselines(self, machine: str | None, procedures: Sequence[str] | None) -> tuple[AcceptedBaseline, ...]:
+        """The baselines that were accepted of a machine and of these procedures, the first one first."""
+
+    def sealed(self, record_id: str) -> tuple[Record, str]:
+        """The record of that id without its evidence, and a seal of all that is stored of it."""
+
     def newest(self, machine: str, procedures: Sequence[str]) -> Stored | None:
         """The record of that machine, of any of these procedures, with a number in it that was taken last; accepted or not."""
 
@@ -33,4 +40,12 @@ def unchanged(archive: Archive, accepted: Acceptance) -> Record:
     record = archive.get(accepted.record.record_id)
     if record_hash(record) != accepted.record_hash:
         raise RecordError(f"record {record.record_id} is not what {accepted.who} accepted: restore it from a backup")
+    return record
+
+
+def unchanged_member(archive: Archive, member: Member, who: str) -> Record:
+    """The record of an accepted baseline as it was accepted, without its evidence; RecordError when it is not that any more."""
+    record, seal = archive.sealed(member.record.record_id)
+    if seal != member.seal:
+        raise RecordError(f"record {record.record_id} is not what {who} accepted: restore it from a backup")
     return record

@@ -15,7 +15,12 @@ from qa.plain import canonical, encode
 from qa.widening import version
 
 BEFORE_THE_FIRST = "0" * 64  # what the first link holds for the hash of the one before it
-EVENTS = {"acceptance": tables.acceptance, "sign-off": tables.sign_off, "event": tables.event}  # what persons say, by the kind of its link
+EVENTS = {  # what persons say, by the kind of its link
+    "acceptance": tables.acceptance,
+    "sign-off": tables.sign_off,
+    "event": tables.event,
+    "baseline": tables.accepted_baseline,
+}
 BESIDE = {**EVENTS, "imported": tables.imported}  # all that is stored beside records
 ADOPTED = "adopted "
 
@@ -64,7 +69,7 @@ def sha256(content: bytes) -> str:
 
 
 def event_id(kind: str, row: Mapping[str, Any]) -> str:
-    """What a link calls what a person said: its record's id and which one of that record's it is; an event's or import's number."""
+    """What a link calls it: of what a person said of a record, the record's id and which one of its; else the number."""
     return "/".join(str(row[key.name]) for key in BESIDE[kind].primary_key)
 
 

@@ -37,7 +37,8 @@ def list_(
         from qa.store import Store
 
         store = Store(database)
-        kept = [*map(catalogue.acceptance, reversed(store.accepted()))] if accepted else []
+        kept = [*map(catalogue.baseline, reversed(store.accepted_baselines()))] if accepted else []
+        kept += map(catalogue.acceptance, reversed(store.accepted())) if accepted else []
         kept += map(catalogue.event, reversed(store.events())) if events else []
         kept += map(catalogue.imported, reversed(store.imported())) if imported else []
         kept += map(catalogue.record, store.list(most)) if not (accepted or events or imported) else []
@@ -86,7 +87,8 @@ def accept(
 ) -> Status:
     """A physicist signs that this record is what the machine should be compared with; a calibration comes into force with it.
 
-    The first accepted record of a machine and test is the baseline of every number in it. An acceptance is kept for good.
+    The first accepted record of a machine and test is the baseline of every number in it, until a newer baseline is accepted with
+    "igrtqa baseline accept". An acceptance is kept for good.
     """
     from qa import procedure, site_said
     from qa.acceptance import lasting
@@ -101,7 +103,9 @@ def accept(
     provides = procedure.load(name).provides if name in procedure.names() else ""
     first = next(lasting(store.accepted(done.record.machine, [name]))).record.record_id == done.record.record_id
     machine = ours.own_name(done.record.machine) if ours else done.record.machine
-    print(f"it is the baseline of {machine} for {name}" + ("" if first else ", for what the record accepted first lacks"))
+    lacks = ["the record accepted first lacks"] if not first else []
+    lacks += [f"{one.name} lacks" for one in reversed(store.accepted_baselines(done.record.machine, [name]))][:1]
+    print(f"it is the baseline of {machine} for {name}" + (f", for what {' and '.join(lacks)}" if lacks else ""))
     if provides:
         from qa.calibrations import in_force
 

@@ -12,6 +12,7 @@ from qa.record import Record
 
 if TYPE_CHECKING:
     from qa.acceptance import Acceptance, Stored
+    from qa.accepted_baselines import AcceptedBaseline
     from qa.standing import Standing
     from qa.store import Store
 
@@ -37,6 +38,14 @@ class Kept:
     def accepted(self, machine: str | None, procedures: Sequence[str] | None) -> tuple[Acceptance, ...]:
         """As of the store."""
         return self._store.accepted(machine, procedures)
+
+    def accepted_baselines(self, machine: str | None, procedures: Sequence[str] | None) -> tuple[AcceptedBaseline, ...]:
+        """As of the store."""
+        return self._store.accepted_baselines(machine, procedures)
+
+    def sealed(self, record_id: str) -> tuple[Record, str]:
+        """As of the store."""
+        return self._store.sealed(record_id)
 
     def newest(self, machine: str, procedures: Sequence[str]) -> Stored | None:
         """As of the store."""

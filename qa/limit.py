@@ -10,6 +10,8 @@ from enum import IntEnum
 from qa.reading import Measured, NotMeasured, ProtocolError, Reading
 
 NO_NUMBER = "set your own limit: the source gives no number"
+NO_BASELINE = "no baseline"
+MEAN = "baseline "  # before the number of an accepted baseline, where a record's id stands otherwise
 
 
 class Outcome(IntEnum):
@@ -36,6 +38,7 @@ class Outcome(IntEnum):
 class Baseline:
     """The reading that another one is held against: of which accepted record, taken when, its value with u in ``unit``.
 
+    ``record_id`` of the mean of several records is "baseline" and the number of the accepted baseline, ``taken`` that of the newest one.
     ``interval`` is its 95 % interval, where value +/- 2u would mislead.
     """
 
@@ -50,7 +53,11 @@ class Baseline:
         """How far the reading is from it, with U, and what it is: "1.0 ± 5.7 HU from the baseline 990.0 ± 4.0 HU of 2026-01-05 (...)"."""
         apart = f"{_pair(reading.value - self.value, max(_apart(reading, self, 2.0)))} {self.unit}".rstrip()
         value = f"{_pair(self.value, 2 * self.u)} {self.unit}".rstrip()
-        return f"{apart} from the baseline {value} of {self.taken.astimezone(UTC):%Y-%m-%d} (record {self.record_id[:8]})"
+        return f"{apart} from the baseline {value} of {self.taken.astimezone(UTC):%Y-%m-%d} ({self._named})"
+
+    @property
+    def _named(self) -> str:
+        return f"{self.record_id}, a mean" if self.record_id.startswith(MEAN) else f"record {self.record_id[:8]}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ class Limit:
         if self.tolerance is None:
             return Outcome.NOT_MEASURED, NO_NUMBER
         if self.kind == "baseline" and baseline is None:
-            return Outcome.NOT_MEASURED, "no baseline"
+            return Outcome.NOT_MEASURED, NO_BASELINE
         return _unless_missing(reading, self._decide(self.tolerance, reading, coverage_factor, held))
 
     def _said(self, reading: Measured, baseline: Baseline | None) -> str:

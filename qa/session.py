@@ -214,7 +214,7 @@ def _record(
     files += [one for one in acquisition.registrations if not one.wrong]
     used = tuple(Input(file.name, file.sha256, file.sop_instance_uid, True) for file in files)
     compared = protocol.compared(procedure.name)
-    against = baselines(archive, procedure, machine, compared, analysis.readings, [file.sha256 for file in files])
+    against = baselines(archive, procedure, machine, compared, analysis.readings, [file.sha256 for file in files], acquired)
     return Record(
         record_id=str(uuid.uuid4()),
         procedure=procedure.name,

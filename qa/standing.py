@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from qa import chain, signing, tables
+from qa.accepted_baselines import listed_in
 from qa.record import Record, record_hash
 from qa.widening import version
 
@@ -67,7 +68,7 @@ def unstored(record: Record) -> Standing:
 def of(connection: Connection, record: Record) -> Standing:
     """The standing of a stored record now."""
     place, end = (_place(link) for link in (chain.of_record(connection, record.record_id), chain.last(connection)))
-    signatures = [*_accepted(connection, record), *_signed(connection, record)]
+    signatures = [*_accepted(connection, record), *_in_baselines(connection, record), *_signed(connection, record)]
     ordered = tuple(sorted(signatures, key=lambda one: one.signed))
     return Standing(record.record_id, record_hash(record), place, end, ordered)
 
@@ -117,6 +118,22 @@ def _accepted(connection: Connection, record: Record) -> list[Signature]:
         return []
     query = select(tables.acceptance).where(tables.acceptance.c.record_id == record.record_id).order_by(tables.acceptance.c.idx)
     return [_acceptance(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _in_baselines(connection: Connection, record: Record) -> list[Signature]:
+    """Who made it part of which baseline."""
+    if version(connection) < tables.SINCE[tables.accepted_baseline]:
+        return []
+    listed = tables.accepted_baseline.c.records.contains(record.record_id, autoescape=True)
+    rows = connection.execute(select(tables.accepted_baseline).where(listed)).mappings()
+    return [_of_baseline(row) for row in map(dict, rows) if record.record_id in [record_id for record_id, *_ in listed_in(row)]]
+
+
+def _of_baseline(row: dict[str, Any]) -> Signature:
+    """Its own comment is the person's, with the device that they name."""
+    said = "; ".join(filter(None, [row["because"], row["device"] and f"with {row['device']}"]))
+    meaning, when = f"accepted for baseline {row['number']}", datetime.fromisoformat(row["accepted"])
+    return Signature("baseline", str(row["number"]), row["who"], "", meaning, when, said)
 
 
 def _acceptance(row: dict[str, Any]) -> Signature:

@@ -14,8 +14,23 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Table, func, inspect, select
 
-from qa import acceptance, chain, database, done, events, history, imported, signing, standing, tables, verification
+from qa import (
+    acceptance,
+    accepted_baselines,
+    chain,
+    database,
+    done,
+    events,
+    history,
+    imported,
+    runs,
+    signing,
+    standing,
+    tables,
+    verification,
+)
 from qa.acceptance import Acceptance, Stored
+from qa.accepted_baselines import AcceptedBaseline
 from qa.events import Event
 from qa.imported import Imported, Opinion
 from qa.plain import encode
@@ -23,6 +38,7 @@ from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
 from qa.rows import from_rows, judgement, time, to_rows
+from qa.runs import Run
 from qa.signing import SignOff
 from qa.standing import Standing
 from qa.verification import Verified
@@ -125,7 +141,7 @@ class Store:
 
     def _read(self, connection: Connection, record_id: str) -> Record:
         """The record of that very id, which there is; RecordError when it was changed."""
-        stored = {table.name: _select(connection, table, record_id) for table in (tables.record, *tables.CHILDREN)}
+        stored = _rows(connection, record_id)
         record, link = from_rows(stored), chain.of_record(connection, record_id)
         if {record_hash(record)} != {stored["record"][0]["record_hash"], *([link.content] if link else [])}:
             raise RecordError(f"{self.where}: record {record_id} was changed after it was stored: do not use it, restore it from a backup")
@@ -195,6 +211,53 @@ class Store:
             if why := acceptance.unacceptable(record, who, signed):
                 raise RecordError(f"{self.where}: record {record.record_id} cannot be accepted: {why}")
             return acceptance.add(connection, record, who.strip(), comment.strip())
+
+    def accept_baseline(
+        self, record_ids: Sequence[str], who: str, because: str, device: str = "", renewed: date | None = None
+    ) -> AcceptedBaseline:
+        """A person makes these records of one test, the one taken last first, what the machine is compared with from now on.
+
+        ``renewed`` is the day of the machine's last service. RecordError for nobody's name, no reason, and a record that is unfit
+        (``qa.fit``), rejected or of another machine.
+        """
+        with self._transaction(writing=True) as connection:
+            widen(connection)
+            records = [self._linked(connection, record_id) for record_id in record_ids]
+            against = acceptance.rejected(connection, [one.record_id for one in records])
+            why = next((f"record {name} was {rejection}" for name, rejection in against.items()), "")
+            why = why or accepted_baselines.unacceptable(records, who, because, renewed)
+            if len({self._own_name(one.machine) for one in records}) > 1:
+                why = why or "its records are of several machines"
+            if why:
+                raise RecordError(f"{self.where}: this cannot become the baseline: {why}")
+            seals = [accepted_baselines.sealed(_rows(connection, one.record_id))[1] for one in records]
+            return accepted_baselines.add(connection, records, seals, who, because, device)
+
+    def accepted_baselines(self, machine: str | None = None, procedures: Sequence[str] | None = None) -> tuple[AcceptedBaseline, ...]:
+        """The baselines that were accepted, the first one first: of one machine and of some procedures only, or of all (None)."""
+        with self._transaction() as connection:
+            return accepted_baselines.found(connection, None if machine is None else self._names(connection, machine), procedures)
+
+    def sealed(self, record_id: str) -> tuple[Record, str]:
+        """The record of that whole id without its evidence, and the seal of all that is stored of it; RecordError when there is none.
+
+        Nothing is held against its hash: the caller knows the seal that it must have.
+        """
+        with self._transaction() as connection:
+            rows = _rows(connection, record_id)
+            if not rows["record"]:
+                raise RecordError(f"{self.where}: there is no record {record_id!r}")
+            return accepted_baselines.sealed(rows)
+
+    def runs(self, machine: str, procedure: str) -> tuple[Run, ...]:
+        """The records of one test on one machine, the one taken last first."""
+        with self._transaction() as connection:
+            return runs.read(connection, self._names(connection, machine), procedure)
+
+    def rejected(self, record_id: str) -> acceptance.Rejection | None:
+        """The newest rejection of that record that stands."""
+        with self._transaction() as connection:
+            return acceptance.rejected(connection, [record_id]).get(record_id)
 
     def sign(self, record_id: str, who: str, role: str, meaning: str, comment: str = "", own_run: bool = False) -> SignOff:
         """A person signs this record as performed, reviewed, approved or rejected; what was signed before stays beside it.
@@ -334,6 +397,11 @@ class Store:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
+
+
+def _rows(connection: Connection, record_id: str) -> dict[str, list[dict[str, Any]]]:
+    """All rows of a record by their table's name."""
+    return {table.name: _select(connection, table, record_id) for table in (tables.record, *tables.CHILDREN)}
 
 
 def _select(connection: Connection, table: Table, record_id: str) -> list[dict[str, Any]]:

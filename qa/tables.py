@@ -11,7 +11,8 @@ SCHEMA_VERSION = 5  # 1 knew no second engine, 2 no baselines and parts of a pha
 
 metadata = MetaData()
 OUTCOMES = "'PASS', 'INDETERMINATE', 'NOT_MEASURED', 'DISAGREEMENT', 'FAIL'"
-LINKED = "'record', 'acceptance', 'sign-off', 'event', 'imported', 'adopted record', 'adopted acceptance'"  # adopted: older than the chain
+# What a link may be of; adopted: older than the chain itself.
+LINKED = "'record', 'acceptance', 'sign-off', 'event', 'baseline', 'imported', 'adopted record', 'adopted acceptance'"
 PASS_NEEDS = "outcome <> 'PASS' OR kind = 'functional' OR (reading >= 0 AND tolerance IS NOT NULL)"  # a person answers a question
 
 
@@ -192,6 +193,18 @@ event = _table(  # what a person puts down about a machine: qa/events.py
     Column("written", Text, nullable=False),  # ISO 8601, UTC, microseconds
 )
 
+accepted_baseline = _table(  # which records a person made the baseline, until the next one: qa/accepted_baselines.py
+    "accepted_baseline",
+    Column("number", Integer, CheckConstraint("number > 0"), primary_key=True, autoincrement=False),
+    Column("machine", Text, nullable=False),  # that of its newest record
+    Column("procedure", Text, nullable=False),
+    Column("records", Text, nullable=False),  # JSON: of each the id, the hash and the seal, the one taken last first
+    Column("who", Text, CheckConstraint("trim(who) <> ''"), nullable=False),
+    Column("accepted", Text, nullable=False),  # ISO 8601, UTC, microseconds
+    Column("device", Text, nullable=False),
+    Column("because", Text, CheckConstraint("trim(because) <> ''"), nullable=False),
+)
+
 imported = _table(  # a file of results that another program measured and judged: qa/imported.py
     "imported",
     Column("number", Integer, CheckConstraint("number > 0"), primary_key=True, autoincrement=False),
@@ -223,7 +236,7 @@ link = _table(  # of the chain through all that is stored, in order of storing: 
     "link",
     Column("number", Integer, CheckConstraint("number > 0"), primary_key=True, autoincrement=False),
     Column("kind", Text, CheckConstraint(f"kind IN ({LINKED})"), nullable=False),
-    Column("id", Text, nullable=False),  # the record's, with "/" and the idx where a person speaks of it; an event's or import's number
+    Column("id", Text, nullable=False),  # the record's, "/" and the idx where a person speaks of it; else the item's number
     Column("linked", Text, nullable=False),  # ISO 8601, UTC, microseconds
     Column("content", Text, nullable=False),  # SHA-256, as are the next three
     Column("packed", Text, nullable=False),
@@ -237,12 +250,12 @@ of_name = Index("opinion_of_name", opinion.c.name)  # for trends
 of_quantity = Index("reading_of_quantity", reading.c.quantity, reading.c.record_id, reading.c.procedure)  # for trends; any version
 
 CHILDREN = (input_, reading, judgement, baseline, comparison, evidence)  # the rows of a record beside its own
-# the version a table came with, if not the first
-SINCE = {comparison: 2, baseline: 3, acceptance: 3, sign_off: 5, event: 5, imported: 5, opinion: 5, link: 5}
+# The version a table came with, if not the first.
+SINCE = {comparison: 2, baseline: 3, acceptance: 3, sign_off: 5, event: 5, accepted_baseline: 5, imported: 5, opinion: 5, link: 5}
 _PARTS_SINCE = 3
 
-# not closed by a record's row; PostgreSQL's primary keys are enough
-_OF_THEIR_OWN = (schema_version, acceptance, sign_off, event, imported, link)
+# Not closed by a record's row; PostgreSQL's primary keys are enough.
+_OF_THEIR_OWN = (schema_version, acceptance, sign_off, event, accepted_baseline, imported, link)
 
 
 def columns(table: Table, version: int) -> list[Column[Any]]:

@@ -21,6 +21,7 @@ from qa.trend_left import why_left
 
 if TYPE_CHECKING:
     from qa.acceptance import Acceptance
+    from qa.accepted_baselines import AcceptedBaseline
     from qa.history import Point
     from qa.imported import Opinion
     from qa.store import Store
@@ -121,14 +122,17 @@ def trend(store: Store, machine: str, quantity: str, texts: Mapping[str, str] | 
     QaError when there is no such machine, quantity or part, naming the nearest spelling, or several, naming them.
     """
     of, points = chosen(store, machine, quantity, texts or {}, test)
-    made = of_points(machine, of, points, store.accepted(machine, [points[0].procedure]))
+    tests = [points[0].procedure]
+    made = of_points(machine, of, points, store.accepted(machine, tests), store.accepted_baselines(machine, tests))
     return replace(made, services=services(store.events(machine)), opinions=opinions.of(store, machine, quantity))
 
 
-def of_points(machine: str, of: Identity, points: Sequence[Point], accepted: Sequence[Acceptance] = ()) -> Trend:
+def of_points(
+    machine: str, of: Identity, points: Sequence[Point], accepted: Sequence[Acceptance] = (), baselines: Sequence[AcceptedBaseline] = ()
+) -> Trend:
     """The trend of the points of one quantity, identity and test, in order of time, at least one."""
     left = why_left(points)
-    starts = _starts(points, left, accepted)
+    starts = _starts(points, left, accepted, baselines)
     ends = [*sorted(starts)[1:], None]
     epochs = []
     for start, end in zip(sorted(starts), ends, strict=True):
@@ -168,13 +172,19 @@ def levels(point: Point, signed: bool = True) -> tuple[Level, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def _starts(points: Sequence[Point], left: Mapping[int, str], accepted: Sequence[Acceptance]) -> dict[datetime, str]:
+def _starts(
+    points: Sequence[Point], left: Mapping[int, str], accepted: Sequence[Acceptance], baselines: Sequence[AcceptedBaseline]
+) -> dict[datetime, str]:
     """When epochs begin, and why."""
     starts = {points[0].taken: "the first record"}
     measured = {point.record_id: point for point in points if isinstance(point.reading, Measured)}
     for one in accepted:
         if one.record.record_id in measured and one.rejected is None:
             starts[measured[one.record.record_id].taken] = f"record {one.record.record_id[:8]}, accepted by {one.who}"
+    for made in baselines:
+        taken = [measured[member.record.record_id].taken for member in made.members if member.record.record_id in measured]
+        if taken and not made.broken:
+            starts[min(taken)] = f"{made.name}, of {len(taken)} record{'s' if len(taken) > 1 else ''} from here on, accepted by {made.who}"
     before: Point | None = None
     for n, point in enumerate(points):
         if n in left:

@@ -8,6 +8,7 @@ from datetime import UTC, date
 from qa import procedure
 from qa import protocol as protocols_
 from qa.acceptance import Acceptance
+from qa.accepted_baselines import AcceptedBaseline
 from qa.due import Due, State
 from qa.events import ACTION, Event
 from qa.imported import Imported
@@ -38,6 +39,17 @@ def acceptance(accepted: Acceptance) -> Line:
     words = f"{when} by {accepted.who}{comment}: {own.procedure}, {own.machine}, {taken}; {own.title}"
     words += f"; {accepted.rejected}: it counts no more" if accepted.rejected is not None else ""
     return Line("accepted", None, own.record_id, words)
+
+
+def baseline(one: AcceptedBaseline) -> Line:
+    """Who made which records the baseline of what, when, why and with which device."""
+    when = f"{one.accepted.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    taken = sorted(member.record.taken.astimezone(UTC) for member in one.members)
+    days = " to ".join(dict.fromkeys(f"{day:%Y-%m-%d}" for day in (taken[0], taken[-1])))
+    words = f"{when} by {one.who} ({one.because}): {one.procedure}, {one.machine}, {one.device or 'no device named'}, taken {days}; "
+    words += f"records: {', '.join(member.record.record_id for member in one.members)}"
+    words += f"; {one.broken}: it counts no more" if one.broken else ""
+    return Line("accepted", None, one.name, words)
 
 
 def signature(record_id: str, one: Signature) -> Line:

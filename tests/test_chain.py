@@ -113,7 +113,8 @@ def test_first_fault_says_which_link_is_broken_and_what_it_is(store: Store, forc
         ("UPDATE event SET text = 'nothing' WHERE number = 1", 10, "event changed", "event 1 is not what was stored"),
         ("UPDATE event SET kind = 'back' WHERE number = 2", 11, "event changed", "event 2"),
         ("DELETE FROM event WHERE number = 2", 11, "event missing", "event 2"),
-        ("DELETE FROM link WHERE number = 11", None, "item without link", "event 2"),
+        ("DELETE FROM link WHERE number = 12", None, "item without link", "baseline 1"),
+        ("UPDATE accepted_baseline SET records = '[]'", 12, "event changed", "baseline 1 is not what was stored"),
         ("INSERT INTO event VALUES (3, 'back', 'Linac 1', '', '2026-01-06', 'Eve', 'x', '2026')", None, "item without link", "event 3"),
     ],
 )
@@ -121,7 +122,7 @@ def test_events_are_in_the_chain(
     store: Store, force: sqlite3.Connection, statement: str, number: int | None, what: str, words: str
 ) -> None:
     found = with_events(store).verify()
-    assert (found.intact, found.events, found.links) == (True, 8, 11)
+    assert (found.intact, found.events, found.links) == (True, 9, 12)
     assert force.execute(statement).rowcount == 1
     assert (first(store).number, first(store).what) == (number, what)
     assert words in first(store).words

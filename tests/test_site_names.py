@@ -16,6 +16,7 @@ from phantoms.panel import Panel
 from qa import session, site
 from qa.cli import app
 from qa.limit import Limit, Outcome
+from qa.proposal import propose
 from qa.reading import QaError
 from qa.site import SiteError
 from qa.store import Store
@@ -76,6 +77,21 @@ def test_a_drift_fails_against_what_was_accepted_under_the_old_name(renamed: Cli
     assert record.machine == "Linac 1"
     assert only(record)[0] is Outcome.FAIL
     assert f"baseline: record {base} was accepted for 'LINAC-B', another name of 'Linac 1'" in record.notes
+
+
+def test_a_baseline_of_several_records_is_found_under_any_name_of_the_machine(clinic: Clinic) -> None:  # noqa: F811
+    pair = [clinic.measure(of(value), when=FIRST + n * DAY).record_id for n, value in enumerate((990.0, 992.0))]
+    clinic.store.accept_baseline(pair[::-1], "Zoë", "yearly")
+    other = clinic.measure(of(991.0), machine="LINAC-X", when=FIRST + 2 * DAY)
+    assert "accepted for other names: 'LINAC-B'" in only(other)[1]
+    clinic.store = Store(clinic.store.where or "", own_name=OURS.own_name)
+    record = clinic.measure(of(993.0), named=OURS.machine_of, when=FIRST + 3 * DAY)
+    (judged,) = record.judgements
+    assert judged.baseline is not None
+    assert (judged.baseline.record_id, judged.baseline.value) == ("baseline 1", 991.0)
+    assert any("stored for 'LINAC-B', another name of 'Linac 1'" in note for note in record.notes)
+    (entry,) = propose(clinic.store, "Linac 1", "inserts", 3).entries
+    assert (entry.new.n, entry.present) == (3, judged.baseline)
 
 
 def test_a_baseline_of_the_same_name_is_not_remarked(renamed: Clinic) -> None:
