@@ -25,7 +25,7 @@ def rows(proposal: Proposal) -> Iterator[tuple[str, ...]]:
     for one in proposal.entries:
         new, (key, of) = one.new, one.key
         made = numbers.pair(Measured(one.quantity, new.value, new.u))
-        sd = "-" if new.sd is None else numbers.two_digits(new.sd)
+        sd = "-" if new.sd is None else numbers.two_digits(new.sd) if new.sd > new.u / 1000 else f"< {numbers.two_digits(new.u / 1000)}"
         yield key, numbers.state(dict(of)) or "the whole", one.quantity.unit, made, numbers.two_digits(new.u), sd, str(new.n), _present(one)
 
 
