@@ -17,7 +17,7 @@ PACKAGES = ("phantoms", "qa", "reports")
 FORBIDDEN = {"phantoms": {"qa", "reports"}, "qa": {"reports"}, "reports": {"phantoms"}}
 HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "pandas", "skimage", "PIL", "pydicom"}
 # the command line: they may hand a record to a report
-FRONT = {"qa/cli_clinic.py", "qa/cli_events.py", "qa/cli_records.py", "qa/shown.py", "qa/keeping.py"}
+FRONT = {"qa/cli_cause.py", "qa/cli_clinic.py", "qa/cli_events.py", "qa/cli_records.py", "qa/shown.py", "qa/keeping.py"}
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
 SQL_FAMILY = {
     *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "done", "history")),
@@ -47,6 +47,7 @@ PAGES = (
     "physics/couch_sag",
     "physics/registration_accuracy",
     "physics/trend",
+    "physics/cause",
 )
 
 
