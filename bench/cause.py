@@ -85,7 +85,7 @@ def a_day(rng: np.random.Generator, usual: Usual, faults: Sequence[Fault], linac
             scale[[*COUCH.values()].index(fault.name)] += vector[0] / TRAVEL_MM
     x, y, z = (float(s) for s in scale)
     beam = replace(
-        _panel(linac, -panels[1]),
+        _panel(linac, panels[1]),
         head_u_mm=_plus(linac.head_u_mm, sin=float(sag[0])),
         head_v_mm=_plus(linac.head_v_mm, cos=float(sag[1])),
         couch_scale=(x, y, z),

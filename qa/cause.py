@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from qa.cause_changes import Changes, changes
 from qa.cause_scatter import covariance
-from qa.cause_signatures import BESIDE, KEYS, WAYS, Way
+from qa.cause_signatures import BESIDE, KEYS, WAYS, Way, family
 from qa.reading import QaError
 
 if TYPE_CHECKING:
@@ -138,8 +138,10 @@ def _nothing(found: Changes, scatter: Array) -> Fit:
 
 
 def _fit(way: Way, found: Changes, scatter: Array) -> Fit | None:
-    """Weighted least squares; None where the way touches nothing that was measured."""
+    """Weighted least squares; None where nothing was measured that the way is told by."""
     rows = found.rows
+    if way.needs and not way.needs & {family(row.key)[0] for row in rows}:
+        return None
     size = np.array([row.size for row in rows])
     own = np.array([way.column(row.key, row.at, row.beside) for row in rows]).reshape(len(rows), -1)
     free = np.eye(len(rows))[:, [k for k, row in enumerate(rows) if way.is_free(row.key)]]

@@ -28,7 +28,7 @@ class Way:
 
     ``parameters`` are (name, unit). ``rows`` gives the shape of every quantity family (a key without its axis) that changes. A key or
     family in ``free`` changes by an amount of its own, so it says nothing for or against. ``usual`` ways happen a little from one test to
-    the next on a machine that nothing is wrong with.
+    the next on a machine that nothing is wrong with. Where none of ``needs`` was measured a way is another one's double, and not asked.
     """
 
     cause: str
@@ -37,6 +37,7 @@ class Way:
     rows: Mapping[str, Shape]
     free: frozenset[str] = field(default_factory=frozenset)
     usual: bool = False
+    needs: frozenset[str] = field(default_factory=frozenset)
 
     def column(self, key: str, at: At, beside: Numbers) -> tuple[float, ...]:
         """What one unit of every parameter changes this quantity by."""
@@ -152,6 +153,7 @@ _UV = (("u", "mm"), ("v", "mm"))
 _HANGS = (("u, sine of gantry", "mm"), ("v, cosine of gantry", "mm"))
 _BEAM = frozenset({"daily_coincidence"})
 _BLURRED = frozenset({"daily_setup_x", "daily_setup_z", "daily_coincidence"})
+_IMAGING, _LOOKS = frozenset({"kv_offset", "cbct_isocenter"}), frozenset({"kv_ball_move_error", "daily_couch"})
 _SEEN_LATER = {"kv_offset": _seen(1), "cbct_isocenter": _along(1)}
 
 WAYS = (
@@ -185,13 +187,13 @@ WAYS = (
     ),
     *(_couch(axis) for axis in "xyz"),
     Way(MOVED, "after the imaging, before the treatment images", _XYZ,
-        {**_SEEN_LATER, "ball_offset": _rides, "treatment_ball": _along(1)}, _BEAM),
+        {**_SEEN_LATER, "ball_offset": _rides, "treatment_ball": _along(1)}, _BEAM, needs=_IMAGING),
     Way(MOVED, "after the treatment images, before the imaging", _XYZ, _SEEN_LATER),
     Way(MOVED, "between kV images before and after a couch correction", _XYZ,
         {"kv_ball_move_error": _along(1), "daily_couch": _along(1), "daily_residual": _along(1)}, _BEAM),
     Way(MOVED, "between those, and stood there for the treatment images", _XYZ,
         {"kv_ball_move_error": _along(1), "daily_couch": _along(1), "daily_residual": _along(1), "ball_offset": _rides,
-         "treatment_ball": _along(1)}, _BEAM),
+         "treatment_ball": _along(1)}, _BEAM, needs=_LOOKS),
     Way(MOVED, "after the last image of the daily check, before its beam", (), {}, _BEAM),
     Way(MOVED, "between stops of the couch check", (), {},
         frozenset({"couch_scale", "couch_linearity", "couch_square_xy", "couch_square_xz", "couch_square_yz"})),
