@@ -118,7 +118,8 @@ def judge(machine: str, found: Changes) -> Verdict:
 
 def _stands_out(fits: Sequence[Fit]) -> tuple[str, str, tuple[str, ...]]:
     """The cause that is named, why, and the candidates, from all fits, the best first."""
-    if next(fit for fit in fits if fit.way is None).fits:
+    nothing = next(fit for fit in fits if fit.way is None)
+    if nothing.fits and nothing.bic < fits[0].bic + MARGIN:
         return "", "nothing changed beyond the usual scatter", ()
     best = next((fit for fit in fits if fit.way is not None and fit.fits), None)
     if best is None:

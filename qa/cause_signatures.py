@@ -93,21 +93,21 @@ def _hangs(axis: str, at: At) -> tuple[float, float]:
 
 
 def _of_head(sign: float) -> Shape:
-    return lambda axis, at, beside: (*(sign * part for part in _hangs(axis, at)), 0.0, 0.0)
+    return lambda axis, at, beside: (*(sign * part for part in _hangs(axis, at)), 0.0, 0.0, 0.0)
 
 
 def _in_panel(axis: str, at: At, beside: Numbers) -> tuple[float, ...]:
-    return (0.0, 0.0, *_hangs(axis, at))
+    return (0.0, 0.0, *_hangs(axis, at), 0.0)
 
 
 def _isocentre(axis: str, at: At, beside: Numbers) -> tuple[float, ...]:
-    """T moved by -s along z, as an image shows what is measured against it."""
-    return (-_hangs(axis, at)[0], 0.0, 0.0, 0.0)
+    """T moved by -s along z, and by some way along y, as an image shows what is measured against it."""
+    return (-_hangs(axis, at)[0], 0.0, 0.0, 0.0, -float(axis == "v"))
 
 
 def _raised(axis: str, at: At, beside: Numbers) -> tuple[float, ...]:
     """The same as a vector in F."""
-    return (float(axis == "z"), 0.0, 0.0, 0.0)
+    return (float(axis == "z"), 0.0, 0.0, 0.0, -float(axis == "y"))
 
 
 def _turned_panel(axis: str, at: At, beside: Numbers) -> tuple[float, ...]:
@@ -151,6 +151,11 @@ def _couch(axis: str) -> Way:
 _XYZ = (("x", "mm"), ("y", "mm"), ("z", "mm"))
 _UV = (("u", "mm"), ("v", "mm"))
 _HANGS = (("u, sine of gantry", "mm"), ("v, cosine of gantry", "mm"))
+_SAG = (
+    *((f"beam {name}", unit) for name, unit in _HANGS),
+    *((f"field on the panel {name}", unit) for name, unit in _HANGS),
+    ("isocentre y", "mm"),
+)
 _BEAM = frozenset({"daily_coincidence"})
 _BLURRED = frozenset({"daily_setup_x", "daily_setup_z", "daily_coincidence"})
 _IMAGING, _LOOKS = frozenset({"kv_offset", "cbct_isocenter"}), frozenset({"kv_ball_move_error", "daily_couch"})
@@ -173,7 +178,7 @@ WAYS = (
     Way(
         SAG,
         "the head hangs differently",
-        (*((f"beam {name}", unit) for name, unit in _HANGS), *((f"field on the panel {name}", unit) for name, unit in _HANGS)),
+        _SAG,
         {
             "ball_offset": _of_head(-1),
             "treatment_ball": _raised,

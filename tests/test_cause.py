@@ -52,8 +52,8 @@ GOAL = 0.95
         (KV, "cbct_isocenter_y", {}, (0, 1)),
         (MV, "panel_offset_v", {"gantry_deg": 45.0}, (0, -1)),
         (MV, "kv_offset_v", {"gantry_deg": 45.0}, (0, 0)),
-        (SAG, "ball_offset_v", {"gantry_deg": 180.0}, (0, 1, 0, 0)),
-        (SAG, "kv_offset_u", {"gantry_deg": 270.0}, (1, 0, 0, 0)),  # T lower by 1: K is higher by 1, and u points up there
+        (SAG, "ball_offset_v", {"gantry_deg": 180.0}, (0, 1, 0, 0, 0)),
+        (SAG, "kv_offset_u", {"gantry_deg": 270.0}, (1, 0, 0, 0, 0)),  # T lower by 1: K is higher by 1, and u points up there
         (COUCH["x"], "couch_scale_x", {}, (1, 0)),
         (COUCH["x"], "couch_scale_y", {}, (0, 0)),
         (COUCH["z"], "kv_ball_move_error_z", {}, (20, 0)),
