@@ -276,7 +276,14 @@ def compare_engines(
     return _run(paths, protocol, database, pdf, json, Who(), second_engine=True, store=store)
 
 
-from qa import cli_baseline, cli_clinic, cli_events, cli_exchange, cli_records  # noqa: E402, F401 - their commands come after these
+from qa import (  # noqa: E402, F401 - their commands come after these
+    cli_baseline,
+    cli_cause,
+    cli_clinic,
+    cli_events,
+    cli_exchange,
+    cli_records,
+)
 
 if __name__ == "__main__":
     app()
