@@ -273,7 +273,7 @@ def compare_engines(
     return _run(paths, protocol, database, pdf, json, Who(), second_engine=True, store=store)
 
 
-from qa import cli_clinic, cli_events, cli_records  # noqa: E402, F401 - their commands come after these
+from qa import cli_audit, cli_clinic, cli_events, cli_records  # noqa: E402, F401 - their commands come after these
 
 if __name__ == "__main__":
     app()
