@@ -15,7 +15,7 @@ from qa.record import Record
 from qa.store import Store
 
 MACHINE = "Linac 1"
-FIRST = date(2026, 11, 2)  # a Monday
+FIRST = date(2024, 10, 1)  # a Tuesday
 MORNINGS = 20
 SITE = """
 name = "Clinic A"

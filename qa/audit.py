@@ -14,6 +14,7 @@ from qa.audit_compliance import Asked, Reviews
 from qa.audit_period import Period
 from qa.audit_quantities import Newest
 from qa.audit_records import Finding, Kept, Verdict
+from qa.audit_rows import Rows
 from qa.events import ACTION, BACK, SERVICE, Event, in_service
 from qa.reading import QaError
 from qa.record import Record
@@ -40,7 +41,7 @@ class InForce:
 class Audit:
     """``names`` are those that the machine's records are stored under, ``until`` the last day that was looked at: today, if it is not over.
 
-    ``records`` are those of the period, the one taken first first, ``shown`` the newest that counts of every test, whole. ``asked`` is
+    ``records`` are those of the period, the one taken first first, ``shown`` the newest that counts of every test and setting, whole. ``asked`` is
     None where no site file says what was to be done. ``events`` are services and returns, ``began`` the service that it began under.
     ``end`` is the newest link of the store, which ``stored`` is the time of; None in a database without a chain.
     """
@@ -89,7 +90,8 @@ def audit(store: Store, machine: str, period: Period, site: Site | None = None, 
     records = audit_records.kept(rows, [head for head in rows.heads if head.day >= period.first])
     counting = [one for one in records if one.counts]
     treated = next((one.techniques for one in site.machine if one.name == machine), ()) if site else ()
-    newest = {one.head.procedure: one.head.record_id for one in counting}
+    settings = _settings(rows)
+    newest = {(one.head.procedure, settings[one.head.record_id]): one.head.record_id for one in counting} if evidence else {}
     end, stored = store.end()
     return Audit(
         machine,
@@ -102,7 +104,7 @@ def audit(store: Store, machine: str, period: Period, site: Site | None = None, 
         records,
         audit_records.findings(records, [event for event in events if event.kind == ACTION], rows.meanings),
         audit_quantities.newest(rows, records, store.readings) if evidence else (),
-        tuple(store.get(record_id) for record_id in newest.values()) if evidence else (),
+        tuple(store.get(record_id) for record_id in newest.values()),
         _asked(store, site, machine, days, events, today) if site else None,
         audit_compliance.reviews(records),
         tuple(event for event in events if event.kind in (SERVICE, BACK) and period.first <= event.day <= days[-1]),
@@ -112,6 +114,14 @@ def audit(store: Store, machine: str, period: Period, site: Site | None = None, 
         end,
         stored or _end_of(days[-1], site),
     )
+
+
+def _settings(rows: Rows) -> dict[str, frozenset[str]]:
+    """What each record's numbers say of how they were taken: another phantom or beam is another thing to show."""
+    found: dict[str, set[str]] = {head.record_id: set() for head in rows.heads}
+    for number in rows.numbers:
+        found[number.record_id] |= {text for key, text in number.of if key == "setting"}
+    return {record_id: frozenset(texts) for record_id, texts in found.items()}
 
 
 def _asked(store: Store, site: Site, machine: str, days: tuple[date, ...], events: tuple[Event, ...], today: date) -> tuple[Asked, ...]:

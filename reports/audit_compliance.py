@@ -26,7 +26,7 @@ STATES = {
     State.UNFINISHED: "not finished",
     State.DUE: "due",
     State.OVERDUE: "overdue",
-    State.NEVER: "never done",
+    State.NEVER: "never done as a whole",
     State.SKIPPED: "not used",
     State.SERVICE: "under service",
 }
@@ -58,8 +58,8 @@ def _row(one: Asked) -> list[Cell]:
 def standing(one: Asked) -> str:
     """How it stood at the end of the last day."""
     end = one.end
-    last = f"last done {end.last}" if end.last else "never done as a whole"
-    return f"at the end {STATES[end.state]}{', failed' if end.failed else ''}, {last}, due {end.due}"
+    last = f", last done {end.last}" if end.last else "" if end.state == State.NEVER else ", never done as a whole"
+    return f"at the end {STATES[end.state]}{', failed' if end.failed else ''}{last}, due {end.due}"
 
 
 def _days(days: Sequence[date], *more: str) -> list[Flowable]:

@@ -9,15 +9,15 @@ from qa.audit_quantities import Past
 from reports.shapes import Canvas, Drawn, path, symbol
 from reports.style import MUTED, RULE, SERIES
 
-HIGH = 17.0
+HIGH, LOW = 17.0, 9.5  # points, beside a text of several lines and of one
 FAR = 2.0  # of the values' own span: a limit further away would flatten them, and is not drawn
 CROWDED = 60  # points beyond which the dots are smaller
 Ends = tuple[float, float]
 
 
-def course(past: Sequence[Past], since: date, last: date, limit: Ends | None, width: float) -> Drawn:
-    """The numbers from ``since`` to ``last``; the ends of ``limit`` dashed where they are near."""
-    low, high = _range([one.value for one in past], limit)
+def course(past: Sequence[Past], since: date, last: date, limit: Ends | None, width: float, high: float = HIGH) -> Drawn:
+    """The numbers from ``since`` to ``last``; the ends of ``limit`` dashed where they are near; ``high`` points high."""
+    least, most = _range([one.value for one in past], limit)
     begin = datetime.combine(since, time())
     whole = (datetime.combine(last, time(23, 59)) - begin).total_seconds()
 
@@ -25,7 +25,7 @@ def course(past: Sequence[Past], since: date, last: date, limit: Ends | None, wi
         return 2 + (width - 4) * (at - begin).total_seconds() / whole
 
     def y(value: float) -> float:
-        return 2.5 + (HIGH - 5) * (value - low) / (high - low)
+        return 2.5 + (high - 5) * (value - least) / (most - least)
 
     def paint(canvas: Canvas) -> None:
         canvas.setStrokeColor(RULE)
@@ -34,22 +34,24 @@ def course(past: Sequence[Past], since: date, last: date, limit: Ends | None, wi
         canvas.setStrokeColor(MUTED)
         canvas.setDash([2, 1.5])
         for end in limit or ():
-            if low <= end <= high:
+            if least <= end <= most:
                 canvas.line(0, y(end), width, y(end))
         canvas.setDash([])
         at = [(x(one.at), y(one.value)) for one in past]
         canvas.setStrokeColor(SERIES[0])
         canvas.setLineWidth(0.5)
-        path(canvas, at)
+        if len(at) > 1:
+            path(canvas, at)
         canvas.setFillColor(SERIES[0])
+        half = 0.5 if len(past) > CROWDED else 0.8
         for (across, up), one in zip(at, past, strict=True):
             if one.outside is None:
-                canvas.circle(across, up, 0.6 if len(past) > CROWDED else 1.0, stroke=0, fill=1)
+                canvas.rect(round(across - half, 1), round(up - half, 1), 2 * half, 2 * half, stroke=0, fill=1)
         for (across, up), one in zip(at, past, strict=True):
             if one.outside is not None:
                 symbol(canvas, one.outside, across, up, 4.5)
 
-    return Drawn(width, HIGH, paint)
+    return Drawn(width, high, paint)
 
 
 def _range(values: Sequence[float], limit: Ends | None) -> Ends:

@@ -72,17 +72,22 @@ def _row(one: Newest, audit: Audit) -> list[Cell]:
 
 
 def _unjudged(found: Sequence[Newest], audit: Audit) -> list[Flowable]:
-    """A line for each number that no limit of its protocol asks for."""
+    """A line for each number that no limit of its protocol asks for; what a quantity is stands in the first line of it, then its key."""
     if not found:
         return []
     of = any(map(_of, found))
     head = ["Measured, and no limit", *(["Of"] if of else []), "Value ± U", "Day", "12 months"]
     rows: list[list[Cell]] = []
-    for one in found:
-        value = numbers.with_unit(_span(one), one.readings[0].quantity.unit)
-        course = _course(one, audit, COURSE)
-        rows.append([one.readings[0].quantity.meaning, *([_of(one)] if of else []), value, f"{one.head.day}", course])
+    for meaning, group in groupby(sorted(found, key=_meaning), _meaning):
+        for n, one in enumerate(group):
+            value = numbers.with_unit(_span(one), one.readings[0].quantity.unit)
+            course = _course(one, audit, COURSE, audit_course.LOW)
+            rows.append([one.readings[0].quantity.key if n else meaning, *([_of(one)] if of else []), value, f"{one.head.day}", course])
     return list(columns(head, rows))
+
+
+def _meaning(one: Newest) -> str:
+    return one.readings[0].quantity.meaning
 
 
 def _unmeasured(found: Sequence[Newest]) -> list[Flowable]:
@@ -171,12 +176,12 @@ def _baseline(judgements: Sequence[Judgement]) -> Cell:
     return cell
 
 
-def _course(one: Newest, audit: Audit, width: float) -> Drawn:
+def _course(one: Newest, audit: Audit, width: float, high: float = audit_course.HIGH) -> Drawn:
     if not one.past:
         return _small("several in a record" if one.numbers else "no number", width)
     ends = [_ends(judged) for judged in one.judgements]
     near = min((each for each in ends if each is not None), key=lambda each: each[1] - each[0], default=None)
-    return audit_course.course(one.past, audit.period.since, audit.period.last, near, width)
+    return audit_course.course(one.past, audit.period.since, audit.period.last, near, width, high)
 
 
 def _small(text: str, width: float) -> Drawn:

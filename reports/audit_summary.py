@@ -16,7 +16,7 @@ from reports.style import BODY, CELL, CELL_MUTED, CELL_STRONG, SMALL_HEADING, WI
 from reports.tables import Cell, grid
 
 MOST = 12  # rows of each table to begin with
-LONG = 160  # letters of one text
+LONG = 260  # letters of one text
 SIGNERS = ("Reviewed by: qualified medical physicist", "Seen by: committee")
 
 

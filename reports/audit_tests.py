@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from PIL import Image
-from reportlab.platypus import Flowable
+from reportlab.platypus import Flowable, KeepTogether
 
 from qa import procedure
 from qa.audit import Audit
@@ -17,9 +17,8 @@ from qa.record import Record
 from qa.signing import REJECTED
 from reports import audit_words, figures, numbers
 from reports.audit_page import Section
-from reports.page import small_heading
 from reports.shapes import tag
-from reports.style import BODY, CELL_MUTED, CELL_STRONG, WIDTH, paragraph
+from reports.style import BODY, CELL_MUTED, CELL_STRONG, SMALL_HEADING, WIDTH, paragraph
 from reports.tables import Cell, grid
 
 PIXELS = 5_000_000  # of all images of an audit together, a byte each before they are packed
@@ -32,7 +31,6 @@ def sections(audit: Audit) -> list[Section]:
     of: dict[str, dict[str, list[Kept]]] = {}
     for one in audit.records:
         of.setdefault(procedure.subject(one.head.procedure), {}).setdefault(one.head.procedure, []).append(one)
-    whole = {record.procedure: record for record in audit.shown}
     finest = _finest(audit.shown)
     found = []
     for subject, tests in sorted(of.items()):
@@ -40,7 +38,10 @@ def sections(audit: Audit) -> list[Section]:
         words = f"{audit_words.many(count, 'record')} of {audit_words.many(len(tests), 'test')} in this period."
         found.append(Section(subject[:1].upper() + subject[1:], f"subject-{subject.replace(' ', '-')}", [paragraph(words, BODY)]))
         for name, records in sorted(tests.items(), key=lambda each: each[1][0].head.test):
-            flowables = [_records(records), *_evidence(whole.get(name), finest)]
+            shown = [record for record in audit.shown if record.procedure == name]
+            flowables = [_records(records), *(flowable for record in shown for flowable in _evidence(record, finest))]
+            if not shown:
+                flowables.append(paragraph("No record of this test counts, so there is nothing to show.", BODY))
             found.append(Section(records[-1].head.test, f"test-{name}", flowables, 1))
     return found
 
@@ -67,17 +68,20 @@ def _records(records: Sequence[Kept]) -> Flowable:
     return grid(HEAD, rows, [WIDTH * part for part in (0.15, 0.11, 0.17, 0.2, 0.14, 0.23)])
 
 
-def _evidence(record: Record | None, finest: int) -> Iterator[Flowable]:
-    """What the newest record shows, images no finer than ``finest`` pixels."""
-    if record is None:
-        yield paragraph("No record of this test counts, so there is nothing to show.", BODY)
-        return
+def _evidence(record: Record, finest: int) -> Iterator[Flowable]:
+    """What a newest record shows, images no finer than ``finest`` pixels."""
     taken = numbers.moment(record.acquired or record.analysed)
-    yield from small_heading(f"Evidence of the newest record that counts: {record.record_id}")
-    yield paragraph(f"{taken}; {record.title}; phantom: {record.phantom or 'not stated'}", CELL_MUTED)
+    head = [
+        paragraph(f"Evidence of the newest record that counts: {record.record_id}", SMALL_HEADING),
+        paragraph(f"{taken}; {record.title}; phantom: {record.phantom or 'not stated'}", CELL_MUTED),
+    ]
     if not record.evidence:
-        yield paragraph("This record holds no evidence.", BODY)
-    yield from figures.flow(replace(record, evidence=tuple(_smaller(item, finest) for item in record.evidence)))
+        yield from (*head, paragraph("This record holds no evidence.", BODY))
+        return
+    shown = figures.flow(replace(record, evidence=tuple(_smaller(item, finest) for item in record.evidence)))
+    first = next(shown)
+    yield KeepTogether([*head, *(first._content if isinstance(first, KeepTogether) else [first])])
+    yield from shown
 
 
 def _finest(records: Sequence[Record]) -> int:

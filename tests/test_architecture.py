@@ -17,10 +17,10 @@ PACKAGES = ("phantoms", "qa", "reports")
 FORBIDDEN = {"phantoms": {"qa", "reports"}, "qa": {"reports"}, "reports": {"phantoms"}}
 HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "pandas", "skimage", "PIL", "pydicom"}
 # the command line: they may hand a record to a report
-FRONT = {"qa/cli_clinic.py", "qa/cli_events.py", "qa/cli_records.py", "qa/shown.py", "qa/keeping.py"}
+FRONT = {"qa/cli_audit.py", "qa/cli_clinic.py", "qa/cli_events.py", "qa/cli_records.py", "qa/shown.py", "qa/keeping.py"}
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
 SQL_FAMILY = {
-    *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "done", "history")),
+    *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "audit_rows", "done", "history")),
     *(f"qa/{name}.py" for name in ("chain", "events", "signing", "standing", "verification", "as_stored")),
 }
 DRAWS = {"qa/rehearsal.py"}  # with the modules named *_rehearsal and *_demonstration: they may have phantoms drawn
