@@ -41,9 +41,9 @@ class InForce:
 class Audit:
     """``names`` are those that the machine's records are stored under, ``until`` the last day that was looked at: today, if it is not over.
 
-    ``records`` are those of the period, the one taken first first, ``shown`` the newest that counts of every test and setting, whole. ``asked`` is
-    None where no site file says what was to be done. ``events`` are services and returns, ``began`` the service that it began under.
-    ``end`` is the newest link of the store, which ``stored`` is the time of; None in a database without a chain.
+    ``records`` are those of the period, the one taken first first, ``shown`` the newest that counts of every test and setting, whole.
+    ``asked`` is None where no site file says what was to be done. ``events`` are services and returns, ``began`` the service that the
+    period began under. ``end`` is the newest link of the store, which ``stored`` is the time of; None in a database without a chain.
     """
 
     machine: str
@@ -105,7 +105,7 @@ def audit(store: Store, machine: str, period: Period, site: Site | None = None, 
         audit_records.findings(records, [event for event in events if event.kind == ACTION], rows.meanings),
         audit_quantities.newest(rows, records, store.readings) if evidence else (),
         tuple(store.get(record_id) for record_id in newest.values()),
-        _asked(store, site, machine, days, events, today) if site else None,
+        _asked(store, site, machine, days, events, counting, today) if site else None,
         audit_compliance.reviews(records),
         tuple(event for event in events if event.kind in (SERVICE, BACK) and period.first <= event.day <= days[-1]),
         in_service([event for event in events if event.day < period.first]),
@@ -124,9 +124,11 @@ def _settings(rows: Rows) -> dict[str, frozenset[str]]:
     return {record_id: frozenset(texts) for record_id, texts in found.items()}
 
 
-def _asked(store: Store, site: Site, machine: str, days: tuple[date, ...], events: tuple[Event, ...], today: date) -> tuple[Asked, ...]:
+def _asked(
+    store: Store, site: Site, machine: str, days: tuple[date, ...], events: tuple[Event, ...], records: list[Kept], today: date
+) -> tuple[Asked, ...]:
     scheduled = audit_compliance.protocols(site, machine)
-    return audit_compliance.compliance(site, machine, store.done_by(machine, days, site.zone, scheduled), events, today)
+    return audit_compliance.compliance(site, machine, store.done_by(machine, days, site.zone, scheduled), events, records, today)
 
 
 def _in_force(store: Store, machine: str, when: datetime) -> tuple[InForce, ...]:
@@ -135,7 +137,7 @@ def _in_force(store: Store, machine: str, when: datetime) -> tuple[InForce, ...]
     made = []
     for kind in kinds:
         found, words = calibrations.in_force(store, (kind,), machine, when)
-        said = "; ".join(words).removeprefix(f"{kind}: ") or "no record of such a calibration"
+        said = "; ".join(words).removeprefix(f"{kind}: ").removeprefix("no calibration is in force: ") or "no record of such a calibration"
         made.append(InForce(kind, found[0] if found else None, said))
     return tuple(made)
 

@@ -8,7 +8,7 @@ from datetime import date
 from statistics import median
 
 from qa import due, protocol
-from qa.audit_records import Kept
+from qa.audit_records import OUT, Kept
 from qa.audit_rows import Head
 from qa.done import Done, Key
 from qa.due import Due, State
@@ -21,7 +21,7 @@ _DAILY = "daily"
 
 @dataclass(frozen=True)
 class Asked:
-    """One protocol of the schedule: the days on which it was ``done`` as a whole (``failed`` among them, or tried and failed).
+    """One protocol of the schedule: the days on which it was ``done`` as a whole (and those on which something ``failed``).
 
     ``unused`` are the days that somebody excused, with the event; ``service`` those on which the machine was out of use. ``missing``
     are the days on which it was to be done and was not: of a daily check its weekdays, of any other those on which it was overdue, none
@@ -80,21 +80,28 @@ def protocols(site: Site, machine: str) -> tuple[str, ...]:
 
 
 def compliance(
-    site: Site, machine: str, known: Mapping[date, Mapping[Key, Done]], events: Sequence[Event], today: date
+    site: Site,
+    machine: str,
+    known: Mapping[date, Mapping[Key, Done]],
+    events: Sequence[Event],
+    records: Iterable[Kept],
+    today: date,
 ) -> tuple[Asked, ...]:
     """Every task of the machine over the days of ``known``, which says what was done by the end of each; by the schedule as it is now.
 
-    A check that is due ``today`` is not missing yet.
+    ``records`` are those that count, of which some failed. A check that is due ``today`` is not missing yet.
     """
     found = []
+    out = {(one.head.protocol, one.head.day) for one in records if one.outcome in OUT}
     for task in site.schedule:
         if machine not in task.machines:
             continue
-        judged_by, days, end = protocol.read(task.protocol), _Days(), None
+        judged_by, end = protocol.read(task.protocol), None
+        days = _Days(failed=sorted(day for name, day in out if name == judged_by.name and day in known))
         for day, last in known.items():
             end = due.of_task(task, judged_by, machine, last, day, [event for event in events if event.day <= day])
             asked = task.every != _DAILY or due.WEEK[day.weekday()] in task.weekdays
-            _sort(days, end, day, asked and (day < today or end.state == State.OVERDUE), task.every == _DAILY)
+            _sort(days, end, day, asked and (day < today or task.every != _DAILY), task.every == _DAILY)
         if end is not None:
             lists = {name.name: tuple(getattr(days, name.name)) for name in fields(_Days)}
             found.append(Asked(judged_by.name, judged_by.title, task.every, end=end, **lists))
@@ -103,8 +110,6 @@ def compliance(
 
 def _sort(days: _Days, found: Due, day: date, asked: bool, daily: bool) -> None:
     tried = found.last == day or any(when == day for _, when in found.unfinished)
-    if found.failed and tried:
-        days.failed.append(day)
     if found.last == day:
         days.done.append(day)
     elif found.state == State.SERVICE:
