@@ -5,12 +5,23 @@ from __future__ import annotations
 from reportlab.platypus import Flowable, Spacer
 
 from qa.audit import Audit
-from qa.audit_records import Verdict
+from qa.audit_period import Period, period
+from qa.audit_records import Kept, Verdict
+from qa.limit import Outcome
 from reports import audit_page, audit_state, audit_words, numbers, page
-from reports.style import FACES, paragraph
+from reports.shapes import marked
+from reports.style import CELL_MUTED, FACES, WIDTH, paragraph
+from reports.tables import Cell, grid
 from reports.verdict import ACROSS, Box, boxes_row
 
 NO_RECORD = "No record of this period judged it.|This is not a pass."
+SHORT = {
+    Outcome.PASS: "pass",
+    Outcome.INDETERMINATE: "undec.",
+    Outcome.NOT_MEASURED: "not m.",
+    Outcome.DISAGREEMENT: "disagr.",
+    Outcome.FAIL: "FAIL",
+}
 NOTHING = "No record of this period judged anything, and the site file names no technique of this machine.|This is not a pass."
 
 
@@ -19,7 +30,35 @@ def opening(audit: Audit) -> list[Flowable]:
     boxes = [box(one) for one in audit.verdicts] or [Box(None, "No verdict", "NO RECORD", NOTHING)]
     across = 2 if len(boxes) in (2, 4) else min(len(boxes), ACROSS)
     rows = [boxes[n : n + across] for n in range(0, len(boxes), across)]
-    return [page.titled("AUDIT", audit_page.title(audit), below(audit)), *_notes(audit), *(boxes_row(row, across) for row in rows)]
+    return [
+        page.titled("AUDIT", audit_page.title(audit), below(audit)),
+        *_notes(audit),
+        *(boxes_row(row, across) for row in rows),
+        *by_month(audit),
+    ]
+
+
+def by_month(audit: Audit) -> list[Flowable]:
+    """Of a year the worst of every month, technique by technique; of a month nothing more than its verdict."""
+    if not audit.period.annual or not audit.verdicts:
+        return []
+    months = [period(f"{audit.period.words}-{number:02d}") for number in range(1, 13)]
+    rows: list[list[Cell]] = []
+    for one in audit.verdicts:
+        worst = [
+            max((kept.verdicts[one.technique] for kept in audit.counting if _within(kept, month, one.technique)), default=None)
+            for month in months
+        ]
+        rows.append(
+            [numbers.technique(one.technique), *("" if outcome is None else marked(outcome, SHORT[outcome], 5.8) for outcome in worst)]
+        )
+    widths = [WIDTH * 0.16, *([WIDTH * 0.07] * 12)]
+    words = "The worst of each month's records; empty: no record, which is no pass."
+    return [paragraph(words, CELL_MUTED), grid(("Month", *(f"{number:02d}" for number in range(1, 13))), rows, widths)]
+
+
+def _within(kept: Kept, month: Period, technique: str) -> bool:
+    return month.first <= kept.head.day <= month.last and technique in kept.verdicts
 
 
 def below(audit: Audit) -> str:

@@ -31,6 +31,7 @@ PAGES = (
     "for_physicists",
     "json",
     "records",
+    "audit",
     "physics/winston_lutz",
     "physics/imaging_isocenter",
     "physics/winston_lutz_multi",

@@ -699,6 +699,14 @@ def test_the_year_holds_all_its_months(clinic: Clinic) -> None:
     assert "Annual audit of Linac 1" in text(pages.render(found))
 
 
+def test_the_year_names_the_worst_of_each_month(clinic: Clinic) -> None:
+    for month, outcome in ((1, Outcome.PASS), (3, Outcome.FAIL), (3, Outcome.PASS), (6, Outcome.NOT_MEASURED)):
+        clinic.record(f"{month}-{outcome.name}", at(3, month=month), outcome=outcome)
+    first = texts(pages.render(clinic.audit("2026", today=date(2027, 1, 4))))[0]
+    assert "SRS pass FAIL not m. SBRT pass FAIL not m. Contents" in first
+    assert "empty: no record, which is no pass" in first
+
+
 def test_the_part_of_a_tolerance_that_is_used() -> None:
     """|d| / T and (|d| + k u) / T; an interval counts where it is wider; nothing where there is no number to hold it against."""
     assert ABSOLUTE.used(Measured(LENGTH, -0.6, 0.05), 2.0) == pytest.approx((0.3, 0.35))
@@ -706,6 +714,12 @@ def test_the_part_of_a_tolerance_that_is_used() -> None:
     assert COMPARED.used(Measured(HU, 1000.0, 1.5), 2.0, HELD) == pytest.approx((0.2, (10 + 2 * np.hypot(1.5, 2.0)) / 50))
     assert COMPARED.used(Measured(HU, 1000.0, 1.5), 2.0) is None
     assert replace(ABSOLUTE, tolerance=None).used(Measured(LENGTH, 0.6, 0.05), 2.0) is None
+
+
+def test_every_procedure_states_its_subject() -> None:
+    """Else its records stand under a heading that says nothing."""
+    other = procedure.subject("a procedure that there was once")
+    assert [name for name in procedure.names() if procedure.subject(name) in (other, "")] == []
 
 
 def test_a_month_of_real_checks_is_quick_small_and_readable(tmp_path: Path) -> None:
