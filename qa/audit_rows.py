@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Select, func, select
 
 from qa import signing, tables
 from qa.audit_period import Period
+from qa.chain import ADOPTED
 from qa.done import clock
 from qa.history import reading_from
 from qa.limit import Baseline, Judgement, Outcome
 from qa.plain import encode
-from qa.reading import Identity, Quantity, Reading, identity
+from qa.reading import Identity, Quantity, Reading, RecordError, identity
 from qa.rows import baseline, judgement
 from qa.signing import SignOff
 from qa.widening import version
@@ -90,9 +91,14 @@ class Rows:
 
 
 def read(connection: Connection, names: Sequence[str], period: Period, today: date, zone: tzinfo | None) -> Rows:
-    """All of it for the machine of these names; ``zone`` is that of its days and of ``today``, None this computer's."""
+    """All of it for the machine of these names; ``zone`` is that of its days and of ``today``, None this computer's.
+
+    RecordError where a record of the period is in no link of the chain.
+    """
     heads = tuple(one for one in _heads(connection, names, period, today, zone) if period.since <= one.day <= period.last)
     every, own = [one.record_id for one in heads], [one.record_id for one in heads if one.day >= period.first]
+    if unlinked := _unlinked(connection, own):
+        raise RecordError(f"record {unlinked[0]} was not put there by this program (it has no link): do not use it; see igrtqa verify")
     meanings: dict[tuple[str, str], str] = {}
     outside: dict[tuple[str, int], Outcome] = {}
     for some in _parts(own):
@@ -182,6 +188,17 @@ def _judgements(connection: Connection, record_ids: Sequence[str]) -> dict[str, 
             made = judgement(dict(row))
             found[row["record_id"]].append(replace(made, baseline=held.get((row["record_id"], row["idx"]))))
     return {name: tuple(each) for name, each in found.items()}
+
+
+def _unlinked(connection: Connection, record_ids: Sequence[str]) -> list[str]:
+    """Those that no link vouches for, which only force can have put there; none in a database of a version without a chain."""
+    if version(connection) < tables.SINCE[tables.link]:
+        return []
+    own, linked = tables.link.c, set()
+    for some in _parts(record_ids):
+        kinds = own.kind.in_(("record", f"{ADOPTED}record"))
+        linked |= set(connection.scalars(select(own.id).where(own.id.in_(some), kinds)))
+    return [record_id for record_id in record_ids if record_id not in linked]
 
 
 def _apart(connection: Connection, record_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -23,12 +23,16 @@ NUMBER = 24.0
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the audit: its ``flowables`` under a heading; ``level`` 1 is a part of the section before it."""
+    """A part of the audit: its ``flowables`` under a heading; ``level`` 1 is a part of the section before it.
+
+    ``following`` is what its heading must not be parted from beside its own: that of its first part.
+    """
 
     title: str
     key: str
     flowables: Sequence[Flowable]
     level: int = 0
+    following: Sequence[Flowable] = ()
 
 
 class Places:
@@ -51,7 +55,7 @@ class Places:
         return flowables
 
     def _heading(self, section: Section) -> list[Flowable]:
-        head = page.heading(section.title, section.key, section.flowables)
+        head = page.heading(section.title, section.key, [*section.flowables, *section.following])
         if section.level:
             head[1] = paragraph(section.title, SMALL_HEADING)
 

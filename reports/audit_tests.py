@@ -32,18 +32,22 @@ def sections(audit: Audit) -> list[Section]:
     for one in audit.records:
         of.setdefault(procedure.subject(one.head.procedure), {}).setdefault(one.head.procedure, []).append(one)
     finest = _finest(audit.shown)
-    found = []
+    found: list[Section] = []
     for subject, tests in sorted(of.items()):
         count = sum(map(len, tests.values()))
         words = f"{audit_words.many(count, 'record')} of {audit_words.many(len(tests), 'test')} in this period."
-        found.append(Section(subject[:1].upper() + subject[1:], f"subject-{subject.replace(' ', '-')}", [paragraph(words, BODY)]))
-        for name, records in sorted(tests.items(), key=lambda each: each[1][0].head.test):
-            shown = [record for record in audit.shown if record.procedure == name]
-            flowables = [_records(records), *(flowable for record in shown for flowable in _evidence(record, finest))]
-            if not shown:
-                flowables.append(paragraph("No record of this test counts, so there is nothing to show.", BODY))
-            found.append(Section(records[-1].head.test, f"test-{name}", flowables, 1))
+        parts = [_test(audit, name, records, finest) for name, records in sorted(tests.items(), key=lambda each: each[1][0].head.test)]
+        key = f"subject-{subject.replace(' ', '-')}"
+        found += [Section(subject[:1].upper() + subject[1:], key, [paragraph(words, BODY)], following=parts[0].flowables), *parts]
     return found
+
+
+def _test(audit: Audit, name: str, records: Sequence[Kept], finest: int) -> Section:
+    shown = [record for record in audit.shown if record.procedure == name]
+    flowables = [_records(records), *(flowable for record in shown for flowable in _evidence(record, finest))]
+    if not shown:
+        flowables.append(paragraph("No record of this test counts, so there is nothing to show.", BODY))
+    return Section(records[-1].head.test, f"test-{name}", flowables, 1)
 
 
 def _records(records: Sequence[Kept]) -> Flowable:

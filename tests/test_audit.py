@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -517,6 +518,18 @@ def test_a_record_changed_by_force_ends_the_audit(clinic: Clinic) -> None:
         clinic.audit()
 
 
+def test_a_record_put_there_by_force_ends_the_audit(clinic: Clinic) -> None:
+    clinic.record("r1", at(2), outcome=Outcome.FAIL)
+    connection = forced(clinic.file)
+    columns = [row[1] for row in connection.execute("PRAGMA table_info(record)")]
+    copied = ", ".join("'r2'" if name == "record_id" else name for name in columns)
+    connection.execute(f"INSERT INTO record ({', '.join(columns)}) SELECT {copied} FROM record")
+    connection.commit()
+    connection.close()
+    with pytest.raises(RecordError, match="r2 was not put there by this program"):
+        clinic.audit()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -678,6 +691,24 @@ def test_the_summary_is_one_page_that_says_what_it_leaves_out(clinic: Clinic) ->
     assert "SRS STOP FAIL worst of 30 records: 30 fail" in page
     assert "page 1 of 1" in page
     assert "Nothing put down." in page
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_store_of_an_older_version_is_audited_as_it_is(tmp_path: Path, number: int) -> None:
+    """Nothing is written into it: no chain, no events, and none is made up."""
+    file = tmp_path / "old.sqlite"
+    with sqlite3.connect(file) as connection:
+        connection.executescript((Path(__file__).parent / f"records_version_{number}.sql").read_text("utf-8"))
+    connection.close()
+    store = Store(file)
+    (newest,) = store.list(1)
+    when = newest.acquired or newest.analysed
+    found = audits.audit(store, newest.machine, period(f"{when:%Y-%m}"), None, date(2030, 1, 1))
+    assert newest.record_id in [one.head.record_id for one in found.records]
+    words = text(pages.render(found))
+    assert "The store has no chain of records yet" in words
+    assert newest.machine in words
+    assert store.verify().links == 0
 
 
 def test_the_summary_of_a_good_month(clinic: Clinic) -> None:
