@@ -277,6 +277,7 @@ def compare_engines(
 
 
 from qa import (  # noqa: E402, F401 - their commands come after these
+    cli_audit,
     cli_baseline,
     cli_cause,
     cli_clinic,

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from sqlalchemy import Connection, Table, func, select
 
@@ -71,7 +71,45 @@ def read(
 
     Records are looked at from the newest back until one counts, ever more at once. ``zone`` is that of the days, None this computer's.
     """
-    heads = _heads(connection, own_name, protocols)
+    return _newest(connection, _heads(connection, own_name, protocols), today, zone)
+
+
+def as_of(
+    connection: Connection,
+    own_name: Callable[[str], str],
+    names: Sequence[str],
+    days: Sequence[date],
+    zone: tzinfo | None,
+    protocols: Collection[str],
+) -> dict[date, dict[Key, Done]]:
+    """The same of one machine, by the names it has, at the end of each of these days, the first one first: no later record is known.
+
+    Rejections count as they stand now, whenever they were signed.
+    """
+    heads = _heads(connection, own_name, protocols, names)
+    start = datetime(days[0].year, days[0].month, days[0].day, tzinfo=UTC) - _ZONES
+    recent = {key: [head for head in of if head.taken >= start] for key, of in heads.items()}
+    before = _newest(connection, {key: of[len(recent[key]) :] for key, of in heads.items()}, days[0], zone)
+    facts = _facts(connection, [head.record_id for of in recent.values() for head in of])
+    return {day: {key: _by(day, of, facts, before[key], zone) for key, of in recent.items()} for day in days}
+
+
+def _by(day: date, heads: Sequence[_Head], facts: Mapping[str, _Facts], before: Done, zone: tzinfo | None) -> Done:
+    """What was known at the end of a day: of these records, the newest first, those that were taken by then, else what was ``before``."""
+    done = Done()
+    for head in heads:
+        own = facts[head.record_id]
+        if clock(head.taken, head.dated, own.notes, zone).date() <= day:
+            done, enough = _with(done, head, own, day, zone)
+            if enough:
+                break
+    if done.day is not None:
+        return done
+    unfinished, rejected = done.unfinished or before.unfinished, done.rejected or before.rejected
+    return replace(before, failed=done.failed or before.failed, unfinished=unfinished, rejected=rejected, ahead=None)
+
+
+def _newest(connection: Connection, heads: Mapping[Key, Sequence[_Head]], today: date, zone: tzinfo | None) -> dict[Key, Done]:
     found = {key: Done() for key in heads}
     looked, step = dict.fromkeys(heads, 0), 1
     while pending := [key for key in heads if looked[key] < len(heads[key])]:
@@ -118,13 +156,17 @@ def _with(done: Done, head: _Head, facts: _Facts, today: date, zone: tzinfo | No
     return replace(done, failed=failed, unfinished=done.unfinished or (day if done.day is None else None)), False
 
 
-def _heads(connection: Connection, own_name: Callable[[str], str], protocols: Collection[str] | None) -> dict[Key, list[_Head]]:
-    """The records of each, the one taken last first."""
+def _heads(
+    connection: Connection, own_name: Callable[[str], str], protocols: Collection[str] | None, machines: Sequence[str] | None = None
+) -> dict[Key, list[_Head]]:
+    """The records of each, the one taken last first; of machines that are stored under these names, None of all."""
     own = tables.record.c
     taken = func.coalesce(own.acquired, own.analysed).label("taken")
     query = select(own.record_id, own.machine, own.protocol, own.procedure, taken, own.acquired.is_not(None))
     if protocols is not None:
         query = query.where(own.protocol.in_(protocols))
+    if machines is not None:
+        query = query.where(own.machine.in_(machines))
     heads: dict[Key, list[_Head]] = defaultdict(list)
     names: dict[str, str] = {}
     for record_id, machine, protocol, procedure, when, dated in connection.execute(query.order_by(taken.desc(), own.analysed.desc())):

@@ -74,10 +74,15 @@ def due(site: Site, last: Last, today: date, events: Sequence[Event] = ()) -> tu
     judged_by = {name: protocol.read(name) for name in dict.fromkeys(task.protocol for task in site.schedule)}
     of_machine = {one.name: [event for event in events if site.own_name(event.machine) == one.name] for one in site.machine}
     return tuple(
-        _excused(_one(task, judged_by[task.protocol], machine, last, today, of_machine[machine]), of_machine[machine], today)
+        of_task(task, judged_by[task.protocol], machine, last, today, of_machine[machine])
         for task in site.schedule
         for machine in task.machines
     )
+
+
+def of_task(task: Task, judged_by: Protocol, machine: str, last: Last, today: date, events: Sequence[Event]) -> Due:
+    """One task on one machine, whose ``events`` these are."""
+    return _excused(_one(task, judged_by, machine, last, today, events), events, today)
 
 
 def under_service(site: Site, events: Sequence[Event]) -> tuple[tuple[str, Event], ...]:

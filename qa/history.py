@@ -70,7 +70,7 @@ def read(connection: Connection, names: Sequence[str], quantity: str) -> tuple[P
     for record_id, index, *what, value, u, low, high, missing, reason, at in rows:
         if (key := tuple(what)) not in quantities:
             quantities[key] = Quantity(*what)
-        made = _reading(quantities[key], value, u, None if low is None else (low, high), missing, reason, at)
+        made = reading_from(quantities[key], value, u, None if low is None else (low, high), missing, reason, at)
         own_judgements = tuple(judged.get((record_id, index), ()))
         points.append(_point(records[record_id], made, own_judgements, inputs.get(record_id, frozenset()), record_id in asked))
     return tuple(sorted(points, key=lambda point: (point.taken, point.analysed, point.record_id)))
@@ -105,9 +105,10 @@ def _point(row: Row[Any], reading: Reading, judgements: tuple[Judgement, ...], i
     return Point(record_id, procedure, number, taken, analysed, acquired is not None, reading, judgements, inputs, asked)
 
 
-def _reading(
+def reading_from(
     what: Quantity, value: float, u: float, interval: tuple[float, float] | None, missing: str | None, reason: str | None, state: str
 ) -> Reading:
+    """The reading in a row, as far as a course of numbers needs it; ``state`` is JSON."""
     at: At = {key: one if isinstance(one, str) else float(one) for key, one in json.loads(state).items()}
     return NotMeasured(what, reason, at) if reason is not None else Measured(what, value, u, at, interval=interval, missing=missing or "")
 

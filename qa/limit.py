@@ -109,6 +109,18 @@ class Limit:
             return Outcome.NOT_MEASURED, NO_BASELINE
         return _unless_missing(reading, self._decide(self.tolerance, reading, coverage_factor, held))
 
+    def used(self, reading: Measured, coverage_factor: float, baseline: Baseline | None = None) -> tuple[float, float] | None:
+        """The part of the tolerance that the value uses (1: all of it), and the value at its worst within k u, which decides.
+
+        None where no number decides: without a tolerance, or without the baseline that it is asked from.
+        """
+        held = baseline if self.kind == "baseline" else None
+        if self.tolerance is None or self.kind == "functional" or (self.kind == "baseline" and held is None):
+            return None
+        value = reading.value - (held.value if held is not None else 0.0)
+        down, up = _arms(reading, coverage_factor) if held is None else _apart(reading, held, coverage_factor)
+        return abs(value) / self.tolerance, max(abs(value - down), abs(value + up)) / self.tolerance
+
     def _said(self, reading: Measured, baseline: Baseline | None) -> str:
         """What is decided about: the value, or its difference from the baseline, with U."""
         return (

@@ -58,6 +58,7 @@ class Procedure:
     it is handed only where the protocol says so, because it changes what is judged. What is done ``on_request`` is measured where the
     protocol asks for it or a person names it, not wherever its images are. Where ``parts_are_ways``, a reading's part is no part of a
     phantom but a way to measure the same thing: what one of them shows stands beside the others, and must not go unjudged.
+    ``subject`` is what tests of one section of an audit have in common: "couch".
     """
 
     name: str
@@ -75,6 +76,7 @@ class Procedure:
     applies: tuple[str, ...] = ()
     on_request: bool = False
     parts_are_ways: bool = False
+    subject: str = "other tests"
 
     def quantity(self, key: str) -> Quantity:
         """The quantity of that key; QaError when this procedure does not define it."""
@@ -94,6 +96,11 @@ def names() -> tuple[str, ...]:
 def parts_are_ways(name: str) -> bool:
     """What the procedure of that name says of its parts; False where there is none."""
     return name in names() and load(name).parts_are_ways
+
+
+def subject(name: str) -> str:
+    """What the procedure of that name is about; that of a procedure that is here no more is not known."""
+    return load(name).subject if name in names() else Procedure.subject
 
 
 def load(name: str) -> Procedure:

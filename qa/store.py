@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Table, func, inspect, select
 from qa import (
     acceptance,
     accepted_baselines,
+    audit_rows,
     chain,
     database,
     done,
@@ -31,16 +32,17 @@ from qa import (
 )
 from qa.acceptance import Acceptance, Stored
 from qa.accepted_baselines import AcceptedBaseline
+from qa.audit_period import Period
 from qa.events import Event
 from qa.imported import Imported, Opinion
 from qa.plain import encode
 from qa.protocol import Judgement, Outcome, verdicts
-from qa.reading import RecordError
+from qa.reading import Reading, RecordError
 from qa.record import Record, from_json, record_hash, to_json
 from qa.rows import from_rows, judgement, time, to_rows
 from qa.runs import Run
 from qa.signing import SignOff
-from qa.standing import Standing
+from qa.standing import Place, Standing
 from qa.verification import Verified
 from qa.widening import version, widen
 
@@ -198,6 +200,29 @@ class Store:
         """
         with self._transaction() as connection:
             return done.read(connection, self._own_name, today or datetime.now(zone).date(), zone, protocols)
+
+    def done_by(
+        self, machine: str, days: Sequence[date], zone: tzinfo | None, protocols: Collection[str]
+    ) -> dict[date, dict[done.Key, done.Done]]:
+        """The same of one machine at the end of each of these days, as the records tell it now."""
+        with self._transaction() as connection:
+            return done.as_of(connection, self._own_name, self._names(connection, machine), days, zone, protocols) if protocols else {}
+
+    def audit_rows(self, machine: str, period: Period, today: date, zone: tzinfo | None) -> audit_rows.Rows:
+        """What an audit of the machine reads of its records, by the clock of ``zone``; no record is opened."""
+        with self._transaction() as connection:
+            return audit_rows.read(connection, self._names(connection, machine), period, today, zone)
+
+    def readings(self, record_ids: Sequence[str]) -> dict[tuple[str, int], Reading]:
+        """The readings of these records, by record and index, without budgets and flags; no record is opened."""
+        with self._transaction() as connection:
+            return audit_rows.readings(connection, record_ids)
+
+    def end(self) -> tuple[Place | None, datetime | None]:
+        """The newest link of all, and when it was stored; None in a database without a chain."""
+        with self._transaction() as connection:
+            link = chain.last(connection)
+            return (None, None) if link is None else (Place(link.number, link.hash), datetime.fromisoformat(link.linked))
 
     def accept(self, record_id: str, who: str, comment: str = "") -> Acceptance:
         """A person signs that this record is what the machine shall be compared with, or that its calibration is in force from now on.

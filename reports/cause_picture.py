@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from reportlab.pdfbase.pdfmetrics import stringWidth
 
 from qa.cause import Verdict
-from reports import axes, cause_words, disk, legend
+from reports import axes, cause_words, legend, picture_file
 from reports.cause_words import Row
-from reports.plain_canvas import Png, Svg
 from reports.shapes import Canvas, Drawn, corners, path, write
 from reports.style import BOLD, FONT, MUTED, PANEL, RULE, SERIES, lines, register_fonts
 
@@ -20,12 +18,7 @@ MOST = 40  # bars
 
 def save(verdict: Verdict, place: Path, kind: str) -> Path:
     """The picture as ".png", ".svg" or ".pdf" in a file that is either complete or not there. QaError when the disk refuses."""
-    drawn = picture(verdict)
-    if kind == ".pdf":
-        return disk.put(_pdf(drawn, cause_words.title(verdict)), place)
-    canvas = (Png if kind == ".png" else Svg)(drawn.width, drawn.height)
-    drawn.paint(canvas)
-    return disk.put(canvas.content(), place)
+    return picture_file.save(picture(verdict), cause_words.title(verdict), place, kind)
 
 
 def shown(verdict: Verdict) -> tuple[list[Row], str]:
@@ -113,15 +106,3 @@ def _diamond(canvas: Canvas, x: float, y: float) -> None:
 
 def _wide(text: str) -> float:
     return float(stringWidth(text, FONT, SIZE))
-
-
-def _pdf(drawn: Drawn, title: str) -> bytes:
-    """One page of the picture's size; the same changes give the same bytes."""
-    from reportlab.pdfgen.canvas import Canvas as Page
-
-    target = io.BytesIO()
-    page = Page(target, pagesize=(drawn.width, drawn.height), invariant=1)
-    page.setTitle(title)
-    drawn.paint(page)
-    page.save()
-    return target.getvalue()

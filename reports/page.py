@@ -50,24 +50,26 @@ def build(record: Record, standing: Standing, story: Sequence[Flowable]) -> byte
         initialFontName=FONT,
     )
 
+    foot = f"record {record.record_id}  ·  SHA-256 {standing.record_hash[:16]}…"
+
     def first(canvas: Canvas, _document: BaseDocTemplate) -> None:
         canvas.setDateFormatter(lambda *_now: f"D:{record.analysed:%Y%m%d%H%M%S}Z")
         attach(canvas, contents(record, standing))
         _signature(canvas)
-        _footer(canvas, record, standing.record_hash)
+        footer(canvas, foot)
 
     def later(canvas: Canvas, _document: BaseDocTemplate) -> None:
-        _header(canvas, record)
-        _footer(canvas, record, standing.record_hash)
+        header(canvas, f"{title(record)}  ·  {record.machine}  ·  {numbers.moment(record.acquired)}")
+        footer(canvas, foot)
 
     document.addPageTemplates(
         [
-            PageTemplate("first", [_frame(FOOT + SIGNATURE + 3 * mm, HEIGHT - 13 * mm)], onPageEnd=first, autoNextPageTemplate="later"),
-            PageTemplate("later", [_frame(FOOT + 2 * mm, HEIGHT - 20 * mm)], onPageEnd=later),
+            PageTemplate("first", [frame(FOOT + SIGNATURE + 3 * mm, HEIGHT - 13 * mm)], onPageEnd=first, autoNextPageTemplate="later"),
+            PageTemplate("later", [frame(FOOT + 2 * mm, HEIGHT - 20 * mm)], onPageEnd=later),
         ]
     )
     rl_config.useA85 = 0  # a PDF is binary anyway: the text encoding of streams would cost half the time and a quarter of the size
-    document.build([*story, Drawn(0, 0, _number_pages)])
+    document.build([*story, Drawn(0, 0, number_pages)])
     return target.getvalue()
 
 
@@ -101,12 +103,17 @@ def small_heading(text: str) -> list[Flowable]:
 
 def banner(record: Record) -> Drawn:
     """The title at the head of page 1, what was acquired below it, and a dark rule."""
-    text = lines(title(record), WIDTH, TITLE.fontSize, BOLD)
-    below = lines(record.title, WIDTH, 8.5)
+    return titled("QUALITY ASSURANCE REPORT", title(record), record.title)
+
+
+def titled(kind: str, heads: str, small: str) -> Drawn:
+    """The head of a first page: what kind of report, its title, what it is of."""
+    text = lines(heads, WIDTH, TITLE.fontSize, BOLD)
+    below = lines(small, WIDTH, 8.5)
     height = 18 + len(text) * TITLE.leading + len(below) * 11
 
     def paint(canvas: Canvas) -> None:
-        write(canvas, "IMAGE-GUIDED RADIOTHERAPY  ·  QUALITY ASSURANCE REPORT", 0, height - 8, 7, BOLD, MUTED)
+        write(canvas, f"IMAGE-GUIDED RADIOTHERAPY  ·  {kind}", 0, height - 8, 7, BOLD, MUTED)
         for n, line in enumerate(text):
             write(canvas, line, 0, height - 12 - (n + 0.8) * TITLE.leading, TITLE.fontSize, BOLD)
         for n, line in enumerate(below):
@@ -118,13 +125,14 @@ def banner(record: Record) -> Drawn:
     return Drawn(WIDTH, height, paint)
 
 
-def _frame(bottom: float, top: float) -> Frame:
+def frame(bottom: float, top: float) -> Frame:
+    """The part of a page that the story flows through, between these heights."""
     return Frame(MARGIN, bottom, WIDTH, top - bottom, leftPadding=0, rightPadding=0, topPadding=0, bottomPadding=0)
 
 
-def _header(canvas: Canvas, record: Record) -> None:
+def header(canvas: Canvas, words: str) -> None:
+    """What the report is of, at the head of a page, in one line."""
     top = HEIGHT - 14 * mm
-    words = f"{title(record)}  ·  {record.machine}  ·  {numbers.moment(record.acquired)}"
     first, *more = lines(words, WIDTH - 8, 7)
     write(canvas, first + (" …" if more else ""), MARGIN, top, 7, colour=MUTED)  # page 1 has it in full
     canvas.setStrokeColor(RULE)
@@ -132,20 +140,20 @@ def _header(canvas: Canvas, record: Record) -> None:
     canvas.line(MARGIN, top - 4, MARGIN + WIDTH, top - 4)
 
 
-def _footer(canvas: Canvas, record: Record, record_hash: str) -> None:
-    """Record id, the beginning of its hash, and the page number, which is a form that the last page fills in."""
+def footer(canvas: Canvas, words: str) -> None:
+    """Words at the foot of a page, and its number, which is a form that the last page fills in."""
     base = 9 * mm
     canvas.setStrokeColor(RULE)
     canvas.setLineWidth(0.5)
     canvas.line(MARGIN, base + 9, MARGIN + WIDTH, base + 9)
-    write(canvas, printable(f"record {record.record_id}  ·  SHA-256 {record_hash[:16]}…"), MARGIN, base, 6.5, colour=MUTED)
+    write(canvas, printable(words), MARGIN, base, 6.5, colour=MUTED)
     canvas.saveState()
     canvas.translate(MARGIN + WIDTH - NUMBER_WIDTH, base)
     canvas.doForm(f"page-{canvas.getPageNumber()}")
     canvas.restoreState()
 
 
-def _number_pages(canvas: Canvas) -> None:
+def number_pages(canvas: Canvas) -> None:
     """The forms that the footers call, written by the last page, which alone knows how many there are."""
     total = canvas.getPageNumber()
     for page in range(1, total + 1):

@@ -5,7 +5,6 @@ Every mark differs in shape or dash, so that grey prints read as well.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,7 @@ from qa.history import Point
 from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
-from reports import axes, date_axis, disk, labels, legend, trend_opinions, trend_signs, trend_words
-from reports.plain_canvas import Svg
+from reports import axes, date_axis, labels, legend, picture_file, trend_opinions, trend_signs, trend_words
 from reports.shapes import Canvas, Drawn, path, symbol, write
 from reports.style import BOLD, INK, MUTED, RULE, SERIES, lines, register_fonts
 
@@ -32,13 +30,7 @@ CROWDED = 200  # points of a trend beyond which U bars are thinner, and marks sm
 
 def save(trend: Trend, place: Path, kind: str) -> Path:
     """The picture as ".png", ".svg" or ".pdf" in a file that is either complete or not there. QaError when the disk refuses."""
-    drawn = picture(trend)
-    if kind == ".svg":
-        canvas = Svg(drawn.width, drawn.height)
-        drawn.paint(canvas)
-        return disk.put(canvas.content(), place)
-    content = _pdf(drawn, trend_words.title(trend))
-    return disk.put(_png(content) if kind == ".png" else content, place)
+    return picture_file.save(picture(trend), trend_words.title(trend), place, kind)
 
 
 def picture(whole: Trend) -> Drawn:
@@ -217,25 +209,3 @@ def _runs(trend: Trend) -> Iterator[tuple[float, float, str, float]]:
             yield open_.pop(level), day, *level
         open_ |= {level: day for level in here - before}
     yield from ((first, of[-1][0], *level) for level, first in open_.items())
-
-
-def _pdf(drawn: Drawn, title: str) -> bytes:
-    """One page of the picture's size; the same trend gives the same bytes."""
-    from reportlab.pdfgen.canvas import Canvas as Page
-
-    target = io.BytesIO()
-    page = Page(target, pagesize=(drawn.width, drawn.height), invariant=1)
-    page.setTitle(title)
-    drawn.paint(page)
-    page.save()
-    return target.getvalue()
-
-
-def _png(content: bytes) -> bytes:
-    """The page as pixels, 2 a point."""
-    from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
-
-    document, target = PdfDocument(content), io.BytesIO()
-    document[0].render(scale=2).to_pil().save(target, "PNG", dpi=(144, 144))
-    document.close()
-    return target.getvalue()

@@ -45,7 +45,7 @@ def opening(record: Record) -> list[Flowable]:
         boxes = [Box(None, "No verdict", "NOT JUDGED", NO_TECHNIQUE if record.judgements else NO_LIMIT)]
     across = 2 if len(boxes) in (2, 4) else min(len(boxes), ACROSS)
     rows = [boxes[n : n + across] for n in range(0, len(boxes), across)]
-    return [banner(record), _particulars(record), *(_boxes(row, across) for row in rows), *engines.warning(record)]
+    return [banner(record), _particulars(record), *(boxes_row(row, across) for row in rows), *engines.warning(record)]
 
 
 def _particulars(record: Record) -> Table:
@@ -85,7 +85,7 @@ def _box(technique: str, outcome: Outcome, judgements: Sequence[Judgement]) -> B
     return Box(outcome, numbers.technique(technique), outcome.word, f"{FACES[outcome].word}|judged: {worst_first}{warning}")
 
 
-def _boxes(row: Sequence[Box], across: int) -> Drawn:
+def boxes_row(row: Sequence[Box], across: int) -> Drawn:
     """A row of boxes of one height, whatever the length of their names."""
     width = (WIDTH - GAP * (across - 1)) / across
     above = [lines(box.above, width - INSET - 6, 9, BOLD) for box in row]

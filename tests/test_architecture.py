@@ -18,14 +18,14 @@ FORBIDDEN = {"phantoms": {"qa", "reports"}, "qa": {"reports"}, "reports": {"phan
 HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "alembic", "pandas", "skimage", "PIL", "pydicom"}
 # the command line: they may hand a record to a report
 FRONT = {
-    *(f"qa/cli_{name}.py" for name in ("baseline", "cause", "clinic", "events", "exchange", "records")),
+    *(f"qa/cli_{name}.py" for name in ("audit", "baseline", "cause", "clinic", "events", "exchange", "records")),
     "qa/shown.py",
     "qa/keeping.py",
 }
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
 SQL_FAMILY = {
-    *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "accepted_baselines", "runs", "done", "history")),
-    *(f"qa/{name}.py" for name in ("chain", "events", "imported", "signing", "standing", "verification", "as_stored")),
+    *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "accepted_baselines", "audit_rows", "runs")),
+    *(f"qa/{name}.py" for name in ("chain", "done", "events", "history", "imported", "signing", "standing", "verification", "as_stored")),
 }
 DRAWS = {"qa/rehearsal.py"}  # with the modules named *_rehearsal and *_demonstration: they may have phantoms drawn
 PAGES = (
@@ -36,6 +36,7 @@ PAGES = (
     "json",
     "export",
     "records",
+    "audit",
     "physics/winston_lutz",
     "physics/imaging_isocenter",
     "physics/winston_lutz_multi",

@@ -65,6 +65,7 @@ def second_engine(acquisition: Acquisition, files: Mapping[str, Path], say: Call
 PROCEDURE = Procedure(
     name="cbct_quality",
     title="Image quality of CBCT",
+    subject="image quality",
     version="1",
     quantities=QUANTITIES,
     accepts=accepts,

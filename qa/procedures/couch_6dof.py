@@ -76,6 +76,7 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
 PROCEDURE = Procedure(
     name="couch_6dof",
     title="Couch motion in six degrees of freedom",
+    subject="couch",
     version="1",
     quantities=QUANTITIES,
     accepts=accepts,

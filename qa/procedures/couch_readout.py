@@ -51,6 +51,7 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
 PROCEDURE = Procedure(
     name="couch_readout",
     title="Calibration of the couch readout",
+    subject="couch",
     version="1",
     quantities=QUANTITIES,
     accepts=accepts,

@@ -60,6 +60,7 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
 PROCEDURE = Procedure(
     name="couch_rotation",
     title="Couch rotation against its readout",
+    subject="couch",
     version="1",
     quantities=QUANTITIES,
     accepts=accepts,

@@ -64,6 +64,7 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
 PROCEDURE = Procedure(
     name="couch_sag",
     title="Couch-top sag against extension",
+    subject="couch",
     version="2",
     quantities=QUANTITIES,
     accepts=accepts,

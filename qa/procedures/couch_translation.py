@@ -80,6 +80,7 @@ def demonstrate(folder: Path, say: Callable[[str], None]) -> list[Path]:
 PROCEDURE = Procedure(
     name="couch_translation",
     title="Couch translation against its readout",
+    subject="couch",
     version="1",
     quantities=QUANTITIES,
     accepts=accepts,

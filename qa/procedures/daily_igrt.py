@@ -98,6 +98,7 @@ def demonstrate(folder: Path, say: Callable[[str], None]) -> list[Path]:
 PROCEDURE = Procedure(
     name="daily_igrt",
     title="Daily IGRT check",
+    subject="daily",
     version="3",
     quantities=QUANTITIES,
     accepts=accepts,

@@ -73,6 +73,7 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
 PROCEDURE = Procedure(
     name="hu_calibration",
     title="Calibration of CT numbers",
+    subject="image quality",
     version="1",
     quantities=QUANTITIES,
     accepts=accepts,

@@ -95,6 +95,7 @@ def demonstrate(folder: Path, say: Callable[[str], None]) -> list[Path]:
 PROCEDURE = Procedure(
     name="imaging_isocenter",
     title="Imaging isocentre against treatment isocentre",
+    subject="isocentre",
     version="1",
     quantities=QUANTITIES,
     accepts=accepts,

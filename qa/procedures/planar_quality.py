@@ -92,6 +92,7 @@ def second_engine(acquisition: Acquisition, files: Mapping[str, Path], say: Call
 PROCEDURE = Procedure(
     name="planar_quality",
     title="Planar image quality",
+    subject="image quality",
     version="1",
     quantities=QUANTITIES,
     accepts=accepts,

@@ -123,6 +123,7 @@ def rehearse(rng: np.random.Generator) -> Rehearsal:
 PROCEDURE = Procedure(
     name="registration_accuracy",
     title="Registration accuracy",
+    subject="registration",
     version="3",
     quantities=QUANTITIES,
     accepts=accepts,

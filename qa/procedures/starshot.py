@@ -102,6 +102,7 @@ def second_engine(acquisition: Acquisition, files: Mapping[str, Path], say: Call
 PROCEDURE = Procedure(
     name="starshot",
     title="Starshot",
+    subject="isocentre",
     version="1",
     quantities=QUANTITIES,
     accepts=accepts,

@@ -119,6 +119,7 @@ def second_engine(acquisition: Acquisition, files: Mapping[str, Path], say: Call
 PROCEDURE = Procedure(
     name="winston_lutz",
     title="Winston-Lutz: treatment isocentre",
+    subject="isocentre",
     version="1",
     quantities=PER_IMAGE + PER_SET,
     accepts=accepts,

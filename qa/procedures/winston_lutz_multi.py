@@ -94,6 +94,7 @@ def second_engine(acquisition: Acquisition, files: Mapping[str, Path], say: Call
 PROCEDURE = Procedure(
     name="winston_lutz_multi",
     title="Multi-target Winston-Lutz",
+    subject="isocentre",
     version="1",
     quantities=PER_IMAGE + PER_TARGET + PER_SET,
     accepts=accepts,

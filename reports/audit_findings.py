@@ -1,0 +1,83 @@
+"""What was no pass in the period, with what somebody put down about it; records that were rejected; limits that nobody confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reportlab.platypus import Flowable
+
+from qa.audit import Audit
+from qa.audit_records import OUT, Finding, Kept
+from reports import audit_words, numbers
+from reports.exceptions import UNCONFIRMED
+from reports.page import small_heading
+from reports.shapes import tag
+from reports.style import BODY, CELL, CELL_MUTED, CELL_STRONG, WIDTH, paragraph
+from reports.tables import Cell, grid
+
+NOTHING = "Nothing put down (igrtqa action RECORD --did TEXT)."
+NONE = "None. Every limit that was judged in this period was met, with the uncertainty taken into account."
+UNJUDGED = "Nothing was judged in this period, so nothing could be found out of limit. This is not a pass."
+WIDTHS = [WIDTH * part for part in (0.17, 0.19, 0.36, 0.28)]
+HEAD = ("Outcome", "Test and records", "What", "What was done")
+SHOWN = 8  # records named in one row; the tests' own sections list all of them
+
+
+def section(audit: Audit) -> list[Flowable]:
+    """Out of limit, not decided, rejected, unconfirmed; each said to be none where it is."""
+    out = [one for one in audit.findings if one.outcome in OUT]
+    undecided = [one for one in audit.findings if one.outcome not in OUT]
+    judged = any(one.outcome is not None for one in audit.counting)
+    flowables: list[Flowable] = [table(out)] if out else [paragraph(NONE if judged and not undecided else _none(judged), BODY)]
+    if undecided:
+        flowables += [*small_heading("Not decided: repeat or complete"), table(undecided)]
+    return [*flowables, *_rejected([one for one in audit.records if not one.counts]), *_unconfirmed(audit)]
+
+
+def _none(judged: bool) -> str:
+    return "Nothing was out of limit." if judged else UNJUDGED
+
+
+def table(found: Sequence[Finding]) -> Flowable:
+    """A row for each finding."""
+    return grid(HEAD, [_row(one) for one in found], WIDTHS)
+
+
+def _row(one: Finding) -> list[Cell]:
+    tests = dict.fromkeys(head.test for head in one.records)
+    records = [paragraph(audit_words.record(head), CELL_MUTED) for head in one.records[:SHOWN]]
+    if len(one.records) > SHOWN:
+        records.append(paragraph(f"and {len(one.records) - SHOWN} more", CELL_MUTED))
+    techniques = ", ".join(map(numbers.technique, one.techniques))
+    done = [paragraph(f"{event.day}, {event.who}: {event.text}", CELL) for event in one.actions]
+    return [
+        [tag(one.outcome), *([paragraph(techniques, CELL_MUTED)] if techniques else [])],
+        [*(paragraph(test, CELL_STRONG) for test in tests), *records],
+        [paragraph(words, CELL) for words in one.what],
+        done or [paragraph(NOTHING, CELL_MUTED)],
+    ]
+
+
+def _rejected(records: Sequence[Kept]) -> list[Flowable]:
+    """Records that decide nothing, with how they came out."""
+    if not records:
+        return []
+    rows: list[list[Cell]] = [
+        [
+            paragraph(f"{one.head.at:%Y-%m-%d %H:%M}"),
+            [paragraph(one.head.test, CELL_STRONG), paragraph(one.head.record_id, CELL_MUTED)],
+            tag(one.outcome),
+            paragraph(one.head.left),
+        ]
+        for one in records
+    ]
+    widths = [WIDTH * part for part in (0.15, 0.33, 0.17, 0.35)]
+    return [*small_heading("Records that decide nothing"), grid(("Taken", "Test and record", "Came out", "Why"), rows, widths)]
+
+
+def _unconfirmed(audit: Audit) -> list[Flowable]:
+    limits = dict.fromkeys(judged.limit for one in audit.counting for judged in one.judgements if not judged.limit.confirmed)
+    if not limits:
+        return []
+    text = "; ".join(f"{limit.limit_id} ({limit.source})" for limit in limits)
+    return [*small_heading(f"Unconfirmed limits: {len(limits)}"), paragraph(UNCONFIRMED, BODY), paragraph(text, CELL_MUTED)]

@@ -1,0 +1,144 @@
+"""The pages of an audit: headings that are bookmarks, a table of contents with page numbers, page x of y."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+from reportlab import rl_config
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.units import mm
+from reportlab.platypus import BaseDocTemplate, Flowable, KeepTogether, PageTemplate
+
+import qa
+from qa.audit import Audit
+from reports import page
+from reports.shapes import Canvas, Drawn, write
+from reports.style import BOLD, FONT, RULE, SMALL_HEADING, WIDTH, lines, paragraph, printable
+
+ROW, SIZE, STEP = 11.5, 7.5, 12.0  # points: a line of the contents, its letters, how far a test is set in
+NUMBER = 24.0
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the audit: its ``flowables`` under a heading; ``level`` 1 is a part of the section before it.
+
+    ``following`` is what its heading must not be parted from beside its own: that of its first part.
+    """
+
+    title: str
+    key: str
+    flowables: Sequence[Flowable]
+    level: int = 0
+    following: Sequence[Flowable] = ()
+
+
+class Places:
+    """On which page each heading came to stand, for the contents before them."""
+
+    def __init__(self) -> None:
+        """None is laid out yet."""
+        self._page: dict[str, int] = {}
+
+    def story(self, sections: Sequence[Section]) -> list[Flowable]:
+        """The sections in order; a heading stays with what is under it."""
+        flowables: list[Flowable] = []
+        for section in sections:
+            first = list(section.flowables[:1])
+            head = self._heading(section)
+            if first and isinstance(first[0], KeepTogether):  # kept together with its heading, which else may stay behind alone
+                flowables += [KeepTogether([*head, *first[0]._content]), *section.flowables[1:]]
+            else:
+                flowables += [*head, *section.flowables]
+        return flowables
+
+    def _heading(self, section: Section) -> list[Flowable]:
+        head = page.heading(section.title, section.key, [*section.flowables, *section.following])
+        if section.level:
+            head[1] = paragraph(section.title, SMALL_HEADING)
+
+        def anchor(canvas: Canvas) -> None:
+            self._page[section.key] = canvas.getPageNumber()
+            canvas.bookmarkPage(section.key)
+            canvas.addOutlineEntry(printable(section.title), section.key, section.level)
+
+        return [*head[:2], Drawn(0, 0, anchor)]
+
+    def contents(self, sections: Sequence[Section]) -> Drawn:
+        """Every heading with its page, which the last page fills in, each a link."""
+
+        def paint(canvas: Canvas) -> None:
+            top = ROW * len(sections)
+            for n, one in enumerate(sections):
+                y, x = top - (n + 1) * ROW + 3, STEP * one.level
+                text, *_ = lines(one.title, WIDTH - x - NUMBER - 8, SIZE, FONT if one.level else BOLD)
+                write(canvas, text, x, y, SIZE, FONT if one.level else BOLD)
+                end = x + canvas.stringWidth(text, FONT if one.level else BOLD, SIZE) + 4
+                canvas.setStrokeColor(RULE)
+                canvas.setLineWidth(0.5)
+                canvas.setDash([0.5, 2.5])
+                canvas.line(end, y + 1, WIDTH - NUMBER, y + 1)
+                canvas.setDash([])
+                canvas.linkRect("", one.key, (0, y - 2, WIDTH, y + ROW - 3), relative=1, thickness=0)
+                canvas.saveState()
+                canvas.translate(WIDTH - NUMBER, y)
+                canvas.doForm(f"contents-{one.key}")
+                canvas.restoreState()
+
+        return Drawn(WIDTH, ROW * len(sections), paint)
+
+    def fill(self, canvas: Canvas) -> None:
+        """The page numbers of the contents, and those of all pages."""
+        for key, number in self._page.items():
+            canvas.beginForm(f"contents-{key}", 0, -2, NUMBER, ROW)
+            write(canvas, f"{number}", NUMBER, 0, SIZE, anchor="right")
+            canvas.endForm()
+        page.number_pages(canvas)
+
+
+def title(audit: Audit) -> str:
+    """What it is, in words: "Monthly audit of Linac 1"."""
+    return f"{'Annual' if audit.period.annual else 'Monthly'} audit of {audit.machine}"
+
+
+def build(audit: Audit, story: Sequence[Flowable], places: Places) -> bytes:
+    """The story laid out and closed; the same audit gives the same bytes."""
+    target = BytesIO()
+    document = BaseDocTemplate(
+        target,
+        pagesize=A4,
+        invariant=1,
+        title=printable(f"{title(audit)} – {audit.period.words}"),
+        author=printable(audit.clinic),
+        subject=printable(f"{audit.period.first} to {audit.until}"),
+        creator=f"igrtqa {qa.__version__}",
+        lang="en",
+        initialFontName=FONT,
+    )
+    foot = f"{audit.machine}  ·  {audit.period.words}  ·  {end_words(audit)}"
+
+    def first(canvas: Canvas, _document: BaseDocTemplate) -> None:
+        canvas.setDateFormatter(lambda *_now: f"D:{audit.stored:%Y%m%d%H%M%S}Z")
+        canvas.showOutline()
+        page.footer(canvas, foot)
+
+    def later(canvas: Canvas, _document: BaseDocTemplate) -> None:
+        page.header(canvas, f"{title(audit)}  ·  {audit.period.words}")
+        page.footer(canvas, foot)
+
+    document.addPageTemplates(
+        [
+            PageTemplate("first", [page.frame(page.FOOT + 2 * mm, page.HEIGHT - 13 * mm)], onPageEnd=first, autoNextPageTemplate="later"),
+            PageTemplate("later", [page.frame(page.FOOT + 2 * mm, page.HEIGHT - 20 * mm)], onPageEnd=later),
+        ]
+    )
+    rl_config.useA85 = 0  # as in reports/page.py
+    document.build([*story, Drawn(0, 0, places.fill)])
+    return target.getvalue()
+
+
+def end_words(audit: Audit) -> str:
+    """The end of the store's chain, by which the state that this was printed from is known again."""
+    return "no chain of records" if audit.end is None else f"last link {audit.end.number}: {audit.end.hash[:16]}…"
