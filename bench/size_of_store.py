@@ -38,13 +38,9 @@ def measured(where: str, folder: Path, clinic: Clinic, runs: int = RUNS) -> list
     with store._transaction() as connection:
         readings = connection.scalar(select(func.count()).select_from(tables.reading)) or 0
         records = connection.scalar(select(func.count()).select_from(tables.record)) or 0
-        values = select(tables.reading.c.value).join(tables.record, tables.record.c.record_id == tables.reading.c.record_id)
-        values = values.where(tables.record.c.machine == machine, tables.reading.c.quantity == QUANTITY)
-        wall, cpu = _least(lambda: connection.execute(values).all(), runs)
     points = len(store.history(machine, QUANTITY))
-    rows = [_row("the values of one quantity alone, ms", points, "", wall * 1e3, cpu * 1e3)]
     wall, cpu = _least(lambda: store.history(machine, QUANTITY), runs)
-    rows.append(_row("its history with every judgement, in the store, ms", points, STORE_MS, wall * 1e3, cpu * 1e3))
+    rows = [_row("one quantity of one machine with every judgement, in the store, ms", points, STORE_MS, wall * 1e3, cpu * 1e3)]
     wall, cpu = _least(lambda: trend.trend(store, machine, QUANTITY), runs)
     rows.append(_row("its trend (chart, epochs, drift), ms", points, "", wall * 1e3, cpu * 1e3))
     command = [sys.executable, "-m", "bench.size_of_store", "--command", "trend", QUANTITY, "--machine", machine]
