@@ -1,6 +1,7 @@
 """Databases of older versions: what the migrations make of them is a database of the newest, on SQLite and on PostgreSQL."""
 
 import sqlite3
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,14 @@ def test_widening_that_fails_leaves_the_database_as_it_was(where: str, tmp_path:
     with engine(where).connect() as connection:
         assert schema(connection) == before
     assert_same(Store(where).get("6f96"), example(comparisons=()))
+
+
+def test_every_package_is_in_the_wheel() -> None:
+    root = Path(__file__).parent.parent
+    listed = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    found = {
+        path.parent.relative_to(root).as_posix().replace("/", ".")
+        for top in ("qa", "phantoms", "reports")
+        for path in (root / top).rglob("__init__.py")
+    }
+    assert found == set(listed)
