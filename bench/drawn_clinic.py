@@ -158,11 +158,12 @@ def _record(rng: np.random.Generator, name: str, procedure: str) -> Record:
 def fill(store: Store, clinic: Clinic, along: Along = lambda parts: parts) -> tuple[int, int]:
     """All of it into an empty store: how many records and readings. The links and sign-offs have the times of the records.
 
-    The tables, their checks and their guards are the store's own; only the rows of many records share a transaction, and the index for
-    trends is made at the end, as ``Store.add`` makes it where it is missing. Every monthly record is signed as reviewed.
+    The tables, their checks and their guards are the store's own; only the rows of many records share a transaction, and the indexes for
+    trends and what is due are made at the end, as ``Store.add`` makes them where they are lacking. Every monthly record is signed.
     """
     with store._transaction(writing=True) as connection:
-        tables.of_quantity.drop(connection)
+        for index in tables.ANY_VERSION:
+            index.drop(connection)
     before: chain.Link | None = None
     count = readings = 0
     size = max(1, AT_ONCE // (3 * clinic.machines))
@@ -172,7 +173,8 @@ def fill(store: Store, clinic: Clinic, along: Along = lambda parts: parts) -> tu
             before = _insert(connection, part, before)
         count, readings = count + len(part), readings + sum(len(rows["reading"]) for rows in part)
     with store._transaction(writing=True) as connection:
-        tables.of_quantity.create(connection)
+        for index in tables.ANY_VERSION:
+            index.create(connection)
     return count, readings
 
 

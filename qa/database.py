@@ -64,8 +64,9 @@ def engine(url: URL, where: str) -> Engine:
 
 
 def _read_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    """As it is: the way a file keeps its journal is written in the file."""
+    """As it is: the way a file keeps its journal is written in the file. What is read is kept in up to 64 MB of memory, not SQLite's 2."""
     connection.isolation_level = None  # transactions are begun by _begin_sqlite, so that tables and triggers are created in one
+    connection.execute("PRAGMA cache_size = -64000").close()
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:

@@ -6,14 +6,17 @@ today. What does not count is told beside it.
 
 from __future__ import annotations
 
+import heapq
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cache
+from itertools import chain, islice, takewhile
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, bindparam, select, text
 
 from qa import signing, tables
 from qa.exposure import NO_ZONE
@@ -21,9 +24,11 @@ from qa.limit import Outcome
 from qa.widening import version
 
 _AT_ONCE = 500  # ids in one question to the database
+_AT_FIRST = 8  # records of a test: most are done at the newest, and a daily one's few days before are looked at
 _DECIDED = frozenset({Outcome.PASS, Outcome.FAIL, Outcome.DISAGREEMENT})
 _BAD = frozenset({Outcome.FAIL, Outcome.DISAGREEMENT})
-_ZONES = timedelta(days=2)  # more than a day on one clock and the same day on another are apart
+_OWN = tables.record.c
+_ZONE = timedelta(days=1)  # no clock is further ahead of UTC: what was taken more than a day earlier, by UTC, is of an earlier day
 
 Key = tuple[str, str, str]
 """A machine, a protocol and a procedure."""
@@ -51,6 +56,7 @@ class _Head:
 
     record_id: str
     taken: datetime
+    analysed: datetime
     dated: bool
 
 
@@ -69,9 +75,10 @@ def read(
 ) -> dict[Key, Done]:
     """Of every machine (by its own name), protocol (of these, None: of all) and procedure that has records, when it was last done.
 
-    Records are looked at from the newest back until one counts, ever more at once. ``zone`` is that of the days, None this computer's.
+    Records are looked at from the newest back until older ones say nothing more, ever more at once, so the time does not grow with the
+    years. ``zone`` is that of the days, None this computer's.
     """
-    return _newest(connection, _heads(connection, own_name, protocols), today, zone)
+    return _known(connection, _heads(connection, own_name, protocols), today, zone)
 
 
 def as_of(
@@ -86,12 +93,24 @@ def as_of(
 
     Rejections count as they stand now, whenever they were signed.
     """
-    heads = _heads(connection, own_name, protocols, names)
-    start = datetime(days[0].year, days[0].month, days[0].day, tzinfo=UTC) - _ZONES
-    recent = {key: [head for head in of if head.taken >= start] for key, of in heads.items()}
-    before = _newest(connection, {key: of[len(recent[key]) :] for key, of in heads.items()}, days[0], zone)
+    start = datetime(days[0].year, days[0].month, days[0].day, tzinfo=UTC) - _ZONE
+    recent: dict[Key, list[_Head]] = {}
+    older: dict[Key, Iterator[_Head]] = {}
+    for key, heads in _heads(connection, own_name, protocols, names).items():
+        recent[key], older[key] = _parted(heads, start)
+    before = _known(connection, older, days[0], zone)
     facts = _facts(connection, [head.record_id for of in recent.values() for head in of])
     return {day: {key: _by(day, of, facts, before[key], zone) for key, of in recent.items()} for day in days}
+
+
+def _parted(heads: Iterator[_Head], start: datetime) -> tuple[list[_Head], Iterator[_Head]]:
+    """Those that were taken since then, and the older ones, which are not read yet."""
+    recent: list[_Head] = []
+    for head in heads:
+        if head.taken < start:
+            return recent, chain([head], heads)
+        recent.append(head)
+    return recent, iter(())
 
 
 def _by(day: date, heads: Sequence[_Head], facts: Mapping[str, _Facts], before: Done, zone: tzinfo | None) -> Done:
@@ -100,30 +119,37 @@ def _by(day: date, heads: Sequence[_Head], facts: Mapping[str, _Facts], before: 
     for head in heads:
         own = facts[head.record_id]
         if clock(head.taken, head.dated, own.notes, zone).date() <= day:
-            done, enough = _with(done, head, own, day, zone)
-            if enough:
-                break
+            done = _with(done, head, own, day, zone)
     if done.day is not None:
         return done
     unfinished, rejected = done.unfinished or before.unfinished, done.rejected or before.rejected
     return replace(before, failed=done.failed or before.failed, unfinished=unfinished, rejected=rejected, ahead=None)
 
 
-def _newest(connection: Connection, heads: Mapping[Key, Sequence[_Head]], today: date, zone: tzinfo | None) -> dict[Key, Done]:
-    found = {key: Done() for key in heads}
-    looked, step = dict.fromkeys(heads, 0), 1
-    while pending := [key for key in heads if looked[key] < len(heads[key])]:
-        parts = {key: heads[key][looked[key] : looked[key] + step] for key in pending}
-        facts = _facts(connection, [head.record_id for part in parts.values() for head in part])
-        for key, part in parts.items():
-            looked[key] += len(part)
+def _known(connection: Connection, heads: Mapping[Key, Iterator[_Head]], today: date, zone: tzinfo | None) -> dict[Key, Done]:
+    """What is known of each test, from its newest record back."""
+    every = {key: _Back(of) for key, of in heads.items()}
+    waiting, step = list(every.values()), 1
+    while parts := [(one, part) for one in waiting if (part := one.next(step))]:
+        facts = _facts(connection, [head.record_id for _, part in parts for head in part])
+        for one, part in parts:
             for head in part:
-                found[key], enough = _with(found[key], head, facts[head.record_id], today, zone)
-                if enough:
-                    looked[key] = len(heads[key])
-                    break
-        step *= 2
-    return found
+                one.done = _with(one.done, head, facts[head.record_id], today, zone)
+        waiting, step = [one for one, _ in parts], 2 * step
+    return {key: one.done for key, one in every.items()}
+
+
+class _Back:
+    """One test's records from the newest back, and what is known by those that were looked at."""
+
+    def __init__(self, heads: Iterator[_Head]) -> None:
+        self.done = Done()
+        self._heads = heads
+
+    def next(self, count: int) -> list[_Head]:
+        """So many older ones; fewer, and none in the end, where no older one is of the day that counts."""
+        newer = takewhile(lambda head: self.done.day is None or self.done.day - head.taken.date() <= _ZONE, self._heads)
+        return list(islice(newer, count))
 
 
 def clock(taken: datetime, dated: bool, notes: Iterable[str], zone: tzinfo | None) -> datetime:
@@ -140,40 +166,72 @@ def clock(taken: datetime, dated: bool, notes: Iterable[str], zone: tzinfo | Non
     return own if all(some == every for pairs in counted for some, every in pairs) else min(own, there)
 
 
-def _with(done: Done, head: _Head, facts: _Facts, today: date, zone: tzinfo | None) -> tuple[Done, bool]:
-    """What is known with one more record, the next older one, and whether older ones say nothing more."""
+def _with(done: Done, head: _Head, facts: _Facts, today: date, zone: tzinfo | None) -> Done:
+    """What is known with one more record, the next older one."""
     at = clock(head.taken, head.dated, facts.notes, zone)
     day = at.date()
     if done.day is not None and day < done.day:
-        return done, done.day - day > _ZONES
+        return done
     if facts.rejected:
-        return (replace(done, rejected=done.rejected or day) if done.day is None else done), False
+        return replace(done, rejected=done.rejected or day) if done.day is None else done
     if day > today:
-        return replace(done, ahead=done.ahead or day), False
+        return replace(done, ahead=done.ahead or day)
     failed = done.failed or not _BAD.isdisjoint(facts.outcomes)
     if facts.number and facts.outcomes and facts.outcomes <= _DECIDED:
-        return replace(done, day=done.day or day, at=done.at or at, failed=failed), False
-    return replace(done, failed=failed, unfinished=done.unfinished or (day if done.day is None else None)), False
+        return replace(done, day=done.day or day, at=done.at or at, failed=failed)
+    return replace(done, failed=failed, unfinished=done.unfinished or (day if done.day is None else None))
+
+
+_TESTS = text("""
+WITH RECURSIVE
+    m(machine) AS (
+        SELECT min(machine) FROM record
+        UNION ALL SELECT (SELECT min(r.machine) FROM record AS r WHERE r.machine > m.machine) FROM m WHERE m.machine IS NOT NULL),
+    p(machine, protocol) AS (
+        SELECT m.machine, (SELECT min(r.protocol) FROM record AS r WHERE r.machine = m.machine) FROM m WHERE m.machine IS NOT NULL
+        UNION ALL SELECT p.machine, (SELECT min(r.protocol) FROM record AS r WHERE r.machine = p.machine AND r.protocol > p.protocol)
+        FROM p WHERE p.protocol IS NOT NULL),
+    t(machine, protocol, test) AS (
+        SELECT p.machine, p.protocol,
+            (SELECT min(r.procedure) FROM record AS r WHERE r.machine = p.machine AND r.protocol = p.protocol)
+        FROM p WHERE p.protocol IS NOT NULL
+        UNION ALL SELECT t.machine, t.protocol,
+            (SELECT min(r.procedure) FROM record AS r WHERE r.machine = t.machine AND r.protocol = t.protocol AND r.procedure > t.test)
+        FROM t WHERE t.test IS NOT NULL)
+SELECT machine, protocol, test FROM t WHERE test IS NOT NULL ORDER BY machine, protocol, test
+""")  # SELECT DISTINCT would read every record; by the index each step leads to the next one
+
+_NEWEST = (
+    select(_OWN.record_id, tables.TAKEN, _OWN.analysed, _OWN.acquired.is_not(None))
+    .where(_OWN.machine == bindparam("machine"), _OWN.protocol == bindparam("protocol"), _OWN.procedure == bindparam("test"))
+    .order_by(tables.TAKEN.desc(), _OWN.analysed.desc())
+    .offset(bindparam("seen"))
+    .limit(bindparam("count"))
+)
 
 
 def _heads(
     connection: Connection, own_name: Callable[[str], str], protocols: Collection[str] | None, machines: Sequence[str] | None = None
-) -> dict[Key, list[_Head]]:
-    """The records of each, the one taken last first; of machines that are stored under these names, None of all."""
-    own = tables.record.c
-    taken = func.coalesce(own.acquired, own.analysed).label("taken")
-    query = select(own.record_id, own.machine, own.protocol, own.procedure, taken, own.acquired.is_not(None))
-    if protocols is not None:
-        query = query.where(own.protocol.in_(protocols))
-    if machines is not None:
-        query = query.where(own.machine.in_(machines))
-    heads: dict[Key, list[_Head]] = defaultdict(list)
-    names: dict[str, str] = {}
-    for record_id, machine, protocol, procedure, when, dated in connection.execute(query.order_by(taken.desc(), own.analysed.desc())):
-        if machine not in names:
-            names[machine] = own_name(machine)
-        heads[names[machine], protocol, procedure].append(_Head(record_id, datetime.fromisoformat(when), dated))
-    return heads
+) -> dict[Key, Iterator[_Head]]:
+    """The records of each test, the one taken last first, read as they are asked for; of a machine's several names together.
+
+    Of machines that are stored under these names, None of all.
+    """
+    parts: dict[Key, list[Iterator[_Head]]] = defaultdict(list)
+    own = cache(own_name)
+    for machine, protocol, test in connection.execute(_TESTS).all():
+        if (protocols is None or protocol in protocols) and (machines is None or machine in machines):
+            parts[own(machine), protocol, test].append(_newest(connection, machine, protocol, test))
+    return {key: heapq.merge(*each, key=lambda head: (head.taken, head.analysed), reverse=True) for key, each in parts.items()}
+
+
+def _newest(connection: Connection, machine: str, protocol: str, test: str) -> Iterator[_Head]:
+    """The records of one test under one name of its machine, the one taken last first, ever more at once."""
+    seen, count = 0, _AT_FIRST
+    of_test = {"machine": machine, "protocol": protocol, "test": test}
+    while rows := connection.execute(_NEWEST, {**of_test, "seen": seen, "count": count}).all():
+        yield from (_Head(row[0], datetime.fromisoformat(row[1]), datetime.fromisoformat(row[2]), row[3]) for row in rows)
+        seen, count = seen + len(rows), 2 * count
 
 
 def _facts(connection: Connection, record_ids: Sequence[str]) -> dict[str, _Facts]:
@@ -181,7 +239,8 @@ def _facts(connection: Connection, record_ids: Sequence[str]) -> dict[str, _Fact
     for some in (record_ids[start : start + _AT_ONCE] for start in range(0, len(record_ids), _AT_ONCE)):
         own, reading = tables.record.c, tables.reading.c
         notes = dict(tuple(row) for row in connection.execute(select(own.record_id, own.notes).where(own.record_id.in_(some))))
-        numbers = select(reading.record_id).where(reading.record_id.in_(some), reading.value.is_not(None)).distinct()
+        number = select(reading.record_id).where(reading.record_id == own.record_id, reading.value.is_not(None)).exists()
+        numbers = select(own.record_id).where(own.record_id.in_(some), number)
         measured = set(connection.scalars(numbers))
         outcomes = _outcomes(connection, some)
         signed = signing.found(connection, some)

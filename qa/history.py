@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, Select, func, select
 
 from qa import tables
 from qa.protocol import Baseline, Judgement, Limit, Outcome
@@ -52,14 +53,15 @@ class Point:
 def read(connection: Connection, names: Sequence[str], quantity: str) -> tuple[Point, ...]:
     """Every reading of that quantity on the machine of these names, the one taken first first; budgets and flags are left in the store.
 
-    Records first, then the readings among them by ``tables.of_quantity``: the time does not grow with what else is stored.
+    Records first, then the readings among them by an index: the time does not grow with what else is stored.
     """
     own, reading = tables.record.c, tables.reading.c
-    tests = connection.scalars(select(reading.procedure).where(reading.quantity == quantity).distinct()).all()
+    tests = distinct(connection, reading.procedure, reading.quantity == quantity)
     of_it = own.machine.in_(names), own.procedure.in_(tests)
     records = {row[0]: row for row in connection.execute(select(*(own[name] for name in _RECORD)).where(*of_it))}
     among: Select[Any] = select(own.record_id).where(*of_it)
-    known = select(*(reading[name] for name in _READING)).where(reading.quantity == quantity, reading.record_id.in_(among))
+    of_quantity = reading.quantity == quantity, reading.procedure.in_(tests), reading.record_id.in_(among)
+    known = select(*(reading[name] for name in _READING)).where(*of_quantity)
     rows = connection.execute(known).all()
     judged = _judgements(connection, among, quantity) if rows else {}
     inputs = _inputs(connection, among) if rows else {}
@@ -78,7 +80,18 @@ def read(connection: Connection, names: Sequence[str], quantity: str) -> tuple[P
 
 def machines(connection: Connection) -> tuple[str, ...]:
     """Every machine that has records."""
-    return tuple(connection.scalars(select(tables.record.c.machine).distinct().order_by(tables.record.c.machine)).all())
+    return distinct(connection, tables.record.c.machine)
+
+
+def distinct(connection: Connection, column: Column[str], *of: ColumnElement[bool]) -> tuple[str, ...]:
+    """The different texts of a column, in order, where its table has an index on what ``of`` asks for and then the column.
+
+    From each text the index leads to the next one, so the time grows with how many there are and not with the rows.
+    """
+    found = select(func.min(column).label("text")).where(*of).cte(recursive=True)
+    after = select(func.min(column)).where(*of, column > found.c.text).scalar_subquery()
+    found = found.union_all(select(after).where(found.c.text.is_not(None)))
+    return tuple(connection.scalars(select(found.c.text).where(found.c.text.is_not(None))).all())
 
 
 def quantities(connection: Connection, names: Sequence[str]) -> tuple[str, ...]:
@@ -105,11 +118,17 @@ def _point(row: Row[Any], reading: Reading, judgements: tuple[Judgement, ...], i
     return Point(record_id, procedure, number, taken, analysed, acquired is not None, reading, judgements, inputs, asked)
 
 
+@lru_cache(maxsize=1000)
+def _at(state: str) -> At:
+    """What a reading is of, which many readings share."""
+    return {key: one if isinstance(one, str) else float(one) for key, one in json.loads(state).items()}
+
+
 def reading_from(
     what: Quantity, value: float, u: float, interval: tuple[float, float] | None, missing: str | None, reason: str | None, state: str
 ) -> Reading:
     """The reading in a row, as far as a course of numbers needs it; ``state`` is JSON."""
-    at: At = {key: one if isinstance(one, str) else float(one) for key, one in json.loads(state).items()}
+    at = _at(state)
     return NotMeasured(what, reason, at) if reason is not None else Measured(what, value, u, at, interval=interval, missing=missing or "")
 
 
@@ -117,15 +136,16 @@ def _judgements(connection: Connection, among: Select[Any], quantity: str) -> Ma
     """The judgements of each reading, by (record, index); one object for all that have one limit."""
     known, judged = version(connection), tables.judgement.c
     of_limit = [column for column in tables.columns(tables.judgement, known) if column.name not in _SAID]
-    query = select(*(judged[name] for name in _SAID), *of_limit).where(judged.quantity == quantity, judged.record_id.in_(among))
+    query = select(*of_limit, *(judged[name] for name in _SAID)).where(judged.quantity == quantity, judged.record_id.in_(among))
+    rows = connection.execute(query)
+    names, count = tuple(rows.keys()), len(of_limit)
     held = _baselines(connection, among) if known >= tables.SINCE[tables.baseline] else {}
     found: dict[tuple[str, int], list[Judgement]] = defaultdict(list)
     limits: dict[tuple[Any, ...], Limit] = {}
-    for row in connection.execute(query):
-        own = tuple(row[len(_SAID) :])
+    for row in map(tuple, rows.all()):
+        own, (record_id, index, reading, outcome, reason) = row[:count], row[count:]
         if own not in limits:
-            limits[own] = judgement(dict(zip(row._fields, row, strict=True))).limit
-        record_id, index, reading, outcome, reason = row[: len(_SAID)]
+            limits[own] = judgement(dict(zip(names, row, strict=True))).limit
         found[record_id, reading].append(Judgement(limits[own], reading, Outcome[outcome], reason, held.get((record_id, index))))
     return found
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Table, func, inspect, select
+from sqlalchemy.schema import CreateIndex
 
 from qa import (
     acceptance,
@@ -112,8 +113,9 @@ class Store:
         rows = to_rows(from_json(to_json(record)))  # as it will be read back: what cannot be read is not stored
         with self._transaction(writing=True) as connection:
             widen(connection)
-            if not self._indexed:  # by a version before trends; an index changes nothing that is kept, so it needs no version of its own
-                tables.of_quantity.create(connection, checkfirst=True)
+            if not self._indexed:
+                for index in tables.ANY_VERSION:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
                 self._indexed = True
             if connection.scalar(select(tables.record.c.record_id).where(tables.record.c.record_id == record.record_id)):
                 raise RecordError(f"{self.where}: record {record.record_id} is stored already; a new run needs a new record")
@@ -198,7 +200,7 @@ class Store:
 
         ``zone`` is that of the days and of ``today`` (None: now), None this computer's.
         """
-        with self._transaction() as connection:
+        with self._transaction(steady=True) as connection:
             return done.read(connection, self._own_name, today or datetime.now(zone).date(), zone, protocols)
 
     def done_by(

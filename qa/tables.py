@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Boolean, CheckConstraint, Column, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, func
 
 SCHEMA_VERSION = 5  # 1 knew no second engine, 2 no baselines and parts of a phantom, 3 no answers, 4 no chain; qa/migrations widens them
 
@@ -48,6 +48,8 @@ record = _table(
     Column("procedure_title", Text, nullable=False),
     Column("notes", Text, nullable=False),
 )
+
+TAKEN = func.coalesce(record.c.acquired, record.c.analysed)  # when what a record is of was taken: its images, else their analysis
 
 input_ = _table(
     "input",
@@ -247,7 +249,10 @@ link = _table(  # of the chain through all that is stored, in order of storing: 
 link_of = Index("link_of", link.c.id, link.c.kind)
 of_machine = Index("record_of_machine", record.c.machine, record.c.procedure)
 of_name = Index("opinion_of_name", opinion.c.name)  # for trends
-of_quantity = Index("reading_of_quantity", reading.c.quantity, reading.c.record_id, reading.c.procedure)  # for trends; any version
+ANY_VERSION = (  # made at the first write where they are lacking: nothing that is kept changes by them
+    Index("reading_of_test", reading.c.quantity, reading.c.procedure, reading.c.record_id),  # for trends
+    Index("record_of_test", record.c.machine, record.c.protocol, record.c.procedure, TAKEN, record.c.analysed),  # for what is due
+)
 
 CHILDREN = (input_, reading, judgement, baseline, comparison, evidence)  # the rows of a record beside its own
 # The version a table came with, if not the first.

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -467,6 +467,35 @@ def test_full_disk_stores_nothing_and_says_so(filled: Path) -> None:
     with pytest.raises(RecordError, match="the disk is full; nothing was stored"):
         store.add(example(record_id="large", evidence=(large,)))
     assert [summary.record_id for summary in Store(filled).list()] == [example().record_id]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store, text: store.accept(example().record_id, "Zoë", text),
+        lambda store, text: store.sign(example().record_id, "Ann", "physicist", "approved", text),
+        lambda store, text: store.put_down("action", "", example().record_id, date(2024, 1, 4), "Ann", text),
+    ],
+)
+def test_full_disk_loses_no_word_that_was_stored_and_says_so(filled: Path, write: Callable[[Store, str], object]) -> None:
+    before = Store(filled).verify()
+    store = Store(filled)
+    event.listen(store._engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 1").close())
+    with pytest.raises(RecordError, match="the disk is full; nothing was stored, make room and repeat"):
+        write(store, "x" * 100_000)
+    assert Store(filled).verify() == before
+    assert before.intact
+    write(Store(filled), "there is room again")
+    assert Store(filled).verify().links == before.links + 1
+
+
+def test_full_disk_while_an_older_database_is_widened_leaves_it_as_it_was(old: Path, version: int) -> None:
+    store = Store(old)
+    event.listen(store._engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 1").close())
+    with pytest.raises(RecordError, match="the disk is full; nothing was stored"):
+        store.add(example(record_id="new"))
+    with sqlite3.connect(old) as connection:
+        assert "\n".join(connection.iterdump()) + "\n" == dump(version)
 
 
 def test_database_held_by_another_program_is_named(filled: Path, raw: sqlite3.Connection) -> None:

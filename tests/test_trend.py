@@ -372,20 +372,21 @@ def test_database_of_an_older_version_has_its_trends(tmp_path: Path, version: in
 def test_query_reads_by_the_index_which_a_database_without_it_gets_at_the_next_write(machine: Machine) -> None:
     machine.add(0, of(0.1))
     raw = sqlite3.connect(machine.path)
-    named = "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name = 'reading_of_quantity'"
-    assert raw.execute(named).fetchone() == (1,)
-    raw.execute("DROP INDEX reading_of_quantity")
+    named = "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name IN ('reading_of_test', 'record_of_test')"
+    assert raw.execute(named).fetchone() == (2,)
+    raw.execute("DROP INDEX reading_of_test")
+    raw.execute("DROP INDEX record_of_test")
     raw.commit()
     assert len(machine.trend().points) == 1  # an old database, opened to be read, is read as it is
     machine.store = Store(machine.path)
     machine.add(1, of(0.2))
-    assert raw.execute(named).fetchone() == (1,)
+    assert raw.execute(named).fetchone() == (2,)
     assert raw.execute("SELECT version FROM schema_version").fetchall() == [(tables.SCHEMA_VERSION,)]
     among = "(SELECT record_id FROM record WHERE machine = 'LINAC-B' AND procedure IN ('offsets'))"
-    query = f"EXPLAIN QUERY PLAN SELECT value FROM reading WHERE quantity = 'kv_offset_x' AND record_id IN {among}"
-    plan = " ".join(row[3] for row in raw.execute(query))
+    query = f"SELECT value FROM reading WHERE quantity = 'kv_offset_x' AND procedure = 'offsets' AND record_id IN {among}"
+    plan = " ".join(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {query}"))
     raw.close()
-    assert "reading USING INDEX reading_of_quantity (quantity=? AND record_id=?)" in plan
+    assert "reading USING INDEX reading_of_test (quantity=? AND procedure=? AND record_id=?)" in plan
     assert "record USING COVERING INDEX record_of_machine (machine=? AND procedure=?)" in plan
     assert "SCAN" not in plan
 
