@@ -131,12 +131,12 @@ def test_events_are_in_the_chain(
 @pytest.mark.parametrize(
     ("statement", "number", "what"),
     [
-        ("UPDATE imported SET taken = '2026-01-05T06:10:30.000000+00:00'", 12, "import changed"),
-        ("UPDATE opinion SET value = '0.31' WHERE idx = 0", 12, "import changed"),
-        ("UPDATE opinion SET verdict = 'Fail' WHERE idx = 1", 12, "import changed"),
-        ("DELETE FROM opinion WHERE idx = 1", 12, "import changed"),
-        ("INSERT INTO opinion VALUES (1, 2, 'Group/New', 'mm', '0.1', '0.5', 'Pass')", 12, "import changed"),
-        ("DELETE FROM imported", 12, "imported missing"),
+        ("UPDATE imported SET taken = '2026-01-05T06:10:30.000000+00:00'", 13, "import changed"),
+        ("UPDATE opinion SET value = '0.31' WHERE idx = 0", 13, "import changed"),
+        ("UPDATE opinion SET verdict = 'Fail' WHERE idx = 1", 13, "import changed"),
+        ("DELETE FROM opinion WHERE idx = 1", 13, "import changed"),
+        ("INSERT INTO opinion VALUES (1, 2, 'Group/New', 'mm', '0.1', '0.5', 'Pass')", 13, "import changed"),
+        ("DELETE FROM imported", 13, "imported missing"),
         ("INSERT INTO opinion VALUES (2, 0, 'Group/New', 'mm', '0.1', '0.5', 'Pass')", None, "rows of no import"),
     ],
 )
@@ -144,7 +144,7 @@ def test_imports_are_in_the_chain_with_every_line(
     store: Store, force: sqlite3.Connection, statement: str, number: int | None, what: str
 ) -> None:
     found = with_import(with_events(store)).verify()
-    assert (found.intact, found.imported, found.links) == (True, 1, 12)
+    assert (found.intact, found.imported, found.links) == (True, 1, 13)
     assert force.execute(statement).rowcount == 1
     assert (first(store).number, first(store).what) == (number, what)
 

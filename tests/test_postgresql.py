@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import event
 from test_record import assert_same, example
-from test_store import held
+from test_store import held, with_every_table
 from typer.testing import CliRunner
 
 from bench.drawn_clinic import LAST, Clinic, fill
@@ -29,12 +29,7 @@ CLINIC = Clinic(machines=2, years=0.12, seed=5)
 @pytest.fixture
 def store(postgresql: str) -> Store:
     """A row in every table."""
-    store = Store(postgresql)
-    store.add(held())
-    store.accept(held().record_id, "Zoë")
-    store.sign(held().record_id, "Ann", "physicist", "reviewed")
-    store.put_down("service", "LINAC-B", "", date(2024, 1, 3), "Ann", "panel replaced")
-    return store
+    return with_every_table(Store(postgresql))
 
 
 def test_what_goes_in_comes_out(postgresql: str) -> None:

@@ -38,16 +38,22 @@ def held() -> Record:
     return example(judgements=(judged, of_parts), comparisons=example().comparisons[:1])
 
 
+def with_every_table(store: Store) -> Store:
+    """A row in every table."""
+    store.add(held())
+    store.accept(held().record_id, "Zoë")
+    store.sign(held().record_id, "Ann", "physicist", "reviewed")
+    store.put_down("service", "LINAC-B", "", date(2024, 1, 3), "Ann", "panel replaced")
+    with_import(store)
+    with store._transaction(writing=True) as connection:
+        accepted_baselines.add(connection, [held()], ["seal"], "Zoë", "yearly", "a ball")
+    return store
+
+
 @pytest.fixture
 def filled(path: Path) -> Path:
-    """A row in every table."""
-    Store(path).add(held())
-    Store(path).accept(held().record_id, "Zoë")
-    Store(path).sign(held().record_id, "Ann", "physicist", "reviewed")
-    Store(path).put_down("service", "LINAC-B", "", date(2024, 1, 3), "Ann", "panel replaced")
-    with_import(Store(path))
-    with Store(path)._transaction(writing=True) as connection:
-        accepted_baselines.add(connection, [held()], ["seal"], "Zoë", "yearly", "a ball")
+    """A database with a row in every table."""
+    with_every_table(Store(path))
     return path
 
 
