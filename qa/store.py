@@ -423,6 +423,7 @@ class Store:
             if steady and self._engine.dialect.name == "postgresql":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
+                database.settle(connection)
                 yield connection
 
 
