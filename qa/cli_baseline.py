@@ -65,8 +65,10 @@ def accept(
 
     Refused when there are fewer valid runs than asked for.
     """
+    from qa import site_said
     from reports import catalogue, screen
 
+    by = site_said.signer(clinic(site), by, only=("physicist",)).name
     store, found = _proposed(test, machine, last, record, site, database)
     if found.lacking:
         raise QaError(f"nothing was accepted: {found.lacking}")

@@ -85,12 +85,13 @@ def import_mpc(
 
     Nothing of it is judged again, and it is no record. All of it is stored, or nothing.
     """
-    from qa import mpc
+    from qa import mpc, site_said
     from qa.store import Store
     from qa.visible import visible
     from reports import catalogue, screen
 
     known = clinic(site)
+    by = site_said.signer(known, by).name
     checks = mpc.read(place)
     files = [_file(check, known, machine.strip(), by) for check in checks]
     store = Store(database, own_name=known.own_name if known else str)

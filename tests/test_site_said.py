@@ -153,6 +153,10 @@ def test_the_commands_ask_the_list(ours: Site, tmp_path: Path) -> None:
     assert "this is for a physicist" in ran("sign", "one", "--by", "Ann Lee", "--as", "approved")[1]
     assert "this is for a physicist" in ran("accept", "one", "--by", "Ann Lee")[1]
     assert "this is for a physicist" in ran("back", "--machine", "Linac 1", "--by", "ann lee", "--because", "x")[1]
+    whole = ("baseline", "accept", "winston_lutz", "--machine", "Linac 1", "--by", "Ann Lee", "--because", "x")
+    assert "this is for a physicist" in ran(*whole)[1]
+    assert "has no person 'Eve'" in ran("import-mpc", str(tmp_path), "--by", "Eve")[1]
+    assert store.accepted_baselines() == ()
     assert store.standing("one").signatures == ()
     assert store.events() == ()
     assert ran("sign", "one", "--by", "bob kay", "--as", "rejected")[0] == 0
