@@ -217,7 +217,7 @@ def test_a_drawn_scan_is_timed_without_real_ones(monkeypatch, capsys, tmp_path):
 
 
 def test_the_bench_starts_every_part(monkeypatch):
-    """Every module of bench/ that can be called by its name, accuracy's parts, the long campaign and the one that is killed apart."""
+    """Every module of bench/ that can be called by its name, but accuracy's parts, those that take long, and the one that is killed."""
     started: list[str] = []
     monkeypatch.setattr(subprocess, "run", lambda command, check: started.append(command[2]) or SimpleNamespace(returncode=0))
     monkeypatch.setattr(sys, "argv", ["bench"])
@@ -226,7 +226,7 @@ def test_the_bench_starts_every_part(monkeypatch):
     assert ended.value.code == 0
     folder = Path(couch.__file__).parent
     programs = {f"bench.{file.stem}" for file in folder.glob("*.py") if 'if __name__ == "__main__"' in file.read_text(encoding="utf-8")}
-    assert programs - {f"bench.{name}" for name in (*accuracy.PARTS, "adversarial", "killing")} == set(started)
+    assert programs - {f"bench.{name}" for name in (*accuracy.PARTS, "adversarial", "size_of_store", "killing")} == set(started)
 
 
 def test_the_projection_of_a_couch_move():
