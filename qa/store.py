@@ -19,6 +19,7 @@ from qa import (
     acceptance,
     accepted_baselines,
     audit_rows,
+    audit_vouched,
     chain,
     database,
     done,
@@ -214,6 +215,12 @@ class Store:
         """What an audit of the machine reads of its records, by the clock of ``zone``; no record is opened."""
         with self._transaction() as connection:
             return audit_rows.read(connection, self._names(connection, machine), period, today, zone)
+
+    def vouched(self, machine: str, record_ids: Sequence[str], since: datetime) -> Iterator[Record]:
+        """Those records of an audit, one at a time; RecordError where anything that it decides by, stored since then, was changed."""
+        with self._transaction(steady=True) as connection:
+            audit_vouched.check(connection, self._names(connection, machine), record_ids, since)
+            yield from (self._read(connection, record_id) for record_id in record_ids)
 
     def readings(self, record_ids: Sequence[str]) -> dict[tuple[str, int], Reading]:
         """The readings of these records, by record and index, without budgets and flags; no record is opened."""

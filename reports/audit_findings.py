@@ -28,9 +28,9 @@ def section(audit: Audit) -> list[Flowable]:
     out = [one for one in audit.findings if one.outcome in OUT]
     undecided = [one for one in audit.findings if one.outcome not in OUT]
     judged = any(one.outcome is not None for one in audit.counting)
-    flowables: list[Flowable] = [table(out)] if out else [paragraph(NONE if judged and not undecided else _none(judged), BODY)]
+    flowables: list[Flowable] = [table(audit, out)] if out else [paragraph(NONE if judged and not undecided else _none(judged), BODY)]
     if undecided:
-        flowables += [*small_heading("Not decided: repeat or complete"), table(undecided)]
+        flowables += [*small_heading("Not decided: repeat or complete"), table(audit, undecided)]
     return [*flowables, *_rejected([one for one in audit.records if not one.counts]), *_unconfirmed(audit)]
 
 
@@ -38,18 +38,18 @@ def _none(judged: bool) -> str:
     return "Nothing was out of limit." if judged else UNJUDGED
 
 
-def table(found: Sequence[Finding]) -> Flowable:
+def table(audit: Audit, found: Sequence[Finding]) -> Flowable:
     """A row for each finding."""
-    return grid(HEAD, [_row(one) for one in found], WIDTHS)
+    return grid(HEAD, [_row(audit, one) for one in found], WIDTHS)
 
 
-def _row(one: Finding) -> list[Cell]:
+def _row(audit: Audit, one: Finding) -> list[Cell]:
     tests = dict.fromkeys(head.test for head in one.records)
     records = [paragraph(audit_words.record(head), CELL_MUTED) for head in one.records[:SHOWN]]
     if len(one.records) > SHOWN:
         records.append(paragraph(f"and {len(one.records) - SHOWN} more", CELL_MUTED))
     techniques = ", ".join(map(numbers.technique, one.techniques))
-    done = [paragraph(f"{event.day}, {event.who}: {event.text}", CELL) for event in one.actions]
+    done = [paragraph(audit_words.said(event, audit), CELL) for event in one.actions]
     return [
         [tag(one.outcome), *([paragraph(techniques, CELL_MUTED)] if techniques else [])],
         [*(paragraph(test, CELL_STRONG) for test in tests), *records],

@@ -10,9 +10,9 @@ from reportlab.platypus import CondPageBreak, Flowable
 
 from qa.audit import Audit
 from qa.audit_quantities import Newest
-from qa.limit import Judgement
+from qa.limit import MEAN, Judgement
 from qa.reading import NotMeasured
-from reports import audit_course, numbers
+from reports import audit_course, audit_words, numbers
 from reports.page import small_heading
 from reports.shapes import Canvas, Drawn, symbol, write
 from reports.style import BODY, CELL, CELL_MUTED, CELL_STRONG, MUTED, WIDTH, lines, paragraph
@@ -172,7 +172,9 @@ def _baseline(judgements: Sequence[Judgement]) -> Cell:
     cell: list[Flowable] = []
     for baseline in held:
         cell.append(paragraph(numbers.with_unit(numbers.estimate(baseline.value, baseline.u), baseline.unit)))
-        cell.append(paragraph(f"{baseline.taken:%Y-%m-%d}, record {baseline.record_id[:8]}", CELL_MUTED))
+        mean = baseline.record_id.startswith(MEAN)
+        name = f"{baseline.record_id}, a mean" if mean else f"record {audit_words.short(baseline.record_id)}"
+        cell.append(paragraph(f"{baseline.taken:%Y-%m-%d}, {name}", CELL_MUTED))
     return cell
 
 
