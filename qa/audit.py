@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qa.acceptance import Acceptance
     from qa.accepted_baselines import AcceptedBaseline
     from qa.acquisition import Calibration
+    from qa.imported import Opinion
     from qa.site import Site
     from qa.standing import Place
     from qa.store import Store
@@ -45,7 +46,8 @@ class Audit:
 
     ``records`` are those of the period, the one taken first first, ``shown`` the newest that counts of every test and setting, whole.
     ``asked`` is None where no site file says what was to be done. ``events`` are services and returns, ``began`` the service that the
-    period began under. ``end`` is the newest link of the store, which ``stored`` is the time of; None in a database without a chain.
+    period began under, ``opinions`` what other programs said. ``end`` is the newest link of the store, which ``stored`` is the
+    time of; None in a database without a chain.
     """
 
     machine: str
@@ -66,6 +68,7 @@ class Audit:
     accepted: tuple[Acceptance, ...]
     baselines: tuple[AcceptedBaseline, ...]
     calibrations: tuple[InForce, ...]
+    opinions: tuple[Opinion, ...]
     end: Place | None
     stored: datetime
 
@@ -124,6 +127,7 @@ def audit(store: Store, machine: str, period: Period, site: Site | None = None, 
         tuple(one for one in store.accepted(machine) if period.first <= one.accepted.astimezone(zone).date() <= days[-1]),
         tuple(one for one in store.accepted_baselines(machine) if period.first <= one.accepted.astimezone(zone).date() <= days[-1]),
         _in_force(store, machine, _end_of(days[-1], site)),
+        store.lines([one for one in store.imported(machine) if period.first <= one.taken.astimezone(zone).date() <= days[-1]]),
         end,
         stored or _end_of(days[-1], site),
     )

@@ -352,6 +352,11 @@ class Store:
         with self._transaction() as connection:
             return imported.opinions(connection, self._told(connection, machine), source, [name])
 
+    def lines(self, files: Sequence[Imported]) -> tuple[Opinion, ...]:
+        """All that these files of another program say; their hashes are not checked."""
+        with self._transaction() as connection:
+            return imported.lines(connection, files)
+
     def standing(self, record_id: str) -> Standing:
         """What the store says of that record beside what is in it: who signed it, its place in the chain, and the chain's end."""
         with self._transaction(steady=True) as connection:

@@ -120,4 +120,4 @@ def _sentences(audit: Audit) -> list[str]:
     for one in audit.calibrations:
         state = f"in force until {one.found.expires:%Y-%m-%d}" if one.found is not None else "none in force"
         words.append(f"Calibration {one.kind}: {state}.")
-    return [_cut(text) for text in words]
+    return [_cut(text) for text in (*words, audit_findings.others(audit)) if text]

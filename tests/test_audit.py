@@ -874,3 +874,21 @@ def test_a_signature_has_the_day_of_the_clinic(tmp_path: Path, monkeypatch: pyte
     assert "reviewed 2026-11-01 by Bob Kay" in words
     assert "2026-11-01 " in between(words, "Records accepted as baseline", "Calibrations in force")
     assert "2026-10-31 " not in between(words, "Records accepted as baseline", "Calibrations in force").replace("taken 2026-10-31 ", "")
+
+
+def test_what_another_program_said_was_no_pass_is_said_and_decides_nothing(clinic: Clinic) -> None:
+    clinic.record("r1", at(2))
+    line = {"name": "IsoCenterGroup/IsoCenterKVOffset", "unit": "mm", "value": "0.55", "threshold": "0.5", "verdict": "Fail"}
+    well = {**line, "name": "IsoCenterGroup/IsoCenterSize", "value": "0.30", "verdict": "Pass"}
+    said = {"source": "Varian MPC", "machine": MACHINE, "serial": "1234", "template": "6x", "zone": "UTC", "sha256": "0" * 64, "who": "Ann"}
+    for when in (at(31, month=10), at(3)):
+        clinic.store.take_in([(said | {"name": f"{when}", "clock": f"{when:%Y-%m-%dT%H:%M:%S}"}, when, [line, well])])
+    found = clinic.audit()
+    assert of(found, "srs")[0] is Outcome.PASS
+    count = "1 check imported, 1 of 2 lines no pass by its own verdict"
+    words = between(text(pages.render(found)), "Second opinions", "Quantities")
+    assert count in words
+    assert "2026-11-03 Varian MPC IsoCenterGroup/IsoCenterKVOffset 0.55 mm 0.5 Fail" in words
+    assert "0.30" not in words
+    assert count in text(audit_summary.render(found))
+    assert "Second opinions" not in clinic.text("2026-12")
