@@ -19,8 +19,8 @@ from reports.style import BODY, CELL, CELL_MUTED, CELL_STRONG, MUTED, WIDTH, lin
 from reports.tables import PAD, Cell, columns, grid
 
 NOTE = (
-    "The newest of each quantity in the period, ± U with U = 2u. Used: the part of the tolerance that the value takes up, and after U the "
-    "part that it takes up with its uncertainty, which is what decides. 12 months: dashed are the ends of the tightest tolerance where "
+    "The newest of each quantity in the period, and of each protocol that judged it, ± U with U = 2u. Used: the part of the "
+    "tolerance that the value takes up, and after U the part that it takes up with its uncertainty, which is what decides. 12 months: dashed are the ends of the tightest tolerance where "
     "they are near; what was no pass keeps its shape. A quantity that a record has several of (one for each image, say) is given from its "
     "least to its largest."
 )
@@ -37,7 +37,15 @@ def section(audit: Audit) -> list[Flowable]:
     if not audit.quantities:
         return [paragraph(EMPTY, BODY)]
     flowables: list[Flowable] = [paragraph(NOTE, CELL_MUTED)]
-    for heading, group in groupby(sorted(audit.quantities, key=_heading), _heading):
+    protocols: dict[str, set[str]] = {}
+    for one in audit.quantities:
+        protocols.setdefault(one.head.procedure, set()).add(one.head.protocol)
+
+    def headed(one: Newest) -> str:
+        by = f", judged by {one.head.protocol_title}" if len(protocols[one.head.procedure]) > 1 else ""
+        return f"{_heading(one)}{by}"
+
+    for heading, group in groupby(sorted(audit.quantities, key=headed), headed):
         found = list(group)
         judged = [one for one in found if one.judgements]
         rest = [one for one in found if not one.judgements]

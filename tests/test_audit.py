@@ -892,3 +892,22 @@ def test_what_another_program_said_was_no_pass_is_said_and_decides_nothing(clini
     assert "0.30" not in words
     assert count in text(audit_summary.render(found))
     assert "Second opinions" not in clinic.text("2026-12")
+
+
+def test_the_limit_of_a_stricter_protocol_is_not_hidden_by_a_later_looser_one(clinic: Clinic) -> None:
+    clinic.record("strict-0", at(2), 2.6, Outcome.FAIL, protocol_title="Strict")
+    clinic.record("strict-1", at(3), 2.7, Outcome.FAIL, protocol_title="Strict")
+    loose = Judgement(replace(ABSOLUTE, limit_id="own", tolerance=50.0), 0, Outcome.PASS, "inside")
+    clinic.record("loose-0", at(4), 2.8, protocol_name="own", protocol_title="Loose", judgements=(loose,))
+    clinic.record("other-0", at(5), 2.9, protocol_name="other", protocol_title="Other", judgements=())
+    found = clinic.audit()
+    assert [(one.head.record_id, one.numbers[0].value) for one in found.quantities] == [
+        ("strict-1", 2.7),
+        ("loose-0", 2.8),
+        ("other-0", 2.9),
+    ]
+    words = between(text(pages.render(found)), "Quantities", "Daily")
+    strict = words[words.index("judged by Strict") :]
+    assert "2.70 ± 0.10 mm 2026-11-03 FAIL: SRS, SBRT: ≤ 2 mm" in strict
+    assert "2.80 ± 0.10 mm 2026-11-04 SRS, SBRT: ≤ 50 mm" in words[words.index("judged by Loose") : words.index("judged by Other")]
+    assert of(found, "srs")[0] is Outcome.FAIL
