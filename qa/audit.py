@@ -5,6 +5,7 @@ docs/audit.md says what each part of it is. Only the schedule is the site file's
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
@@ -42,8 +43,10 @@ class InForce:
 
 @dataclass(frozen=True)
 class Audit:
-    """``names`` are those that the machine's records are stored under, ``until`` the last day that was looked at: today, if it is not over.
+    """``names`` are those that the machine's records are stored under; ``until`` is the last day that was looked at: today, if not over.
 
+    ``strange`` are the names of records that may be of it and are left out: the site file has no such machine, or there is no site file
+    and their spelling is all that differs.
     ``records`` are those of the period, the one taken first first, ``shown`` the newest that counts of every test and setting, whole.
     ``asked`` is None where no site file says what was to be done. ``events`` are services and returns, ``began`` the service that the
     period began under, ``opinions`` what other programs said. ``end`` is the newest link of the store, which ``stored`` is the
@@ -52,6 +55,7 @@ class Audit:
 
     machine: str
     names: tuple[str, ...]
+    strange: tuple[str, ...]
     clinic: str
     zone: str
     period: Period
@@ -92,9 +96,10 @@ def audit(store: Store, machine: str, period: Period, site: Site | None = None, 
     today = today or datetime.now(zone).date()
     if today < period.first:
         raise QaError(f"{period.words} is still to come")
+    known = store.machines()
     if site is not None:
         site.known(machine)
-    elif machine not in (known := store.machines()):
+    elif machine not in known:
         raise QaError(f"no record is of a machine {machine!r}{nearest(machine, known)}")
     rows = store.audit_rows(machine, period, today, zone)
     days = period.days(today)
@@ -111,6 +116,7 @@ def audit(store: Store, machine: str, period: Period, site: Site | None = None, 
     return Audit(
         machine,
         store.names(machine),
+        _strange(machine, known, site),
         site.name if site else "",
         (site.time_zone if site else None) or "",
         period,
@@ -131,6 +137,17 @@ def audit(store: Store, machine: str, period: Period, site: Site | None = None, 
         end,
         stored or _end_of(days[-1], site),
     )
+
+
+def _strange(machine: str, known: Iterable[str], site: Site | None) -> tuple[str, ...]:
+    if site is None:
+        return tuple(name for name in known if name != machine and _spelt(name) == _spelt(machine))
+    own = {one.name for one in site.machine}
+    return tuple(name for name in known if site.own_name(name) not in own)
+
+
+def _spelt(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
 
 
 def _settings(rows: Rows) -> dict[str, frozenset[str]]:

@@ -71,9 +71,12 @@ def below(audit: Audit) -> str:
 
 
 def _notes(audit: Audit) -> list[Flowable]:
-    return [flowable for text in (audit_state.names(audit), undone(audit)) if text for flowable in (Spacer(0, 4), paragraph(text))] + [
-        Spacer(0, 5)
-    ]
+    return [
+        flowable
+        for text in (audit_state.names(audit), audit_state.strange(audit), undone(audit))
+        if text
+        for flowable in (Spacer(0, 4), paragraph(text))
+    ] + [Spacer(0, 5)]
 
 
 def undone(audit: Audit) -> str:

@@ -19,10 +19,10 @@ from reports.style import BODY, CELL, CELL_MUTED, CELL_STRONG, MUTED, WIDTH, lin
 from reports.tables import PAD, Cell, columns, grid
 
 NOTE = (
-    "The newest of each quantity in the period, and of each protocol that judged it, ± U with U = 2u. Used: the part of the "
-    "tolerance that the value takes up, and after U the part that it takes up with its uncertainty, which is what decides. 12 months: dashed are the ends of the tightest tolerance where "
-    "they are near; what was no pass keeps its shape. A quantity that a record has several of (one for each image, say) is given from its "
-    "least to its largest."
+    "The newest of each quantity in the period, and of each protocol that judged it, ± U with U = 2u. Used: the part of the tolerance that "
+    "the value takes up, and after U the part that it takes up with its uncertainty, which is what decides. 12 months: dashed are the ends "
+    "of the tightest tolerance where they are near; what was no pass keeps its shape. A quantity that a record has several of (one for "
+    "each image, say) is given from its least to its largest."
 )
 EMPTY = "No record of this period that counts holds a reading."
 WIDTHS = [WIDTH * part for part in (0.27, 0.16, 0.235, 0.065, 0.135, 0.135)]

@@ -125,6 +125,13 @@ def names(audit: Audit) -> str:
     return f"Records are stored under {', '.join(audit.names)}." if len(audit.names) > 1 else ""
 
 
+def strange(audit: Audit) -> str:
+    """The names of records that may be of the machine and are not in its audit, "" where there are none."""
+    names = ", ".join(map(repr, audit.strange))
+    known = "the site file has no such machine" if audit.asked is not None else "no site file says that it is the same machine"
+    return f"Not in this audit are records stored under {names}: {known}." if names else ""
+
+
 def counted(audit: Audit) -> str:
     """How many records, and how many of them decide nothing."""
     left = len(audit.records) - len(audit.counting)

@@ -911,3 +911,16 @@ def test_the_limit_of_a_stricter_protocol_is_not_hidden_by_a_later_looser_one(cl
     assert "2.70 ± 0.10 mm 2026-11-03 FAIL: SRS, SBRT: ≤ 2 mm" in strict
     assert "2.80 ± 0.10 mm 2026-11-04 SRS, SBRT: ≤ 50 mm" in words[words.index("judged by Loose") : words.index("judged by Other")]
     assert of(found, "srs")[0] is Outcome.FAIL
+
+
+@pytest.mark.parametrize("with_site", [True, False])
+def test_records_under_a_misspelt_name_are_said_to_be_left_out(clinic: Clinic, with_site: bool) -> None:
+    clinic.record("r1", at(2))
+    assert clinic.audit(with_site=with_site).strange == ()
+    clinic.record("r2", at(3), outcome=Outcome.FAIL, machine="linac-1 ")
+    found = clinic.audit(with_site=with_site)
+    assert found.strange == ("linac-1 ",)
+    said = "Not in this audit are records stored under 'linac-1 '"
+    assert said in texts(pages.render(found))[0]
+    assert said in text(audit_summary.render(found))
+    assert [line.words.startswith(said) for line in pages.lines(found) if line.kind == "note"] == [True]
