@@ -20,7 +20,7 @@ _VERIFY = "there is no audit of it; see igrtqa verify, and restore it from a bac
 
 def check(connection: Connection, names: Sequence[str], record_ids: Sequence[str], since: datetime) -> None:
     """Nothing in a database without a chain, nor where all of it fits: the signatures of these records, the events of the machine of
-    these names, and every record that was stored from then on is there, whichever machine it is of. RecordError else.
+    these names, and every record that was stored after the last link from before ``since`` is there, of any machine. RecordError else.
 
     The records themselves are checked where they are opened.
     """
@@ -29,7 +29,9 @@ def check(connection: Connection, names: Sequence[str], record_ids: Sequence[str
     own, link = tables.record.c, tables.link.c
     records = link.kind.in_(("record", f"{chain.ADOPTED}record"))
     there = select(own.record_id).where(own.record_id == link.id).exists()
-    gone = connection.scalar(select(link.id).where(records, link.linked >= encode(datetime, since), ~there).order_by(link.number).limit(1))
+    older = select(link.number).where(link.linked < encode(datetime, since)).order_by(link.number.desc()).limit(1)  # from the newest back
+    recent = link.number > (connection.scalar(older) or 0)
+    gone = connection.scalar(select(link.id).where(recent, records, ~there).order_by(link.number).limit(1))
     if gone is not None:
         raise RecordError(f"record {gone} is not stored any more, and it may be of this audit: {_VERIFY}")
     for start in range(0, len(record_ids), _AT_ONCE):
