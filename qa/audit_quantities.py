@@ -60,7 +60,10 @@ class Newest:
 def newest(
     rows: Rows, records: Sequence[Kept], readings: Callable[[Sequence[str]], Mapping[tuple[str, int], Reading]]
 ) -> tuple[Newest, ...]:
-    """One for each quantity and thing that a record of the period that counts holds, test by test; ``readings`` reads records' readings."""
+    """One for each quantity and thing that a record of the period that counts holds, and for each protocol that judged it, test by test.
+
+    ``readings`` reads records' readings.
+    """
     counting = {one.head.record_id: one for one in records if one.counts}
     of = _by_key(rows)
     last: dict[Key, tuple[Head, list[Number]]] = {}
@@ -69,14 +72,28 @@ def newest(
         if own:
             last[key] = own[-1]
     shown = {key: each for key, each in last.items() if not _told_otherwise(key, each, last)}
-    read = readings(sorted({head.record_id for head, _ in shown.values()}))
+    every = [(key, *each) for key in shown for each in _by_protocol(of[key], counting)]
+    read = readings(sorted({head.record_id for _, head, _ in every}))
     made = []
-    for key, (head, numbers) in shown.items():
+    for key, head, numbers in every:
         indices = tuple(number.index for number in numbers)
         judged = tuple(one for one in counting[head.record_id].judgements if one.reading in indices)
         past = tuple(_past(of[key], rows.outside))
         made.append(Newest(head, key[2], indices, tuple(read[head.record_id, index] for index in indices), judged, past))
     return tuple(made)
+
+
+def _by_protocol(found: Sequence[tuple[Head, list[Number]]], counting: Mapping[str, Kept]) -> Iterable[tuple[Head, list[Number]]]:
+    """The newest of all, and the newest that each other protocol judged: its limits are others."""
+    own = [(head, numbers) for head, numbers in found if head.record_id in counting]
+    last = {head.protocol: (head, numbers) for head, numbers in own if _judged(numbers, counting[head.record_id])}
+    last[own[-1][0].protocol] = own[-1]
+    return sorted(last.values(), key=lambda each: each[0].at)
+
+
+def _judged(numbers: Iterable[Number], kept: Kept) -> bool:
+    indices = {number.index for number in numbers}
+    return any(judgement.reading in indices for judgement in kept.judgements)
 
 
 def _by_key(rows: Rows) -> dict[Key, list[tuple[Head, list[Number]]]]:

@@ -45,5 +45,5 @@ def audit_(
     print(f"{count(len(found.records), 'record')} of {found.machine} in {asked.words}")
     if pdf is not None:
         print(f"audit: {pages.write(found, pdf, summary)}")
-    outcomes = [one.outcome for one in found.verdicts]
+    outcomes = [*(one.outcome for one in found.verdicts), *(one.outcome for one in found.findings)]
     return judged(Outcome.NOT_MEASURED if outcome is None else outcome for outcome in outcomes)

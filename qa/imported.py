@@ -114,6 +114,16 @@ def opinions(connection: Connection, names: Sequence[str], source: str, of: Sequ
     return tuple(made)
 
 
+def lines(connection: Connection, files: Sequence[Imported]) -> tuple[Opinion, ...]:
+    """All that these files say, file by file and line by line."""
+    own = tables.opinion.c
+    made: list[Opinion] = []
+    for one in files:
+        query = select(own.name, own.unit, own.value, own.threshold, own.verdict).where(own.number == one.number).order_by(own.idx)
+        made += (Opinion(one, *row) for row in connection.execute(query))
+    return tuple(made)
+
+
 def _imported(row: Mapping[str, Any], lines: int = 0) -> Imported:
     times = {name: datetime.fromisoformat(row[name]) for name in ("taken", "written")}
     return Imported(**{**row, **times}, lines=lines)

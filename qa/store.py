@@ -19,6 +19,7 @@ from qa import (
     acceptance,
     accepted_baselines,
     audit_rows,
+    audit_vouched,
     chain,
     database,
     done,
@@ -215,6 +216,12 @@ class Store:
         with self._transaction() as connection:
             return audit_rows.read(connection, self._names(connection, machine), period, today, zone)
 
+    def vouched(self, machine: str, record_ids: Sequence[str], since: datetime) -> Iterator[Record]:
+        """Those records of an audit, one at a time; RecordError where anything that it decides by, stored since then, was changed."""
+        with self._transaction(steady=True) as connection:
+            audit_vouched.check(connection, self._names(connection, machine), record_ids, since)
+            yield from (self._read(connection, record_id) for record_id in record_ids)
+
     def readings(self, record_ids: Sequence[str]) -> dict[tuple[str, int], Reading]:
         """The readings of these records, by record and index, without budgets and flags; no record is opened."""
         with self._transaction() as connection:
@@ -344,6 +351,11 @@ class Store:
         """What that program said of a machine under that name, the one taken first first; its hash is not checked."""
         with self._transaction() as connection:
             return imported.opinions(connection, self._told(connection, machine), source, [name])
+
+    def lines(self, files: Sequence[Imported]) -> tuple[Opinion, ...]:
+        """All that these files of another program say; their hashes are not checked."""
+        with self._transaction() as connection:
+            return imported.lines(connection, files)
 
     def standing(self, record_id: str) -> Standing:
         """What the store says of that record beside what is in it: who signed it, its place in the chain, and the chain's end."""

@@ -48,7 +48,7 @@ def write(audit: Audit, path: Path, summary: bool = False) -> Path:
 
 def lines(audit: Audit) -> Iterator[Line]:
     """The audit on a screen: verdicts, what was no pass, what is missing."""
-    from reports import audit_words, numbers
+    from reports import audit_compliance, audit_state, audit_words, numbers
     from reports.lines import Line
 
     for verdict in audit.verdicts:
@@ -56,10 +56,12 @@ def lines(audit: Audit) -> Iterator[Line]:
         if verdict.outcome is not None:
             words = f"worst of {audit_words.many(sum(verdict.records.values()), 'record')}: {audit_words.counts(verdict.records)}"
         yield Line("verdict", verdict.outcome, numbers.technique(verdict.technique), words)
+    if audit.strange:
+        yield Line("note", None, audit.machine, audit_state.strange(audit))
     for found in audit.findings:
-        done = "; ".join(f"{event.day} {event.who}: {event.text}" for event in found.actions) or "nothing put down"
+        done = "; ".join(audit_words.said(event, audit) for event in found.actions) or "nothing put down"
         where = f"{found.records[0].test}, {', '.join(audit_words.record(head) for head in found.records)}"
         yield Line("exception", found.outcome, where, f"{'; '.join(found.what)}. Done: {done}")
     for one in audit.asked or ():
         if one.short:
-            yield Line("due", None, one.name, f"missing on {audit_words.days(one.missing)}; at the end {one.end.state.name.lower()}")
+            yield Line("due", None, one.name, audit_compliance.lacking(one))

@@ -42,15 +42,15 @@ def schedule(audit: Audit) -> list[Flowable]:
     """What was asked for and done."""
     if not audit.asked:
         return [paragraph(NO_SITE if audit.asked is None else NOTHING, BODY)]
-    rows = [_row(one) for one in audit.asked]
+    rows = [_row(audit, one) for one in audit.asked]
     return [paragraph(NOTE, CELL_MUTED), grid(("Protocol", "Done", "Not used, under service", "Missing"), rows, WIDTHS)]
 
 
-def _row(one: Asked) -> list[Cell]:
+def _row(audit: Audit, one: Asked) -> list[Cell]:
     return [
         [paragraph(one.title, CELL_STRONG), paragraph(f"{one.name}, {one.every}; {standing(one)}", CELL_MUTED)],
         _days(one.done, *([f"failed: {audit_words.days(one.failed)}"] if one.failed else [])),
-        _excused(one),
+        _excused(audit, one),
         _missing(one),
     ]
 
@@ -60,6 +60,12 @@ def standing(one: Asked) -> str:
     end = one.end
     last = f", last done {end.last}" if end.last else "" if end.state == State.NEVER else ", never done as a whole"
     return f"at the end {STATES[end.state]}{', failed' if end.failed else ''}{last}, due {end.due}"
+
+
+def lacking(one: Asked) -> str:
+    """What of it was not done, on a screen and in a sentence."""
+    days = f"missing on {audit_words.days(one.missing)}" if one.missing else ""
+    return "; ".join(filter(None, (days, f"at the end {STATES[one.end.state]}")))
 
 
 def _days(days: Sequence[date], *more: str) -> list[Flowable]:
@@ -75,8 +81,8 @@ def _missing(one: Asked) -> list[Flowable]:
     return [paragraph(STATES[one.end.state], CELL_STRONG), *(paragraph(text, CELL_MUTED) for text in more)]
 
 
-def _excused(one: Asked) -> list[Flowable]:
-    unused = [paragraph(f"{day}, not used: {event.text} ({event.who})", CELL) for day, event in one.unused]
+def _excused(audit: Audit, one: Asked) -> list[Flowable]:
+    unused = [paragraph(f"{day}, not used: {event.text} ({event.who}){audit_words.later(event, audit)}", CELL) for day, event in one.unused]
     service = [paragraph(f"under service: {audit_words.days(one.service)}", CELL)] if one.service else []
     return [*unused, *service] or [paragraph("none", CELL)]
 

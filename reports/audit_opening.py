@@ -5,10 +5,11 @@ from __future__ import annotations
 from reportlab.platypus import Flowable, Spacer
 
 from qa.audit import Audit
+from qa.audit_compliance import Asked
 from qa.audit_period import Period, period
 from qa.audit_records import Kept, Verdict
 from qa.limit import Outcome
-from reports import audit_page, audit_state, audit_words, numbers, page
+from reports import audit_compliance, audit_page, audit_state, audit_words, numbers, page
 from reports.shapes import marked
 from reports.style import CELL_MUTED, FACES, WIDTH, paragraph
 from reports.tables import Cell, grid
@@ -70,7 +71,24 @@ def below(audit: Audit) -> str:
 
 
 def _notes(audit: Audit) -> list[Flowable]:
-    return [paragraph(text) for text in (audit_state.names(audit),) if text] + [Spacer(0, 5)]
+    return [
+        flowable
+        for text in (audit_state.names(audit), audit_state.strange(audit), undone(audit))
+        if text
+        for flowable in (Spacer(0, 4), paragraph(text))
+    ] + [Spacer(0, 5)]
+
+
+def undone(audit: Audit) -> str:
+    """That the verdicts are not of all that was to be done, "" where they are."""
+    if not audit.asked:
+        return audit_compliance.NO_SITE if audit.asked is None else audit_compliance.NOTHING
+    short = [f"{one.title} ({_lacking(one)})" for one in audit.asked if one.short]
+    return f"Not all that was to be done was done, and the verdicts are of what was: {'; '.join(short)}." if short else ""
+
+
+def _lacking(one: Asked) -> str:
+    return f"missing on {audit_words.many(len(one.missing), 'day')}" if one.missing else audit_compliance.STATES[one.end.state]
 
 
 def box(one: Verdict) -> Box:

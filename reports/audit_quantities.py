@@ -10,19 +10,19 @@ from reportlab.platypus import CondPageBreak, Flowable
 
 from qa.audit import Audit
 from qa.audit_quantities import Newest
-from qa.limit import Judgement
+from qa.limit import MEAN, Judgement
 from qa.reading import NotMeasured
-from reports import audit_course, numbers
+from reports import audit_course, audit_words, numbers
 from reports.page import small_heading
 from reports.shapes import Canvas, Drawn, symbol, write
 from reports.style import BODY, CELL, CELL_MUTED, CELL_STRONG, MUTED, WIDTH, lines, paragraph
 from reports.tables import PAD, Cell, columns, grid
 
 NOTE = (
-    "The newest of each quantity in the period, ± U with U = 2u. Used: the part of the tolerance that the value takes up, and after U the "
-    "part that it takes up with its uncertainty, which is what decides. 12 months: dashed are the ends of the tightest tolerance where "
-    "they are near; what was no pass keeps its shape. A quantity that a record has several of (one for each image, say) is given from its "
-    "least to its largest."
+    "The newest of each quantity in the period, and of each protocol that judged it, ± U with U = 2u. Used: the part of the tolerance that "
+    "the value takes up, and after U the part that it takes up with its uncertainty, which is what decides. 12 months: dashed are the ends "
+    "of the tightest tolerance where they are near; what was no pass keeps its shape. A quantity that a record has several of (one for "
+    "each image, say) is given from its least to its largest."
 )
 EMPTY = "No record of this period that counts holds a reading."
 WIDTHS = [WIDTH * part for part in (0.27, 0.16, 0.235, 0.065, 0.135, 0.135)]
@@ -37,7 +37,15 @@ def section(audit: Audit) -> list[Flowable]:
     if not audit.quantities:
         return [paragraph(EMPTY, BODY)]
     flowables: list[Flowable] = [paragraph(NOTE, CELL_MUTED)]
-    for heading, group in groupby(sorted(audit.quantities, key=_heading), _heading):
+    protocols: dict[str, set[str]] = {}
+    for one in audit.quantities:
+        protocols.setdefault(one.head.procedure, set()).add(one.head.protocol)
+
+    def headed(one: Newest) -> str:
+        by = f", judged by {one.head.protocol_title}" if len(protocols[one.head.procedure]) > 1 else ""
+        return f"{_heading(one)}{by}"
+
+    for heading, group in groupby(sorted(audit.quantities, key=headed), headed):
         found = list(group)
         judged = [one for one in found if one.judgements]
         rest = [one for one in found if not one.judgements]
@@ -172,7 +180,9 @@ def _baseline(judgements: Sequence[Judgement]) -> Cell:
     cell: list[Flowable] = []
     for baseline in held:
         cell.append(paragraph(numbers.with_unit(numbers.estimate(baseline.value, baseline.u), baseline.unit)))
-        cell.append(paragraph(f"{baseline.taken:%Y-%m-%d}, record {baseline.record_id[:8]}", CELL_MUTED))
+        mean = baseline.record_id.startswith(MEAN)
+        name = f"{baseline.record_id}, a mean" if mean else f"record {audit_words.short(baseline.record_id)}"
+        cell.append(paragraph(f"{baseline.taken:%Y-%m-%d}, {name}", CELL_MUTED))
     return cell
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from reportlab.platypus import Flowable
 
 from qa.audit import Audit
-from qa.events import SERVICE
+from qa.events import SERVICE, Event
 from reports import audit_words
 from reports.page import DISCLAIMER, small_heading
 from reports.shapes import Canvas, Drawn, write
@@ -19,23 +19,22 @@ LINE = 62.0  # points that one signer takes
 
 
 def changes(audit: Audit) -> list[Flowable]:
-    """Services and returns to use; records that were accepted as baselines or calibrations."""
+    """Services and returns to use; records that were accepted as baselines or calibrations, each alone or several as one baseline."""
     rows: list[list[Cell]] = []
     if audit.began is not None:
-        rows.append(
-            [f"{audit.began.day}", paragraph("under service when the period began", CELL_STRONG), *_said(audit.began.who, audit.began.text)]
-        )
+        began = paragraph("under service when the period began", CELL_STRONG)
+        rows.append([f"{audit.began.day}", began, *_said(audit, audit.began)])
     for event in audit.events:
         what = "out of clinical use" if event.kind == SERVICE else "back in clinical use"
-        rows.append([f"{event.day}", paragraph(what, CELL_STRONG), *_said(event.who, event.text)])
+        rows.append([f"{event.day}", paragraph(what, CELL_STRONG), *_said(audit, event)])
     head = ("Day", "What", "By", "Why")
     widths = [WIDTH * part for part in (0.14, 0.3, 0.2, 0.36)]
     service = grid(head, rows, widths) if rows else paragraph("None was put down.", BODY)
     return [*small_heading("Service"), service, *small_heading("Records accepted as baseline or calibration"), _accepted(audit)]
 
 
-def _said(who: str, text: str) -> list[Cell]:
-    return [paragraph(who), paragraph(text)]
+def _said(audit: Audit, event: Event) -> list[Cell]:
+    return [paragraph(event.who), paragraph(f"{event.text}{audit_words.later(event, audit)}")]
 
 
 def _accepted(audit: Audit) -> Flowable:
@@ -47,7 +46,15 @@ def _accepted(audit: Audit) -> Flowable:
             paragraph(f"{own.procedure.replace('_', ' ')}, taken {own.taken:%Y-%m-%d}", CELL_STRONG),
             paragraph(own.record_id, CELL_MUTED),
         ]
-        rows.append([f"{one.accepted:%Y-%m-%d}", what, paragraph(one.who), paragraph(more)])
+        rows.append([f"{audit.day(one.accepted)}", what, paragraph(one.who), paragraph(more)])
+    for made in audit.baselines:
+        more = f"{made.broken}: it counts no more" if made.broken else made.because
+        members = [paragraph(f"{member.record.taken:%Y-%m-%d}, record {member.record.record_id}", CELL_MUTED) for member in made.members]
+        title = f"{made.procedure.replace('_', ' ')}, {made.name}: the mean of {audit_words.many(len(members), 'record')}"
+        device = [paragraph(f"device: {made.device}", CELL_MUTED)] if made.device else []
+        rows.append(
+            [f"{audit.day(made.accepted)}", [paragraph(title, CELL_STRONG), *members], paragraph(made.who), [paragraph(more), *device]]
+        )
     if not rows:
         return paragraph("None was accepted in this period.", BODY)
     return grid(("Accepted", "Record", "By", "Comment"), rows, [WIDTH * part for part in (0.14, 0.36, 0.2, 0.3)])
@@ -116,6 +123,13 @@ def lines_to_sign(signers: tuple[str, ...], high: float = LINE) -> Drawn:
 def names(audit: Audit) -> str:
     """The names that the machine's records are under, where they are several."""
     return f"Records are stored under {', '.join(audit.names)}." if len(audit.names) > 1 else ""
+
+
+def strange(audit: Audit) -> str:
+    """The names of records that may be of the machine and are not in its audit, "" where there are none."""
+    names = ", ".join(map(repr, audit.strange))
+    known = "the site file has no such machine" if audit.asked is not None else "no site file says that it is the same machine"
+    return f"Not in this audit are records stored under {names}: {known}." if names else ""
 
 
 def counted(audit: Audit) -> str:

@@ -56,7 +56,7 @@ def _exceptions(audit: Audit, most: int) -> list[Flowable]:
     shown, left = audit.findings[:most], audit.findings[most:]
     out = sum(one.outcome in OUT for one in left)
     more = f"And {len(left)} more in the whole audit, {out} of them out of limit." if shown else _all_left(audit, out)
-    rows = [_finding(one) for one in shown]
+    rows = [_finding(audit, one) for one in shown]
     widths = [WIDTH * part for part in (0.17, 0.43, 0.4)]
     table = [grid(("Outcome", "What", "What was done"), rows, widths)] if rows else []
     return [*table, *([paragraph(more, CELL_STRONG)] if left else [])]
@@ -66,11 +66,11 @@ def _all_left(audit: Audit, out: int) -> str:
     return f"{len(audit.findings)}, {out} of them out of limit: in the whole audit; there is no room for them here."
 
 
-def _finding(one: Finding) -> list[Cell]:
+def _finding(audit: Audit, one: Finding) -> list[Cell]:
     head = one.records[0]
     when = f"{head.day}" if len(one.records) == 1 else f"{audit_words.many(len(one.records), 'record')} from {head.day}"
     what = f"{head.test}, {when}: {'; '.join(one.what)}"
-    done = "; ".join(f"{event.day}, {event.who}: {event.text}" for event in one.actions)
+    done = "; ".join(audit_words.said(event, audit) for event in one.actions)
     techniques = ", ".join(map(numbers.technique, one.techniques))
     return [
         [tag(one.outcome), *([paragraph(techniques, CELL_MUTED)] if techniques else [])],
@@ -115,8 +115,9 @@ def _sentences(audit: Audit) -> list[str]:
     services = [f"{one.day} {'out of clinical use' if one.kind == SERVICE else 'back in clinical use'}" for one in audit.events]
     words += [*began, f"Service: {', '.join(services) if services else 'none put down'}."]
     accepted = [f"{one.record.procedure.replace('_', ' ')} by {one.who}" for one in audit.accepted]
+    accepted += [f"{one.procedure.replace('_', ' ')}, {one.name}, by {one.who}" for one in audit.baselines]
     words.append(f"Accepted as baseline or calibration: {', '.join(accepted) if accepted else 'none'}.")
     for one in audit.calibrations:
         state = f"in force until {one.found.expires:%Y-%m-%d}" if one.found is not None else "none in force"
         words.append(f"Calibration {one.kind}: {state}.")
-    return [_cut(text) for text in words]
+    return [_cut(text) for text in (*words, audit_findings.others(audit)) if text]

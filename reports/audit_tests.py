@@ -44,13 +44,13 @@ def sections(audit: Audit) -> list[Section]:
 
 def _test(audit: Audit, name: str, records: Sequence[Kept], finest: int) -> Section:
     shown = [record for record in audit.shown if record.procedure == name]
-    flowables = [_records(records), *(flowable for record in shown for flowable in _evidence(record, finest))]
+    flowables = [_records(audit, records), *(flowable for record in shown for flowable in _evidence(record, finest))]
     if not shown:
         flowables.append(paragraph("No record of this test counts, so there is nothing to show.", BODY))
     return Section(records[-1].head.test, f"test-{name}", flowables, 1)
 
 
-def _records(records: Sequence[Kept]) -> Flowable:
+def _records(audit: Audit, records: Sequence[Kept]) -> Flowable:
     """Every record of one test, the first one first; one that decides nothing says so in place of its outcome."""
     rows: list[list[Cell]] = []
     for one in records:
@@ -58,7 +58,7 @@ def _records(records: Sequence[Kept]) -> Flowable:
         came: list[Flowable] = [tag(one.outcome)] if one.counts else [paragraph("decides nothing", CELL_STRONG)]
         came += [paragraph(", ".join(bad) if one.counts else one.head.left, CELL_MUTED)] if bad or not one.counts else []
         signed = [each for each in one.head.signed if each.meaning != REJECTED] if one.counts else one.head.signed
-        names = "; ".join(f"{each.said} {each.signed:%Y-%m-%d} by {each.who}" for each in signed)
+        names = "; ".join(f"{each.said} {audit.day(each.signed)} by {each.who}" for each in signed)
         rows.append(
             [
                 f"{one.head.at:%Y-%m-%d %H:%M}",

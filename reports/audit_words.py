@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
+from qa.audit import Audit
 from qa.audit_rows import Head
+from qa.events import Event
 from qa.limit import Outcome
 from reports.style import FACES
 
@@ -29,6 +31,17 @@ def counts(of: Mapping[Outcome, int]) -> str:
 def many(number: int, noun: str) -> str:
     """So many of them: "1 record", "2 records"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def said(event: Event, audit: Audit) -> str:
+    """What somebody put down, of which day, who, and when it was put down if on another day."""
+    return f"{event.day}, {event.who}: {event.text}{later(event, audit)}"
+
+
+def later(event: Event, audit: Audit) -> str:
+    """On which day something was put down that is of another day, "" where it was the same."""
+    written = audit.day(event.written)
+    return "" if written == event.day else f" (put down on {written})"
 
 
 def record(head: Head) -> str:

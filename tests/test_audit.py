@@ -370,7 +370,9 @@ def test_a_machine_under_service_misses_nothing(clinic: Clinic) -> None:
     daily, _ = asked(clinic.audit())
     assert (daily.missing, daily.service) == ((), days(9, 10, 11))
     words = between(clinic.text(), "Service and baselines", "Calibrations in force")
-    assert "2026-11-09 out of clinical use Ann Lee panel replaced 2026-11-12 back in clinical use Bob Kay checked" in words
+    later = "(put down on 2026-12-01)"
+    services = f"2026-11-09 out of clinical use Ann Lee panel replaced {later} 2026-11-12 back in clinical use Bob Kay checked {later}"
+    assert services in words
     assert "under service when the period began" not in words
     assert clinic.audit("2026-12").began is None
 
@@ -763,3 +765,162 @@ def test_a_month_of_real_checks_is_quick_small_and_readable(tmp_path: Path) -> N
     assert run.size < bench.GOAL_MB * 1e6
     assert run.complaints == ()
     assert "Linac 1 in 2024-10" in run.said
+
+
+# What was changed by force, put down later, or made of several
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE judgement SET outcome = 'PASS' WHERE record_id = 'bad'", "record bad was changed after it was stored"),
+        ("DELETE FROM record WHERE record_id = 'bad'", "record bad is not stored any more"),
+        (
+            "INSERT INTO sign_off SELECT 'bad', 0, record_hash, 'Bob Kay', 'physicist', 'rejected', analysed, '', 0 FROM record "
+            "WHERE record_id = 'bad'",
+            "the signatures of record bad are not what was signed",
+        ),
+        ("UPDATE sign_off SET who = 'Bob Kay' WHERE record_id = 'good'", "the signatures of record good are not what was signed"),
+        ("DELETE FROM sign_off WHERE record_id = 'good'", "the signatures of record good are not what was signed"),
+        ("UPDATE event SET text = 'all of it was repeated'", "event 1 of Linac 1 is not what was put down"),
+    ],
+)
+@pytest.mark.parametrize("evidence", [True, False])
+def test_nothing_that_was_changed_by_force_is_audited(clinic: Clinic, statement: str, said: str, evidence: bool) -> None:
+    """The record that was changed is not the newest of its test, which alone is shown."""
+    clinic.record("bad", at(2), 5.0, Outcome.FAIL)
+    clinic.record("good", at(3))
+    clinic.store.sign("good", "Cleo Day", "physicist", "reviewed")
+    clinic.store.put_down("action", "", "bad", date(2026, 11, 2), "Bob Kay", "the ball was set up again")
+    audits.audit(clinic.store, MACHINE, MONTH, clinic.site, TODAY, evidence)
+    connection = forced(clinic.file)
+    connection.execute(statement)
+    connection.close()
+    with pytest.raises(RecordError, match=said):
+        audits.audit(clinic.store, MACHINE, MONTH, clinic.site, TODAY, evidence)
+
+
+def test_a_baseline_of_several_records_is_named_with_its_day_and_its_records(clinic: Clinic) -> None:
+    for day in (5, 6):
+        clinic.record(f"member-{day}", at(day, month=10))
+    clinic.now[0] = at(4)
+    clinic.store.accept_baseline(["member-6", "member-5"], "Bob Kay", "a new panel", "CatPhan 7")
+    mean = Baseline("baseline 1", at(6, month=10), "HU", 990.0, 2.0)
+    judged = Judgement(COMPARED, 0, Outcome.PASS, "close", mean)
+    clinic.record("r1", at(9), readings=(Measured(HU, 1000.0, 1.5),), judgements=(judged,))
+    words = clinic.text()
+    assert "990.0 ± 4.0 HU 2026-10-06, baseline 1, a mean" in between(words, "Quantities", "Daily")
+    made = between(words, "Service and baselines", "Calibrations in force")
+    assert f"2026-11-04 {MORNING.replace('_', ' ')}, baseline 1: the mean of 2 records 2026-10-06, record member-6" in made
+    assert "2026-10-05, record member-5 Bob Kay a new panel device: CatPhan 7" in made
+    assert "None was accepted" not in made
+    assert "baseline 1, by Bob Kay" in text(audit_summary.render(clinic.audit()))
+    assert "baseline 1" not in between(clinic.text("2026-10"), "Service and baselines", "Calibrations in force")
+
+
+def test_engines_that_disagree_about_what_no_limit_judges_end_the_command_otherwise(clinic: Clinic) -> None:
+    apart = {"their_value": 9.0, "their_u": 0.1, "difference": 9.0, "allowed": 0.1, "outcome": Outcome.DISAGREEMENT, "reason": "apart"}
+    clinic.record("r1", at(2), judgements=(), comparisons=(replace(drawn(np.random.default_rng(0), "x").comparisons[0], **apart),))
+    clinic.record("r2", at(3))
+    done = CliRunner().invoke(app, ["audit", "--machine", MACHINE, "--month", "2026-11", "--database", str(clinic.file)])
+    assert done.exit_code == Status.UNDECIDED
+
+
+def test_the_verdicts_say_that_they_are_not_of_all_that_was_to_be_done(clinic: Clinic) -> None:
+    clinic.working_days(but=(9, 10))
+    said = "Not all that was to be done was done, and the verdicts are of what was"
+    titles = [protocol.read(name).title for name in (DAILY, "mppg9a_monthly")]
+    found = clinic.audit()
+    for first in (texts(pages.render(found))[0], text(audit_summary.render(found))):
+        assert f"{said}: {titles[0]} (missing on 2 days); {titles[1]} (never done as a whole)." in first
+    lines = {line.about: line.words for line in pages.lines(found) if line.kind == "due"}
+    assert lines == {
+        DAILY: "missing on 2026-11-09 to 2026-11-10; at the end done",
+        "mppg9a_monthly": "at the end never done as a whole",
+    }
+    for test in MONTHLY:
+        clinic.record(test, at(2), test=test, protocol_name="mppg9a_monthly")
+    for day in (9, 10):
+        clinic.record(f"d{day:02d}", at(day))
+    assert said not in clinic.text(today=date(2026, 11, 30))
+    assert "nothing says what was to be done" in texts(pages.render(clinic.audit(with_site=False)))[0]
+
+
+def test_what_is_put_down_later_is_of_its_own_day_and_says_when_it_was(clinic: Clinic) -> None:
+    clinic.working_days(but=(3, 4, 10, 11, 17))
+    clinic.now[0] = at(12)
+    for kind, day in (("service", 10), ("back", 12), ("service", 3), ("back", 5)):
+        clinic.store.put_down(kind, MACHINE, "", date(2026, 11, day), "Ann Lee", f"{kind} of {day}")
+    clinic.now[0] = at(24)
+    clinic.store.put_down("not used", MACHINE, DAILY, date(2026, 11, 17), "Ann Lee", "holiday")
+    daily, _ = asked(clinic.audit())
+    assert (daily.missing, daily.service) == ((), days(3, 4, 10, 11))
+    words = clinic.text()
+    assert "2026-11-17, not used: holiday (Ann Lee) (put down on 2026-11-24)" in words
+    changes = between(words, "Service and baselines", "Calibrations in force")
+    assert "service of 3 (put down on 2026-11-12)" in changes
+    assert "back of 12 Records accepted" in changes
+    assert [event.day.day for event in clinic.audit().events] == [3, 5, 10, 12]
+
+
+def test_a_signature_has_the_day_of_the_clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [datetime(2026, 10, 31, 12, 30, tzinfo=UTC)]
+    monkeypatch.setattr("qa.chain.clock", lambda: now[0])
+    clinic = Clinic(tmp_path, now, SITE.replace('"UTC"', '"Pacific/Auckland"'))  # 13 hours ahead in November
+    clinic.record("r1", datetime(2026, 10, 31, 11, 30, tzinfo=UTC))
+    clinic.store.sign("r1", "Bob Kay", "physicist", "reviewed")
+    clinic.store.accept("r1", "Bob Kay")
+    words = clinic.text()
+    assert "reviewed 2026-11-01 by Bob Kay" in words
+    assert "2026-11-01 " in between(words, "Records accepted as baseline", "Calibrations in force")
+    assert "2026-10-31 " not in between(words, "Records accepted as baseline", "Calibrations in force").replace("taken 2026-10-31 ", "")
+
+
+def test_what_another_program_said_was_no_pass_is_said_and_decides_nothing(clinic: Clinic) -> None:
+    clinic.record("r1", at(2))
+    line = {"name": "IsoCenterGroup/IsoCenterKVOffset", "unit": "mm", "value": "0.55", "threshold": "0.5", "verdict": "Fail"}
+    well = {**line, "name": "IsoCenterGroup/IsoCenterSize", "value": "0.30", "verdict": "Pass"}
+    said = {"source": "Varian MPC", "machine": MACHINE, "serial": "1234", "template": "6x", "zone": "UTC", "sha256": "0" * 64, "who": "Ann"}
+    for when in (at(31, month=10), at(3)):
+        clinic.store.take_in([(said | {"name": f"{when}", "clock": f"{when:%Y-%m-%dT%H:%M:%S}"}, when, [line, well])])
+    found = clinic.audit()
+    assert of(found, "srs")[0] is Outcome.PASS
+    count = "1 check imported, 1 of 2 lines no pass by its own verdict"
+    words = between(text(pages.render(found)), "Second opinions", "Quantities")
+    assert count in words
+    assert "2026-11-03 Varian MPC IsoCenterGroup/IsoCenterKVOffset 0.55 mm 0.5 Fail" in words
+    assert "0.30" not in words
+    assert count in text(audit_summary.render(found))
+    assert "Second opinions" not in clinic.text("2026-12")
+
+
+def test_the_limit_of_a_stricter_protocol_is_not_hidden_by_a_later_looser_one(clinic: Clinic) -> None:
+    clinic.record("strict-0", at(2), 2.6, Outcome.FAIL, protocol_title="Strict")
+    clinic.record("strict-1", at(3), 2.7, Outcome.FAIL, protocol_title="Strict")
+    loose = Judgement(replace(ABSOLUTE, limit_id="own", tolerance=50.0), 0, Outcome.PASS, "inside")
+    clinic.record("loose-0", at(4), 2.8, protocol_name="own", protocol_title="Loose", judgements=(loose,))
+    clinic.record("other-0", at(5), 2.9, protocol_name="other", protocol_title="Other", judgements=())
+    found = clinic.audit()
+    assert [(one.head.record_id, one.numbers[0].value) for one in found.quantities] == [
+        ("strict-1", 2.7),
+        ("loose-0", 2.8),
+        ("other-0", 2.9),
+    ]
+    words = between(text(pages.render(found)), "Quantities", "Daily")
+    strict = words[words.index("judged by Strict") :]
+    assert "2.70 ± 0.10 mm 2026-11-03 FAIL: SRS, SBRT: ≤ 2 mm" in strict
+    assert "2.80 ± 0.10 mm 2026-11-04 SRS, SBRT: ≤ 50 mm" in words[words.index("judged by Loose") : words.index("judged by Other")]
+    assert of(found, "srs")[0] is Outcome.FAIL
+
+
+@pytest.mark.parametrize("with_site", [True, False])
+def test_records_under_a_misspelt_name_are_said_to_be_left_out(clinic: Clinic, with_site: bool) -> None:
+    clinic.record("r1", at(2))
+    assert clinic.audit(with_site=with_site).strange == ()
+    clinic.record("r2", at(3), outcome=Outcome.FAIL, machine="linac-1 ")
+    found = clinic.audit(with_site=with_site)
+    assert found.strange == ("linac-1 ",)
+    said = "Not in this audit are records stored under 'linac-1 '"
+    assert said in texts(pages.render(found))[0]
+    assert said in text(audit_summary.render(found))
+    assert [line.words.startswith(said) for line in pages.lines(found) if line.kind == "note"] == [True]
