@@ -125,6 +125,15 @@ def test_without_a_baseline_nothing_passes_and_the_reason_says_what_to_do(clinic
     assert only(clinic.measure(of(990.0)))[0] is Outcome.NOT_MEASURED  # stored, not accepted
 
 
+def test_record_accepted_later_is_not_the_first_by_a_clock_that_was_set_back(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    clinic.accept(clinic.measure(of(990.0)))
+    drifted = clinic.measure(of(1030.0), by=judged_by(limit(kind="absolute", tolerance=1040.0)), when=FIRST + DAY)
+    monkeypatch.setattr(chain, "clock", lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    clinic.accept(drifted)
+    outcome, reason = only(clinic.measure(of(1030.0), when=FIRST + 2 * DAY))
+    assert (outcome, "from the baseline 990.0" in reason) == (Outcome.FAIL, True)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
