@@ -19,6 +19,7 @@ from itertools import chain, islice, takewhile
 from sqlalchemy import Connection, Table, bindparam, select, text
 
 from qa import signing, tables
+from qa.events import Event
 from qa.exposure import NO_ZONE
 from qa.limit import Outcome
 from qa.widening import version
@@ -36,8 +37,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Done:
-    """The ``day`` on which it was last done, None never, and when by the clinic's clock (``at``); ``failed``: a record of that day, or a
-    newer one, failed.
+    """The ``day`` on which it was last done, None never; ``failed``: a record of that day, or a newer one, failed.
 
     ``unfinished``, ``rejected`` and ``ahead`` (of today) are the days of the newest records that do not count and are not older.
     """
@@ -47,7 +47,6 @@ class Done:
     unfinished: date | None = None
     rejected: date | None = None
     ahead: date | None = None
-    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,33 @@ def as_of(
     before = _known(connection, older, days[0], zone)
     facts = _facts(connection, [head.record_id for of in recent.values() for head in of])
     return {day: {key: _by(day, of, facts, before[key], zone) for key, of in recent.items()} for day in days}
+
+
+def since(
+    connection: Connection,
+    own_name: Callable[[str], str],
+    names: Sequence[str],
+    service: Event,
+    later: Collection[str],
+    today: date,
+    zone: tzinfo | None,
+) -> dict[Key, Done]:
+    """The same of one machine, by the names it has, by the records that were taken after its service began, and by no other.
+
+    ``later`` are those that were stored after the service was put down: only of them the clock's time of that day counts.
+    """
+    start = datetime(service.day.year, service.day.month, service.day.day, tzinfo=UTC) - _ZONE
+    found = {}
+    for key, heads in _heads(connection, own_name, None, names).items():
+        recent, _ = _parted(heads, start)
+        facts = _facts(connection, [head.record_id for head in recent])
+        done = Done()
+        for head in recent:
+            own = facts[head.record_id]
+            if service.followed(clock(head.taken, head.dated, own.notes, zone), head.record_id in later, zone):
+                done = _with(done, head, own, today, zone)
+        found[key] = done
+    return found
 
 
 def _parted(heads: Iterator[_Head], start: datetime) -> tuple[list[_Head], Iterator[_Head]]:
@@ -168,8 +194,7 @@ def clock(taken: datetime, dated: bool, notes: Iterable[str], zone: tzinfo | Non
 
 def _with(done: Done, head: _Head, facts: _Facts, today: date, zone: tzinfo | None) -> Done:
     """What is known with one more record, the next older one."""
-    at = clock(head.taken, head.dated, facts.notes, zone)
-    day = at.date()
+    day = clock(head.taken, head.dated, facts.notes, zone).date()
     if done.day is not None and day < done.day:
         return done
     if facts.rejected:
@@ -178,7 +203,7 @@ def _with(done: Done, head: _Head, facts: _Facts, today: date, zone: tzinfo | No
         return replace(done, ahead=done.ahead or day)
     failed = done.failed or not _BAD.isdisjoint(facts.outcomes)
     if facts.number and facts.outcomes and facts.outcomes <= _DECIDED:
-        return replace(done, day=done.day or day, at=done.at or at, failed=failed)
+        return replace(done, day=done.day or day, failed=failed)
     return replace(done, failed=failed, unfinished=done.unfinished or (day if done.day is None else None))
 
 
