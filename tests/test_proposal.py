@@ -180,6 +180,14 @@ def test_service_that_a_clock_dated_too_early_lets_no_earlier_run_count(clinic: 
         proposed(clinic, 1)
 
 
+def test_another_phantom_than_that_of_a_baseline_of_several_is_said(clinic: Clinic) -> None:  # noqa: F811
+    month(clinic, 990.0, 991.0, 992.0, phantom="CatPhan 7")
+    accept(clinic)
+    notes = month(clinic, 991.0, start=FIRST + 9 * DAY, phantom="CatPhan 8")[0].notes
+    said = "baseline 1 is of phantom 'CatPhan 7', these images are of 'CatPhan 8': the difference is the phantoms' too"
+    assert said in notes
+
+
 def only_of(record: Record, limit_id: str) -> Outcome:
     (judged,) = [one for one in record.judgements if one.limit.limit_id == limit_id]
     return judged.outcome
