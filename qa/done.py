@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
 from itertools import chain, islice, takewhile
 
-from sqlalchemy import Connection, Table, bindparam, select, text
+from sqlalchemy import Connection, Table, and_, bindparam, func, select, text
 
 from qa import signing, tables
 from qa.events import Event
@@ -266,13 +266,23 @@ def _facts(connection: Connection, record_ids: Sequence[str]) -> dict[str, _Fact
         notes = dict(tuple(row) for row in connection.execute(select(own.record_id, own.notes).where(own.record_id.in_(some))))
         number = select(reading.record_id).where(reading.record_id == own.record_id, reading.value.is_not(None)).exists()
         numbers = select(own.record_id).where(own.record_id.in_(some), number)
-        measured = set(connection.scalars(numbers))
+        measured = set(connection.scalars(numbers)) - _seen_before(connection, some)
         outcomes = _outcomes(connection, some)
         signed = signing.found(connection, some)
         for one in some:
             rejected = bool(signing.rejections(signed.get(one, ())))
             found[one] = _Facts(frozenset(outcomes[one]), one in measured, rejected, tuple(json.loads(notes[one])))
     return found
+
+
+def _seen_before(connection: Connection, record_ids: Sequence[str]) -> set[str]:
+    """Those of images that do not say when they were taken and were measured on an earlier day by the same test: they are not of now."""
+    own, older, mine, theirs = tables.record, tables.record.alias(), tables.input_, tables.input_.alias()
+    before = older.c.machine == own.c.machine, older.c.procedure == own.c.procedure, older.c.analysed < func.substr(own.c.analysed, 1, 10)
+    query = select(own.c.record_id).join(mine, mine.c.record_id == own.c.record_id).join(older, and_(*before))
+    query = query.join(theirs, and_(theirs.c.record_id == older.c.record_id, theirs.c.sha256 == mine.c.sha256))
+    undated = own.c.record_id.in_(record_ids), own.c.acquired.is_(None), mine.c.used, theirs.c.used
+    return set(connection.scalars(query.where(*undated).distinct()))
 
 
 def _outcomes(connection: Connection, record_ids: Sequence[str]) -> Mapping[str, set[Outcome]]:

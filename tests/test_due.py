@@ -160,6 +160,15 @@ def test_nothing_judged_or_nothing_measured_is_not_done(clinic: Clinic) -> None:
     assert (clinic.due().state, clinic.store.last_days(TODAY)["Linac 1", NAME, TESTS[0]].day) == (State.UNFINISHED, None)
 
 
+def test_images_without_a_date_are_done_on_the_day_of_their_first_analysis(clinic: Clinic) -> None:
+    inputs = drawn(np.random.default_rng(0), "x").inputs
+    clinic.record(acquired=None, analysed=MORNING - 2 * DAY, inputs=inputs)
+    clinic.record(acquired=None, analysed=MORNING, inputs=inputs)
+    assert (clinic.due().last, clinic.due().state) == (TODAY - 2 * DAY, State.OVERDUE)
+    clinic.record(acquired=None, analysed=MORNING)  # other images
+    assert (clinic.due().last, clinic.due().state) == (TODAY, State.DONE)
+
+
 def test_many_unfinished_records_hide_no_older_done_one(clinic: Clinic) -> None:
     clinic.record(when=MORNING - 30 * DAY)
     for k in range(20, 1, -1):
