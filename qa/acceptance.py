@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,7 +98,10 @@ def add(connection: Connection, record: Record, who: str, comment: str) -> Accep
 
 
 def found(connection: Connection, machines: Sequence[str] | None = None, procedures: Sequence[str] | None = None) -> tuple[Acceptance, ...]:
-    """The acceptances of a machine (its names) and of some procedures, or of all (None), the first one first; none in an older database."""
+    """The acceptances of a machine (its names) and of some procedures, or of all (None), the first one first; none in an older database.
+
+    The order is that of the chain, whatever a clock said; one that is in no link of a chain comes last.
+    """
     if version(connection) < tables.SINCE[tables.acceptance]:
         return ()
     event = tables.acceptance.c
@@ -109,7 +113,7 @@ def found(connection: Connection, machines: Sequence[str] | None = None, procedu
         query = query.where(tables.record.c.procedure.in_(procedures))
     rows = connection.execute(query.order_by(event.accepted, event.record_id, event.idx)).mappings().all()
     numbers, against = chain.numbers(connection, "acceptance"), rejected(connection, {row["record_id"] for row in rows})
-    return tuple(
+    made = [
         Acceptance(
             as_stored(row),
             row["record_hash"],
@@ -120,7 +124,8 @@ def found(connection: Connection, machines: Sequence[str] | None = None, procedu
             against.get(row["record_id"]),
         )
         for row in rows
-    )
+    ]
+    return tuple(sorted(made, key=lambda one: one.number or math.inf))  # of one number all are 0: those of an older database
 
 
 def rejected(connection: Connection, record_ids: Iterable[str]) -> dict[str, Rejection]:

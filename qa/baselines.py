@@ -30,21 +30,22 @@ def baselines(
     machine: str,
     compared: frozenset[str],
     readings: Sequence[Reading],
-    digests: Iterable[str],
+    images: Iterable[str],
     acquired: datetime | None = None,
+    phantom: str = "",
 ) -> Baselines:
     """The baselines of those readings whose quantities are to be ``compared``, and why there is none for the others.
 
-    ``digests`` are the SHA-256 of the images, ``acquired`` is when they were taken. A record of the same images is no baseline for them:
-    they are as they were, whatever the machine is now. Nor is a record of another version of the procedure: a number may differ though the
-    machine does not.
+    ``images`` are the SHA-256 of their files and their SOP instance UIDs, which an export leaves as they are; ``acquired`` is when they
+    were taken, ``phantom`` of what. A record of the same images is no baseline for them: they are as they were, whatever the machine is
+    now. Nor is a record of another version of the procedure: a number may differ though the machine does not.
     """
     left = {(one.quantity.key, identity(one.at)) for one in readings if isinstance(one, Measured) and one.quantity.key in compared}
     if not left:
         return Baselines()
     if archive is None:
         return Baselines(otherwise="this run keeps no records, so there is none to compare with; run it with a database")
-    look = _Look(archive, procedure, machine, frozenset(digests), acquired, left)
+    look = _Look(archive, procedure, machine, frozenset(images) - {""}, acquired, phantom, left)
     try:
         for one in reversed(archive.accepted_baselines(machine, [procedure.name])):
             if look.left:
@@ -63,8 +64,9 @@ class _Look:
     archive: Archive
     procedure: Procedure
     machine: str
-    digests: frozenset[str]
+    images: frozenset[str]
     acquired: datetime | None
+    phantom: str
     left: set[Key]
     found: dict[Key, Baseline] = field(default_factory=dict)
     why: dict[Key, str] = field(default_factory=dict)
@@ -108,7 +110,16 @@ class _Look:
         said += f", stored for {', '.join(map(repr, others))}, another name of {self.machine!r}" if others else ""
         newest = max(record.acquired or record.analysed for record in records)
         older = self.acquired is not None and self.acquired < newest
-        return [said + (f"; these images are older than it, which is of {_day(newest)}" if older else "")]
+        phantoms = self._phantoms(one.name, {record.phantom for record in records})
+        return [said + (f"; these images are older than it, which is of {_day(newest)}" if older else ""), *phantoms]
+
+    def _phantoms(self, name: str, theirs: Iterable[str]) -> list[str]:
+        """That it was another phantom by what the persons said, where they said it."""
+        known = sorted(one for one in theirs if one and self.phantom and one.casefold() != self.phantom.casefold())
+        said = (
+            f"{name} is of phantom {', '.join(map(repr, known))}, these images are of {self.phantom!r}: the difference is the phantoms' too"
+        )
+        return [said] if known else []
 
     def at_accepted(self) -> None:
         """What single accepted records have of what no accepted baseline has, the one accepted first first."""
@@ -138,10 +149,12 @@ class _Look:
                 self.notes.append(
                     f"baseline: record {record.record_id} was accepted for {record.machine!r}, another name of {self.machine!r}"
                 )
+            if usable:
+                self.notes += self._phantoms(f"baseline: record {record.record_id}", [record.phantom])
         self.left -= usable.keys()
 
     def _same_images(self, record: Record) -> bool:
-        return not self.digests.isdisjoint({entry.sha256 for entry in record.inputs if entry.used})
+        return any(not self.images.isdisjoint((entry.sha256, entry.sop_instance_uid)) for entry in record.inputs if entry.used)
 
 
 def mean(one: AcceptedBaseline, numbers: Sequence[tuple[Record, Measured]]) -> Baseline:

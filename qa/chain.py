@@ -96,6 +96,14 @@ def numbers(connection: Connection, kind: str) -> dict[str, int]:
     return {name: number for name, number in connection.execute(query)}
 
 
+def stored_after(connection: Connection, kind: str, event: str) -> frozenset[str]:
+    """The ids of the records that were linked after that event, whatever a clock said; none where it has no link."""
+    number = numbers(connection, kind).get(event)
+    if number is None:
+        return frozenset()
+    return frozenset(connection.scalars(select(tables.link.c.id).where(tables.link.c.number > number, tables.link.c.kind == "record")))
+
+
 def _one(connection: Connection, which: Any) -> Link | None:
     if version(connection) < tables.SINCE[tables.link]:
         return None

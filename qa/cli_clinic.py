@@ -61,7 +61,7 @@ def due_(site: SiteFile = None, database: Database = None, debug: Debug = False)
         print(f"nothing is scheduled in the site file of {clinic.name}: add a [[schedule]]")
     screen.show(map(catalogue.due, found), screen.terminal())
     for machine, service in due.under_service(clinic, events):
-        lacking = due.lacking(clinic, last, machine, service)
+        lacking = due.lacking(clinic, store.done_since(service, today, clinic.zone), machine)
         print(f"{machine}: to be done before igrtqa back: {', '.join(lacking) or 'nothing that the site file lists'}")
     if any(one.failed and one.state != due.State.SERVICE for one in found):
         return Status.FAILED

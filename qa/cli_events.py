@@ -65,7 +65,7 @@ def back(machine: Machine, because: Because, by: By, site: SiteFile = None, data
     site_, store = _asked(site, database)
     name = site_.known(machine)
     began = in_service(store.events(name))
-    if began is not None and (lacking := due.lacking(site_, store.last_days(None, site_.zone), name, began)):
+    if began is not None and (lacking := due.lacking(site_, store.done_since(began, _day(None, site_), site_.zone), name)):
         raise QaError(f"{name} cannot be used again before its return-to-use list has passed: {', '.join(lacking)}")
     if not next(one for one in site_.machine if one.name == name).return_to_use:
         print(f"note: the site file has no return_to_use for {name}, so nothing was asked for")

@@ -16,9 +16,10 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
 from itertools import chain, islice, takewhile
 
-from sqlalchemy import Connection, Table, bindparam, select, text
+from sqlalchemy import Connection, Table, and_, bindparam, func, select, text
 
 from qa import signing, tables
+from qa.events import Event
 from qa.exposure import NO_ZONE
 from qa.limit import Outcome
 from qa.widening import version
@@ -36,8 +37,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Done:
-    """The ``day`` on which it was last done, None never, and when by the clinic's clock (``at``); ``failed``: a record of that day, or a
-    newer one, failed.
+    """The ``day`` on which it was last done, None never; ``failed``: a record of that day, or a newer one, failed.
 
     ``unfinished``, ``rejected`` and ``ahead`` (of today) are the days of the newest records that do not count and are not older.
     """
@@ -47,7 +47,6 @@ class Done:
     unfinished: date | None = None
     rejected: date | None = None
     ahead: date | None = None
-    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,33 @@ def as_of(
     before = _known(connection, older, days[0], zone)
     facts = _facts(connection, [head.record_id for of in recent.values() for head in of])
     return {day: {key: _by(day, of, facts, before[key], zone) for key, of in recent.items()} for day in days}
+
+
+def since(
+    connection: Connection,
+    own_name: Callable[[str], str],
+    names: Sequence[str],
+    service: Event,
+    later: Collection[str],
+    today: date,
+    zone: tzinfo | None,
+) -> dict[Key, Done]:
+    """The same of one machine, by the names it has, by the records that were taken after its service began, and by no other.
+
+    ``later`` are those that were stored after the service was put down: only of them the clock's time of that day counts.
+    """
+    start = datetime(service.day.year, service.day.month, service.day.day, tzinfo=UTC) - _ZONE
+    found = {}
+    for key, heads in _heads(connection, own_name, None, names).items():
+        recent, _ = _parted(heads, start)
+        facts = _facts(connection, [head.record_id for head in recent])
+        done = Done()
+        for head in recent:
+            own = facts[head.record_id]
+            if service.followed(clock(head.taken, head.dated, own.notes, zone), head.record_id in later, zone):
+                done = _with(done, head, own, today, zone)
+        found[key] = done
+    return found
 
 
 def _parted(heads: Iterator[_Head], start: datetime) -> tuple[list[_Head], Iterator[_Head]]:
@@ -168,8 +194,7 @@ def clock(taken: datetime, dated: bool, notes: Iterable[str], zone: tzinfo | Non
 
 def _with(done: Done, head: _Head, facts: _Facts, today: date, zone: tzinfo | None) -> Done:
     """What is known with one more record, the next older one."""
-    at = clock(head.taken, head.dated, facts.notes, zone)
-    day = at.date()
+    day = clock(head.taken, head.dated, facts.notes, zone).date()
     if done.day is not None and day < done.day:
         return done
     if facts.rejected:
@@ -178,7 +203,7 @@ def _with(done: Done, head: _Head, facts: _Facts, today: date, zone: tzinfo | No
         return replace(done, ahead=done.ahead or day)
     failed = done.failed or not _BAD.isdisjoint(facts.outcomes)
     if facts.number and facts.outcomes and facts.outcomes <= _DECIDED:
-        return replace(done, day=done.day or day, at=done.at or at, failed=failed)
+        return replace(done, day=done.day or day, failed=failed)
     return replace(done, failed=failed, unfinished=done.unfinished or (day if done.day is None else None))
 
 
@@ -241,13 +266,23 @@ def _facts(connection: Connection, record_ids: Sequence[str]) -> dict[str, _Fact
         notes = dict(tuple(row) for row in connection.execute(select(own.record_id, own.notes).where(own.record_id.in_(some))))
         number = select(reading.record_id).where(reading.record_id == own.record_id, reading.value.is_not(None)).exists()
         numbers = select(own.record_id).where(own.record_id.in_(some), number)
-        measured = set(connection.scalars(numbers))
+        measured = set(connection.scalars(numbers)) - _seen_before(connection, some)
         outcomes = _outcomes(connection, some)
         signed = signing.found(connection, some)
         for one in some:
             rejected = bool(signing.rejections(signed.get(one, ())))
             found[one] = _Facts(frozenset(outcomes[one]), one in measured, rejected, tuple(json.loads(notes[one])))
     return found
+
+
+def _seen_before(connection: Connection, record_ids: Sequence[str]) -> set[str]:
+    """Those of images that do not say when they were taken and were measured on an earlier day by the same test: they are not of now."""
+    own, older, mine, theirs = tables.record, tables.record.alias(), tables.input_, tables.input_.alias()
+    before = older.c.machine == own.c.machine, older.c.procedure == own.c.procedure, older.c.analysed < func.substr(own.c.analysed, 1, 10)
+    query = select(own.c.record_id).join(mine, mine.c.record_id == own.c.record_id).join(older, and_(*before))
+    query = query.join(theirs, and_(theirs.c.record_id == older.c.record_id, theirs.c.sha256 == mine.c.sha256))
+    undated = own.c.record_id.in_(record_ids), own.c.acquired.is_(None), mine.c.used, theirs.c.used
+    return set(connection.scalars(query.where(*undated).distinct()))
 
 
 def _outcomes(connection: Connection, record_ids: Sequence[str]) -> Mapping[str, set[Outcome]]:

@@ -91,19 +91,16 @@ def under_service(site: Site, events: Sequence[Event]) -> tuple[tuple[str, Event
     return tuple((name, event) for name, event in found if event is not None)
 
 
-def lacking(site: Site, last: Last, machine: str, service: Event) -> tuple[str, ...]:
-    """What of the machine's return-to-use list is not done since the service was put down, or failed then; () when all of it passed.
-
-    Where the service began on an earlier day than it was put down, only what was done on later days counts.
-    """
-    written = service.written.astimezone(site.zone).replace(tzinfo=None)
+def lacking(site: Site, since: Last, machine: str) -> tuple[str, ...]:
+    """What of the machine's return-to-use list is not done ``since`` its service was put down, or failed then; () when all of it passed."""
     asked = next(one.return_to_use for one in site.machine if one.name == machine)
     found = []
     for judged_by in map(protocol.read, asked):
-        known = [last.get((machine, judged_by.name, name), Done()) for name in judged_by.procedures]
-        times = [one.at for one in known if one.at is not None and (one.at > written or one.at.date() > service.day != written.date())]
-        if len(times) < len(known) or any(one.failed for one in known):
-            found.append(f"{judged_by.name} ({'failed' if len(times) == len(known) else 'not done since then'})")
+        known = [since.get((machine, judged_by.name, name), Done()) for name in judged_by.procedures]
+        if any(one.day is None for one in known):
+            found.append(f"{judged_by.name} (not done since then)")
+        elif any(one.failed for one in known):
+            found.append(f"{judged_by.name} (failed since then; repair, and measure again: a pass of a later day counts)")
     return tuple(found)
 
 
@@ -151,7 +148,7 @@ def _not_before(when: date, name: str, task: Task, events: Sequence[Event], toda
     unused = {event.day for event in events if event.kind == NOT_USED and event.about == name and event.day < today}
     while task.every == "daily" and when in unused:
         when = _next(task, when)
-    return max([when, *(event.day for event in events if event.kind == BACK)])
+    return max([when, *(event.day for event in events if event.kind == BACK and event.day <= today)])  # else a clock was wrong
 
 
 def _next(task: Task, done: date) -> date:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -36,6 +36,15 @@ class Event:
     who: str
     text: str
     written: datetime
+
+    def followed(self, at: datetime, stored_later: bool, zone: tzinfo | None) -> bool:
+        """Whether what the clinic's clock dated ``at`` was measured after this.
+
+        Of the day on which it was put down: later by the clock, and stored later too, because the clock of an imager may be ahead of
+        ours, and ours may have been set back. Where it was put down on a later day than it is of: on any later day than it is of.
+        """
+        written = self.written.astimezone(zone).replace(tzinfo=None)
+        return (at > written and stored_later) or at.date() > self.day != written.date()
 
 
 def unwritable(kind: str, who: str, text: str) -> str:

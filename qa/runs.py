@@ -15,7 +15,7 @@ from qa.acceptance import STATED, Stored, as_stored
 
 @dataclass(frozen=True)
 class Run:
-    """A record, its ``notes``, and the SHA-256 of the ``images`` that it used."""
+    """A record, its ``notes``, and the ``images`` that it used: the SHA-256 and the SOP instance UID of each."""
 
     record: Stored
     notes: tuple[str, ...]
@@ -28,10 +28,9 @@ def read(connection: Connection, machines: Sequence[str], procedure: str) -> tup
     of_it = own.machine.in_(machines), own.procedure == procedure
     images: dict[str, set[str]] = defaultdict(set)
     among = select(own.record_id).where(*of_it)
-    for record_id, digest in connection.execute(
-        select(handed_in.record_id, handed_in.sha256).where(handed_in.record_id.in_(among), handed_in.used)
-    ):
-        images[record_id].add(digest)
+    named = select(handed_in.record_id, handed_in.sha256, handed_in.sop_instance_uid).where(handed_in.record_id.in_(among), handed_in.used)
+    for record_id, digest, uid in connection.execute(named):
+        images[record_id].update({digest, uid} - {""})  # the same image exported again is another file of the same UID
     query = select(*(own[name] for name in STATED), own.notes).where(*of_it)
     order = func.coalesce(own.acquired, own.analysed).desc(), own.analysed.desc(), own.record_id
     rows = connection.execute(query.order_by(*order)).mappings()

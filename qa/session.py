@@ -214,7 +214,8 @@ def _record(
     files += [one for one in acquisition.registrations if not one.wrong]
     used = tuple(Input(file.name, file.sha256, file.sop_instance_uid, True) for file in files)
     compared = protocol.compared(procedure.name)
-    against = baselines(archive, procedure, machine, compared, analysis.readings, [file.sha256 for file in files], acquired)
+    images = [name for file in used for name in (file.sha256, file.sop_instance_uid)]
+    against = baselines(archive, procedure, machine, compared, analysis.readings, images, acquired, acquisition.phantom)
     return Record(
         record_id=str(uuid.uuid4()),
         procedure=procedure.name,

@@ -66,7 +66,7 @@ def phantom(site: Site | None, said: str) -> Used:
 
 def doubts(site: Site, used: Used, machine: str, acquisition: Acquisition, acquired: datetime | None) -> list[str]:
     """Why nothing of these images may pass by what the site file says: a phantom past its last day, a beam that the machine lacks."""
-    found = [_outdated(used, acquired)]
+    found = [_outdated(used, acquired, site)]
     known = next((one.energies for one in site.machine if one.name == machine), ())
     if known and (strange := sorted({beam(image) for image in acquisition.images} - {"", *known})):
         found.append(
@@ -76,8 +76,11 @@ def doubts(site: Site, used: Used, machine: str, acquisition: Acquisition, acqui
     return [words for words in found if words]
 
 
-def _outdated(used: Used, acquired: datetime | None) -> str:
-    if used.expires is None or (acquired is not None and acquired.date() <= used.expires):
+def _outdated(used: Used, acquired: datetime | None, site: Site) -> str:
+    """Of the days by the clinic's clock and by the files' own, marked as UTC where it states no zone, the later one counts."""
+    if used.expires is None:
+        return ""
+    if acquired is not None and max(acquired.date(), acquired.astimezone(site.zone).date()) <= used.expires:
         return ""
     if acquired is None:
         return f"the files do not say when they were taken, and {used.words} may be used until {used.expires} only (site file)"

@@ -204,6 +204,17 @@ class Store:
         with self._transaction(steady=True) as connection:
             return done.read(connection, self._own_name, today or datetime.now(zone).date(), zone, protocols)
 
+    def done_since(self, service: Event, today: date, zone: tzinfo | None) -> dict[done.Key, done.Done]:
+        """The same of one machine, of what was measured since its service was put down and of nothing else."""
+        with self._transaction(steady=True) as connection:
+            later = chain.stored_after(connection, "event", str(service.number))
+            return done.since(connection, self._own_name, self._names(connection, service.machine), service, later, today, zone)
+
+    def stored_after(self, event: Event) -> frozenset[str]:
+        """The ids of the records that were stored after that event."""
+        with self._transaction() as connection:
+            return chain.stored_after(connection, "event", str(event.number))
+
     def done_by(
         self, machine: str, days: Sequence[date], zone: tzinfo | None, protocols: Collection[str]
     ) -> dict[date, dict[done.Key, done.Done]]:
@@ -316,7 +327,7 @@ class Store:
             if kind == events.ACTION:
                 record = self._linked(connection, about)
                 about, machine = record.record_id, record.machine
-            under = events.in_service(events.found(connection, self._names(connection, machine)))
+            under = events.in_service(self._events(connection, machine))
             if kind == events.SERVICE and under is not None:
                 raise RecordError(f"{machine} is under service already, since {under.day} ({under.text}): it is put back first")
             if kind == events.BACK and under is None:
@@ -329,7 +340,7 @@ class Store:
     def events(self, machine: str | None = None) -> tuple[Event, ...]:
         """What was put down about a machine, or about all of them, the first one first."""
         with self._transaction() as connection:
-            return events.found(connection, None if machine is None else self._names(connection, machine))
+            return events.found(connection) if machine is None else self._events(connection, machine)
 
     def take_in(self, files: Sequence[imported.File]) -> tuple[Imported, ...]:
         """Stores what another program said, all these files or none of them; RecordError, naming the first that cannot be taken in."""
@@ -405,6 +416,11 @@ class Store:
     def _names(self, connection: Connection, machine: str) -> tuple[str, ...]:
         own = self._own_name(machine)
         return tuple(sorted({machine, *(name for name in history.machines(connection) if self._own_name(name) == own)}))
+
+    def _events(self, connection: Connection, machine: str) -> tuple[Event, ...]:
+        """What was put down about the machine under any name of it, also one that no record has."""
+        own = self._own_name(machine)
+        return tuple(one for one in events.found(connection) if self._own_name(one.machine) == own)
 
     def _told(self, connection: Connection, machine: str) -> tuple[str, ...]:
         """The names that another program's word may be kept under: those of the machine's records, and its own."""

@@ -125,6 +125,35 @@ def test_without_a_baseline_nothing_passes_and_the_reason_says_what_to_do(clinic
     assert only(clinic.measure(of(990.0)))[0] is Outcome.NOT_MEASURED  # stored, not accepted
 
 
+def test_image_exported_again_is_no_baseline_for_itself(clinic: Clinic) -> None:
+    base = clinic.accept(clinic.measure(of(990.0)))
+    clinic.store.add(replace(base, record_id="exported", inputs=(replace(base.inputs[0], sha256="another file"),)))
+    first, second = clinic.store.runs("LINAC-B", "inserts")
+    assert first.images & second.images == {base.inputs[0].sop_instance_uid}
+    again = replace(clinic.batch[0].images[0], sha256="another file")
+    clinic.batch = (replace(clinic.batch[0], images=(again,)),)
+    outcome, reason = only(session.run(["x"], MONTHLY, procedures=MONTHLY.procedures, store=clinic.store).records[0])
+    assert (outcome, "is of these same images" in reason) == (Outcome.NOT_MEASURED, True)
+
+
+def test_another_phantom_than_that_of_the_baseline_is_said(clinic: Clinic) -> None:
+    base = clinic.accept(clinic.measure(of(990.0), phantom="CatPhan 7"))
+    said = f"record {base.record_id} is of phantom 'CatPhan 7', these images are of 'CatPhan 8'"
+    other = clinic.measure(of(991.0), when=FIRST + DAY, phantom="CatPhan 8")
+    assert [said in note for note in other.notes if "phantom" in note] == [True]
+    for same in ("catphan 7", ""):
+        assert not [note for note in clinic.measure(of(991.0), when=FIRST + DAY, phantom=same).notes if "these images are of" in note]
+
+
+def test_record_accepted_later_is_not_the_first_by_a_clock_that_was_set_back(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    clinic.accept(clinic.measure(of(990.0)))
+    drifted = clinic.measure(of(1030.0), by=judged_by(limit(kind="absolute", tolerance=1040.0)), when=FIRST + DAY)
+    monkeypatch.setattr(chain, "clock", lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    clinic.accept(drifted)
+    outcome, reason = only(clinic.measure(of(1030.0), when=FIRST + 2 * DAY))
+    assert (outcome, "from the baseline 990.0" in reason) == (Outcome.FAIL, True)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

@@ -160,6 +160,15 @@ def test_nothing_judged_or_nothing_measured_is_not_done(clinic: Clinic) -> None:
     assert (clinic.due().state, clinic.store.last_days(TODAY)["Linac 1", NAME, TESTS[0]].day) == (State.UNFINISHED, None)
 
 
+def test_images_without_a_date_are_done_on_the_day_of_their_first_analysis(clinic: Clinic) -> None:
+    inputs = drawn(np.random.default_rng(0), "x").inputs
+    clinic.record(acquired=None, analysed=MORNING - 2 * DAY, inputs=inputs)
+    clinic.record(acquired=None, analysed=MORNING, inputs=inputs)
+    assert (clinic.due().last, clinic.due().state) == (TODAY - 2 * DAY, State.OVERDUE)
+    clinic.record(acquired=None, analysed=MORNING)  # other images
+    assert (clinic.due().last, clinic.due().state) == (TODAY, State.DONE)
+
+
 def test_many_unfinished_records_hide_no_older_done_one(clinic: Clinic) -> None:
     clinic.record(when=MORNING - 30 * DAY)
     for k in range(20, 1, -1):
@@ -366,17 +375,54 @@ def test_return_to_use_asks_for_what_passed_since_the_service_began(clinic: Clin
     event = put(clinic, "service")
 
     def lacking(service: Event = event) -> tuple[str, ...]:
-        return due.lacking(ours, clinic.store.last_days(TODAY + DAY, ours.zone), "Linac 1", service)
+        return due.lacking(ours, clinic.store.done_since(service, TODAY + DAY, ours.zone), "Linac 1")
 
     clinic.record()  # that morning, before the service
     assert lacking() == (f"{NAME} (not done since then)",)
     clinic.record(Outcome.FAIL, when=MORNING + timedelta(hours=3))
-    assert lacking() == (f"{NAME} (failed)",)
+    assert lacking() == (f"{NAME} (failed since then; repair, and measure again: a pass of a later day counts)",)
     clinic.record(when=MORNING + DAY)
     assert lacking() == ()
     early = replace(event, day=TODAY - DAY, written=MORNING + 2 * DAY)  # put down late: only later days than its own count
     assert lacking(early) == ()
     assert lacking(replace(early, day=TODAY + DAY)) == (f"{NAME} (not done since then)",)
+
+
+def test_return_to_use_is_decided_by_what_was_measured_after_the_service_alone(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = clinic.site.model_copy(update={"machine": (clinic.site.machine[0].model_copy(update={"return_to_use": (NAME,)}),)})
+    clinic.record(Outcome.FAIL)  # the failure that is repaired
+    clinic.record(when=MORNING + timedelta(hours=3))  # an imager whose clock is ahead of ours
+    monkeypatch.setattr("qa.chain.clock", lambda: MORNING + timedelta(hours=1))
+    event = put(clinic, "service")
+    assert due.lacking(ours, clinic.store.done_since(event, TODAY, ours.zone), "Linac 1") == (f"{NAME} (not done since then)",)
+    clinic.record(when=MORNING)  # images from before the service, handed in after it
+    assert due.lacking(ours, clinic.store.done_since(event, TODAY, ours.zone), "Linac 1") == (f"{NAME} (not done since then)",)
+    clinic.record(when=MORNING + timedelta(hours=2))
+    assert due.lacking(ours, clinic.store.done_since(event, TODAY, ours.zone), "Linac 1") == ()
+
+
+def test_clock_that_was_set_back_when_a_service_was_put_down_lets_no_older_test_count(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = clinic.site.model_copy(update={"machine": (clinic.site.machine[0].model_copy(update={"return_to_use": (NAME,)}),)})
+    clinic.record()
+    monkeypatch.setattr("qa.chain.clock", lambda: MORNING - DAY)
+    event = put(clinic, "service", day=TODAY - DAY)
+    assert due.lacking(ours, clinic.store.done_since(event, TODAY, ours.zone), "Linac 1") == (f"{NAME} (not done since then)",)
+
+
+def test_machine_put_back_by_a_clock_that_was_ahead_is_not_done_until_then(clinic: Clinic) -> None:
+    clinic.record(when=MORNING - 20 * DAY)
+    put(clinic, "service", day=TODAY - 2 * DAY)
+    put(clinic, "back", day=TODAY + 400 * DAY)
+    assert (clinic.due().state, clinic.due().due < TODAY) == (State.OVERDUE, True)
+
+
+def test_service_under_an_earlier_name_without_records_is_the_machines(clinic: Clinic) -> None:
+    clinic.store.put_down("service", "LINAC-E (serial 4711)", "", TODAY, "Ann Lee", "panel")
+    assert [one.kind for one in clinic.store.events("Linac 1")] == ["service"]
+    with pytest.raises(RecordError, match="is under service already"):
+        put(clinic, "service")
 
 
 def test_the_commands_put_down_and_due_shows(clinic: Clinic, tmp_path: Path) -> None:

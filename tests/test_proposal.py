@@ -149,6 +149,45 @@ def test_failure_against_the_baseline_from_before_a_service_does_not_count_and_i
     assert only_of(new, "hu") is Outcome.PASS
 
 
+def test_drift_long_after_a_service_is_not_excused_by_it(clinic: Clinic) -> None:  # noqa: F811
+    clinic.accept(month(clinic, 990.0)[0])
+    put_down(clinic, "service", FIRST + 2 * DAY)
+    put_down(clinic, "back", FIRST + 3 * DAY)
+    (good,) = month(clinic, 991.0, start=FIRST + 4 * DAY)
+    (drifted,) = month(clinic, 1020.0, start=FIRST + 100 * DAY)
+    assert (only_of(good, "hu"), only_of(drifted, "hu")) == (Outcome.PASS, Outcome.FAIL)
+    made = proposed(clinic, 2)
+    assert [one.record_id for one in made.records] == [good.record_id]
+    assert f"which record {good.record_id} passed since the machine was put back" in reasons(made)[drifted.record_id]
+    clinic.store.sign(good.record_id, "Bob Kay", "physicist", "rejected", "another phantom")
+    assert [one.record_id for one in proposed(clinic, 1).records] == [drifted.record_id]
+
+
+def test_images_that_failed_are_no_baseline_by_other_limits_unless_the_failure_is_rejected(clinic: Clinic) -> None:  # noqa: F811
+    clinic.accept(month(clinic, 990.0)[0])
+    (failed,) = month(clinic, 1020.0, start=FIRST + DAY)
+    again = clinic.measure(of(1020.0), by=judged_by(PLAIN), when=FIRST + DAY, again=True)
+    with pytest.raises(QaError, match=rf"record {again.record_id}: the same images failed \(hu\) in record {failed.record_id}: where"):
+        proposed(clinic, record=again.record_id)
+    clinic.store.sign(failed.record_id, "Bob Kay", "physicist", "rejected", "wrong phantom named")
+    assert [one.record_id for one in proposed(clinic, record=again.record_id).records] == [again.record_id]
+
+
+def test_service_that_a_clock_dated_too_early_lets_no_earlier_run_count(clinic: Clinic) -> None:  # noqa: F811
+    month(clinic, 991.0, start=FIRST + DAY)
+    put_down(clinic, "service", FIRST)
+    with pytest.raises(QaError, match="not taken after the machine went under service"):
+        proposed(clinic, 1)
+
+
+def test_another_phantom_than_that_of_a_baseline_of_several_is_said(clinic: Clinic) -> None:  # noqa: F811
+    month(clinic, 990.0, 991.0, 992.0, phantom="CatPhan 7")
+    accept(clinic)
+    notes = month(clinic, 991.0, start=FIRST + 9 * DAY, phantom="CatPhan 8")[0].notes
+    said = "baseline 1 is of phantom 'CatPhan 7', these images are of 'CatPhan 8': the difference is the phantoms' too"
+    assert said in notes
+
+
 def only_of(record: Record, limit_id: str) -> Outcome:
     (judged,) = [one for one in record.judgements if one.limit.limit_id == limit_id]
     return judged.outcome

@@ -18,6 +18,7 @@ from qa.store import Store
 
 TEXT = """
 name = "Clinic A"
+time_zone = "UTC"
 
 [[machine]]
 name = "Linac 1"
@@ -116,6 +117,13 @@ def test_a_phantom_is_used_until_the_day_in_the_file(ours: Site, acquired: datet
     assert said.startswith(words)
     assert bool(said) == bool(words)
     assert site_said.doubts(ours, Used("a cube"), "Linac 1", images, acquired) == []
+
+
+def test_a_morning_in_the_east_is_after_the_last_day_though_utc_is_not(ours: Site) -> None:
+    east = ours.model_copy(update={"time_zone": "Australia/Sydney"})
+    acquired = datetime(2027, 1, 1, 21, tzinfo=UTC)  # 8 in the morning of 2 January in Sydney
+    said = site_said.doubts(east, Used("a cube", None, date(2027, 1, 1)), "Linac 1", Acquisition((), "LINAC-E", "MV", "a trial"), acquired)
+    assert [one.partition(" (")[0] for one in said] == ["a cube may be used until 2027-01-01 only"]
 
 
 def test_a_beam_that_the_machine_lacks_is_doubted(ours: Site) -> None:
