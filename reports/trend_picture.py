@@ -205,7 +205,7 @@ def _runs(trend: Trend) -> Iterator[tuple[float, float, str, float]]:
     ]
     open_: dict[tuple[str, float], float] = {}
     for (_, before), (day, here) in pairwise([(0.0, set()), *of]):
-        for level in before - here:
+        for level in sorted(before - here):
             yield open_.pop(level), day, *level
-        open_ |= {level: day for level in here - before}
+        open_ |= {level: day for level in sorted(here - before)}
     yield from ((first, of[-1][0], *level) for level, first in open_.items())
