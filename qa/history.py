@@ -23,6 +23,7 @@ from qa.widening import version
 
 _RECORD = ("record_id", "procedure", "procedure_version", "acquired", "analysed")
 _READING = ("record_id", "idx", "quantity", "unit", "meaning", "source", "value", "u", "low", "high", "missing", "reason", "at")
+_BETWEEN = " "  # SHA-256 of files
 _SAID = ("record_id", "idx", "reading", "outcome", "reason")  # of a judgement; the rest is its limit
 
 
@@ -58,15 +59,14 @@ def read(connection: Connection, names: Sequence[str], quantity: str) -> tuple[P
     own, reading = tables.record.c, tables.reading.c
     tests = distinct(connection, reading.procedure, reading.quantity == quantity)
     of_it = own.machine.in_(names), own.procedure.in_(tests)
-    records = {row[0]: row for row in connection.execute(select(*(own[name] for name in _RECORD)).where(*of_it))}
+    records = {row[0]: row for row in connection.execute(select(*(own[name] for name in _RECORD)).where(*of_it)).all()}
     among: Select[Any] = select(own.record_id).where(*of_it)
     of_quantity = reading.quantity == quantity, reading.procedure.in_(tests), reading.record_id.in_(among)
     known = select(*(reading[name] for name in _READING)).where(*of_quantity)
     rows = connection.execute(known).all()
     judged = _judgements(connection, among, quantity) if rows else {}
     inputs = _inputs(connection, among) if rows else {}
-    judgement_of = tables.judgement.c.record_id
-    asked = set(connection.scalars(select(judgement_of).where(judgement_of.in_(among)).distinct())) if rows else set()
+    asked = _asked(connection, among, {row[0] for row in rows}, judged)
     quantities: dict[tuple[str, ...], Quantity] = {}
     points = []
     for record_id, index, *what, value, u, low, high, missing, reason, at in rows:
@@ -105,10 +105,18 @@ def quantities(connection: Connection, names: Sequence[str]) -> tuple[str, ...]:
 def _inputs(connection: Connection, among: Select[Any]) -> Mapping[str, frozenset[str]]:
     """The SHA-256 of the files that each record used."""
     own = tables.input_.c
-    found: dict[str, set[str]] = defaultdict(set)
-    for record_id, digest in connection.execute(select(own.record_id, own.sha256).where(own.used, own.record_id.in_(among))):
-        found[record_id].add(digest)
-    return {record_id: frozenset(digests) for record_id, digests in found.items()}
+    together = func.aggregate_strings(own.sha256, _BETWEEN)
+    of_each = select(own.record_id, together).where(own.used, own.record_id.in_(among)).group_by(own.record_id)
+    return {record_id: frozenset(digests.split(_BETWEEN)) for record_id, digests in connection.execute(of_each).all()}
+
+
+def _asked(connection: Connection, among: Select[Any], records: set[str], judged: Mapping[tuple[str, int], object]) -> set[str]:
+    """Those of the records in which a limit judged anything; only where one has no judgement of the quantity are the others looked at."""
+    known = {record_id for record_id, _ in judged}
+    if records <= known:
+        return known
+    judgement_of = tables.judgement.c.record_id
+    return set(connection.scalars(select(judgement_of).where(judgement_of.in_(among)).distinct()).all())
 
 
 def _point(row: Row[Any], reading: Reading, judgements: tuple[Judgement, ...], inputs: frozenset[str], asked: bool) -> Point:
@@ -138,7 +146,7 @@ def _judgements(connection: Connection, among: Select[Any], quantity: str) -> Ma
     of_limit = [column for column in tables.columns(tables.judgement, known) if column.name not in _SAID]
     query = select(*of_limit, *(judged[name] for name in _SAID)).where(judged.quantity == quantity, judged.record_id.in_(among))
     rows = connection.execute(query)
-    names, count = tuple(rows.keys()), len(of_limit)
+    names, count, outcomes = tuple(rows.keys()), len(of_limit), dict(Outcome.__members__)
     held = _baselines(connection, among) if known >= tables.SINCE[tables.baseline] else {}
     found: dict[tuple[str, int], list[Judgement]] = defaultdict(list)
     limits: dict[tuple[Any, ...], Limit] = {}
@@ -146,7 +154,7 @@ def _judgements(connection: Connection, among: Select[Any], quantity: str) -> Ma
         own, (record_id, index, reading, outcome, reason) = row[:count], row[count:]
         if own not in limits:
             limits[own] = judgement(dict(zip(names, row, strict=True))).limit
-        found[record_id, reading].append(Judgement(limits[own], reading, Outcome[outcome], reason, held.get((record_id, index))))
+        found[record_id, reading].append(Judgement(limits[own], reading, outcomes[outcome], reason, held.get((record_id, index))))
     return found
 
 
