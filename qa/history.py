@@ -23,7 +23,7 @@ from qa.widening import version
 
 _RECORD = ("record_id", "procedure", "procedure_version", "acquired", "analysed")
 _READING = ("record_id", "idx", "quantity", "unit", "meaning", "source", "value", "u", "low", "high", "missing", "reason", "at")
-_BETWEEN = " "  # SHA-256 of files
+_BETWEEN = "\n"  # two SHA-256
 _SAID = ("record_id", "idx", "reading", "outcome", "reason")  # of a judgement; the rest is its limit
 
 
