@@ -22,6 +22,7 @@ from qa import due, site, tables, trend
 from qa.site import Site
 from qa.store import Store
 
+CLI = "from qa.cli import app; app()"  # igrtqa itself, installed or not
 QUANTITY = "daily_residual_distance"
 RUNS = 5
 STORE_MS, PICTURE_S, DUE_MS = 50.0, 1.0, 100.0  # the goals
@@ -43,7 +44,7 @@ def measured(where: str, folder: Path, clinic: Clinic, runs: int = RUNS) -> list
     rows = [_row("one quantity of one machine with every judgement, in the store, ms", points, STORE_MS, wall * 1e3, cpu * 1e3)]
     wall, cpu = _least(lambda: trend.trend(store, machine, QUANTITY), runs)
     rows.append(_row("its trend (chart, epochs, drift), ms", points, "", wall * 1e3, cpu * 1e3))
-    command = [sys.executable, "-m", "bench.size_of_store", "--command", "trend", QUANTITY, "--machine", machine]
+    command = [sys.executable, "-c", CLI, "trend", QUANTITY, "--machine", machine]
     picture = [*command, "--png", str(folder / "trend.png"), "--database", where, "--site", str(file)]
     wall, cpu = _least(lambda: subprocess.run(picture, check=True, capture_output=True), runs, children=True)
     rows.append(_row("its picture, by the command as a process, s", points, PICTURE_S, wall, cpu))
@@ -125,10 +126,6 @@ def places(on_server: bool, folder: Path, keep: str) -> Iterator[tuple[str, str]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table; 1 when a goal is missed."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["--command"]:  # igrtqa itself, installed or not
-        from qa.cli import app
-
-        app(given[1:])
     parser = argparse.ArgumentParser(prog="python -m bench.size_of_store", description="How fast is a store of ten years?")
     parser.add_argument("--machines", type=int, default=20)
     parser.add_argument("--years", type=float, default=10.0)

@@ -11,18 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, Select, func, select
 
 from qa import tables
-from qa.protocol import Baseline, Judgement, Limit, Outcome
+from qa.protocol import Baseline, Judgement, Outcome
 from qa.reading import At, Measured, NotMeasured, Quantity, Reading
-from qa.rows import baseline, judgement
+from qa.rows import baseline, limit
 from qa.widening import version
 
 _RECORD = ("record_id", "procedure", "procedure_version", "acquired", "analysed")
 _READING = ("record_id", "idx", "quantity", "unit", "meaning", "source", "value", "u", "low", "high", "missing", "reason", "at")
+_BETWEEN = "\n"  # two SHA-256
 _SAID = ("record_id", "idx", "reading", "outcome", "reason")  # of a judgement; the rest is its limit
 
 
@@ -58,15 +60,14 @@ def read(connection: Connection, names: Sequence[str], quantity: str) -> tuple[P
     own, reading = tables.record.c, tables.reading.c
     tests = distinct(connection, reading.procedure, reading.quantity == quantity)
     of_it = own.machine.in_(names), own.procedure.in_(tests)
-    records = {row[0]: row for row in connection.execute(select(*(own[name] for name in _RECORD)).where(*of_it))}
+    records = {row[0]: row for row in connection.execute(select(*(own[name] for name in _RECORD)).where(*of_it)).all()}
     among: Select[Any] = select(own.record_id).where(*of_it)
     of_quantity = reading.quantity == quantity, reading.procedure.in_(tests), reading.record_id.in_(among)
     known = select(*(reading[name] for name in _READING)).where(*of_quantity)
     rows = connection.execute(known).all()
     judged = _judgements(connection, among, quantity) if rows else {}
     inputs = _inputs(connection, among) if rows else {}
-    judgement_of = tables.judgement.c.record_id
-    asked = set(connection.scalars(select(judgement_of).where(judgement_of.in_(among)).distinct())) if rows else set()
+    asked = _asked(connection, among, {row[0] for row in rows}, judged)
     quantities: dict[tuple[str, ...], Quantity] = {}
     points = []
     for record_id, index, *what, value, u, low, high, missing, reason, at in rows:
@@ -75,7 +76,7 @@ def read(connection: Connection, names: Sequence[str], quantity: str) -> tuple[P
         made = reading_from(quantities[key], value, u, None if low is None else (low, high), missing, reason, at)
         own_judgements = tuple(judged.get((record_id, index), ()))
         points.append(_point(records[record_id], made, own_judgements, inputs.get(record_id, frozenset()), record_id in asked))
-    return tuple(sorted(points, key=lambda point: (point.taken, point.analysed, point.record_id)))
+    return tuple(sorted(points, key=attrgetter("taken", "analysed", "record_id")))
 
 
 def machines(connection: Connection) -> tuple[str, ...]:
@@ -105,10 +106,18 @@ def quantities(connection: Connection, names: Sequence[str]) -> tuple[str, ...]:
 def _inputs(connection: Connection, among: Select[Any]) -> Mapping[str, frozenset[str]]:
     """The SHA-256 of the files that each record used."""
     own = tables.input_.c
-    found: dict[str, set[str]] = defaultdict(set)
-    for record_id, digest in connection.execute(select(own.record_id, own.sha256).where(own.used, own.record_id.in_(among))):
-        found[record_id].add(digest)
-    return {record_id: frozenset(digests) for record_id, digests in found.items()}
+    together = func.aggregate_strings(own.sha256, _BETWEEN)
+    of_each = select(own.record_id, together).where(own.used, own.record_id.in_(among)).group_by(own.record_id)
+    return {record_id: frozenset(digests.split(_BETWEEN)) for record_id, digests in connection.execute(of_each).all()}
+
+
+def _asked(connection: Connection, among: Select[Any], records: set[str], judged: Mapping[tuple[str, int], object]) -> set[str]:
+    """Those of the records in which a limit judged anything; only where one has no judgement of the quantity are the others looked at."""
+    known = {record_id for record_id, _ in judged}
+    if records <= known:
+        return known
+    judgement_of = tables.judgement.c.record_id
+    return set(connection.scalars(select(judgement_of).where(judgement_of.in_(among)).distinct()).all())
 
 
 def _point(row: Row[Any], reading: Reading, judgements: tuple[Judgement, ...], inputs: frozenset[str], asked: bool) -> Point:
@@ -135,19 +144,30 @@ def reading_from(
 def _judgements(connection: Connection, among: Select[Any], quantity: str) -> Mapping[tuple[str, int], Sequence[Judgement]]:
     """The judgements of each reading, by (record, index); one object for all that have one limit."""
     known, judged = version(connection), tables.judgement.c
+    of_it = judged.quantity == quantity, judged.record_id.in_(among)
     of_limit = [column for column in tables.columns(tables.judgement, known) if column.name not in _SAID]
-    query = select(*of_limit, *(judged[name] for name in _SAID)).where(judged.quantity == quantity, judged.record_id.in_(among))
-    rows = connection.execute(query)
-    names, count = tuple(rows.keys()), len(of_limit)
+    limits = connection.execute(select(*of_limit).where(*of_it).distinct()).all()
+    telling = _telling(limits)
+    names, outcomes = [column.name for column in of_limit], dict(Outcome.__members__)
+    limit_of = {tuple(row[n] for n in telling): limit(dict(zip(names, row, strict=True))) for row in limits}
     held = _baselines(connection, among) if known >= tables.SINCE[tables.baseline] else {}
     found: dict[tuple[str, int], list[Judgement]] = defaultdict(list)
-    limits: dict[tuple[Any, ...], Limit] = {}
-    for row in map(tuple, rows.all()):
-        own, (record_id, index, reading, outcome, reason) = row[:count], row[count:]
-        if own not in limits:
-            limits[own] = judgement(dict(zip(names, row, strict=True))).limit
-        found[record_id, reading].append(Judgement(limits[own], reading, Outcome[outcome], reason, held.get((record_id, index))))
+    query = select(*(judged[name] for name in _SAID), *(of_limit[n] for n in telling)).where(*of_it)
+    for record_id, index, reading, outcome, reason, *own in connection.execute(query).all():
+        said = Judgement(limit_of[tuple(own)], reading, outcomes[outcome], reason, held.get((record_id, index)))
+        found[record_id, reading].append(said)
     return found
+
+
+def _telling(rows: Sequence[Row[Any]]) -> list[int]:
+    """The places of as few values as tell these different rows apart: those of the others need not be read again for every judgement."""
+    telling: list[int] = []
+    apart = min(1, len(rows))
+    for place in range(len(rows[0]) if rows else 0):
+        now = len({tuple(row[n] for n in (*telling, place)) for row in rows})
+        if now > apart:
+            telling, apart = [*telling, place], now
+    return telling
 
 
 def _baselines(connection: Connection, among: Select[Any]) -> dict[tuple[str, int], Baseline]:

@@ -80,7 +80,7 @@ class Measured:
     def __post_init__(self) -> None:
         """Refuse what is not a measurement, and freeze the mappings."""
         numbers = (self.value, self.u, *self.budget.values(), *(self.interval or ()))
-        if not all(math.isfinite(number) for number in numbers) or self.u <= 0:
+        if not all(map(math.isfinite, numbers)) or self.u <= 0:
             found = f"{self.value}, u = {self.u}, {dict(self.budget)}"
             raise ValueError(f"{self.quantity.key}: a measured value needs finite numbers and u > 0, got {found}")
         if self.interval is not None and not self.interval[0] <= self.interval[1]:

@@ -135,9 +135,14 @@ def _comparison(row: Mapping[str, Any]) -> Compared:
 
 def judgement(row: Mapping[str, Any]) -> Judgement:
     """The judgement in a row, with its limit in full; its baseline is in a table of its own."""
-    limit = {field.name: row[field.name] for field in fields(Limit) if field.name in row}  # an older database knows no parts
-    limit |= {key: decode(_TEXTS, json.loads(limit[key]), f"judgement.{key}") for key in _LISTS if key in limit}
-    return Judgement(Limit(**limit), row["reading"], Outcome[row["outcome"]], row["reason"])
+    return Judgement(limit(row), row["reading"], Outcome[row["outcome"]], row["reason"])
+
+
+def limit(row: Mapping[str, Any]) -> Limit:
+    """The limit in the row of a judgement."""
+    own = {field.name: row[field.name] for field in fields(Limit) if field.name in row}  # an older database knows no parts
+    own |= {key: decode(_TEXTS, json.loads(own[key]), f"judgement.{key}") for key in _LISTS if key in own}
+    return Limit(**own)
 
 
 def time(text: str | None) -> datetime | None:

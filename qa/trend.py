@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from qa import opinions
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from qa.accepted_baselines import AcceptedBaseline
     from qa.history import Point
     from qa.imported import Opinion
+    from qa.limit import Baseline, Limit
     from qa.store import Store
 
 _DAY = 86400.0
@@ -42,7 +44,7 @@ class Epoch:
     left: Mapping[int, str]
     chart: Chart | NoChart
 
-    @property
+    @cached_property
     def charted(self) -> tuple[Point, ...]:
         """The points on the chart."""
         return tuple(point for index, point in enumerate(self.points) if index not in self.left)
@@ -99,18 +101,18 @@ class Trend:
     services: tuple[tuple[Event, Event | None], ...] = ()
     opinions: tuple[Opinion, ...] = ()  # of other programs: in no epoch, on no chart, in no forecast
 
-    @property
+    @cached_property
     def points(self) -> tuple[Point, ...]:
         """All points, the one taken first first."""
         return tuple(point for epoch in self.epochs for point in epoch.points)
 
-    @property
+    @cached_property
     def in_unit(self) -> Trend:
         """The epochs and points in the newest epoch's unit alone: what goes on one axis."""
         unit = self.epochs[-1].unit
         return replace(self, epochs=tuple(epoch.in_unit(unit) for epoch in self.epochs if epoch.unit == unit))
 
-    @property
+    @cached_property
     def signed(self) -> bool:
         """Whether a value was ever negative: lengths, sizes and counts never are, and have no level below 0."""
         return signed(self.points)
@@ -158,12 +160,17 @@ def levels(point: Point, signed: bool = True) -> tuple[Level, ...]:
 
     Without ``signed`` there is no end below 0: a number that was never negative is not said to go there.
     """
+    return _levels(tuple((judged.limit, judged.baseline) for judged in point.judgements), signed)
+
+
+@lru_cache(maxsize=1000)
+def _levels(judged_by: tuple[tuple[Limit, Baseline | None], ...], signed: bool) -> tuple[Level, ...]:
+    """The same of limits and what they held their reading against, which many points share."""
     found: dict[tuple[float, float], Level] = {}
-    for judged in point.judgements:
-        limit = judged.limit
-        if limit.kind == "functional" or (limit.kind == "baseline" and judged.baseline is None):
+    for limit, baseline in judged_by:
+        if limit.kind == "functional" or (limit.kind == "baseline" and baseline is None):
             continue
-        held = judged.baseline if limit.kind == "baseline" else None
+        held = baseline if limit.kind == "baseline" else None
         middle = held.value if held is not None else 0.0
         for name, size in (("tolerance", limit.tolerance), ("action level", limit.action)):
             if size is not None:

@@ -56,7 +56,15 @@ def _named(points: Sequence[Point], asked: str) -> Callable[[At], Identity]:
     names = {str(point.reading.at["set"]).casefold() for point in points if "set" in point.reading.at}
     together = names if not asked else set() if look({"set": asked})[1] and asked.casefold() in names else {asked.casefold()}
 
+    known: dict[tuple[tuple[str, float | str], ...], Identity] = {}
+
     def named(at: At) -> Identity:
+        key = tuple(at.items())
+        if key not in known:
+            known[key] = of(at)
+        return known[key]
+
+    def of(at: At) -> Identity:
         stem, number = look(at)
         return identity({**at, "set": stem} if number and stem.casefold() in together else at)
 

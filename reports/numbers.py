@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import lru_cache
 
 from qa.limit import Limit
 from qa.reading import Measured
@@ -50,6 +51,7 @@ def with_unit(number: str, unit: str) -> str:
     return f"{number} {unit}" if unit else number
 
 
+@lru_cache(maxsize=1000)
 def limit_words(limit: Limit) -> str:
     """What the limit asks for, in words: "≤ 1 mm, action above 2 mm", "set your own limit"."""
     if limit.kind == "functional":

@@ -16,16 +16,15 @@ def save(drawn: Drawn, title: str, place: Path, kind: str) -> Path:
         canvas = Svg(drawn.width, drawn.height)
         drawn.paint(canvas)
         return disk.put(canvas.content(), place)
-    content = _pdf(drawn, title)
-    return disk.put(_png(content) if kind == ".png" else content, place)
+    return disk.put(_png(_pdf(drawn, title, packed=False)) if kind == ".png" else _pdf(drawn, title), place)
 
 
-def _pdf(drawn: Drawn, title: str) -> bytes:
+def _pdf(drawn: Drawn, title: str, packed: bool = True) -> bytes:
     """One page of the drawing's size; the same drawing gives the same bytes."""
     from reportlab.pdfgen.canvas import Canvas as Page
 
     target = io.BytesIO()
-    page = Page(target, pagesize=(drawn.width, drawn.height), invariant=1)
+    page = Page(target, pagesize=(drawn.width, drawn.height), invariant=1, pageCompression=int(packed))
     page.setTitle(title)
     drawn.paint(page)
     page.save()

@@ -11,6 +11,7 @@ from reports.style import FONT
 
 Point = tuple[float, float]
 _ARC = 24  # corners of a circle
+_ROUND = tuple((math.cos(2 * math.pi * n / _ARC), math.sin(2 * math.pi * n / _ARC)) for n in range(_ARC))
 
 
 class Path:
@@ -86,8 +87,7 @@ class Svg:
 
     def circle(self, x: float, y: float, radius: float, stroke: int = 1, fill: int = 0) -> None:
         """A circle, as a polygon."""
-        angles = [2 * math.pi * n / _ARC for n in range(_ARC)]
-        corners = [(x + radius * math.cos(a), y + radius * math.sin(a)) for a in angles]
+        corners = [(x + radius * cos, y + radius * sin) for cos, sin in _ROUND]
         self.polyline(self._turned(corners), True, bool(stroke), bool(fill))
 
     def beginPath(self) -> Path:  # noqa: N802
@@ -111,8 +111,10 @@ class Svg:
         self.words(text, *self._turned([(x, y)])[0], "end")
 
     def _turned(self, points: Iterable[Point]) -> list[Point]:
-        a = math.radians(self._state["turn"])
-        return [(x * math.cos(a) - y * math.sin(a), x * math.sin(a) + y * math.cos(a)) for x, y in points]
+        if not self._state["turn"]:
+            return [*points]
+        cos, sin = math.cos(math.radians(self._state["turn"])), math.sin(math.radians(self._state["turn"]))
+        return [(x * cos - y * sin, x * sin + y * cos) for x, y in points]
 
     def polyline(self, points: Sequence[Point], closed: bool, stroke: bool, fill: bool) -> None:
         """Drawn with the present line and fill."""

@@ -15,6 +15,7 @@ from reports.style import BOLD, FACES, FONT, INK, MUTED, WHITE
 
 Canvas = Any  # reportlab carries no types
 Point = tuple[float, float]
+Put = Callable[[float, float], None]  # draws something at a place
 
 
 class Drawn(Flowable):  # type: ignore[misc]
@@ -47,6 +48,22 @@ def outline(canvas: Canvas, points: Iterable[Point], close: bool = False) -> Any
 def path(canvas: Canvas, points: Iterable[Point], close: bool = False, fill: int = 0, stroke: int = 1) -> None:
     """A polyline through the points, drawn."""
     canvas.drawPath(outline(canvas, points, close), stroke=stroke, fill=fill)
+
+
+def disc(canvas: Canvas, radius: float) -> Put:
+    """What draws a circle of that radius, stroked and filled, at any number of places; a page is told its numbers once only."""
+    if not hasattr(canvas, "translate"):
+        return lambda x, y: canvas.circle(x, y, radius, stroke=1, fill=1)
+    line = canvas.beginPath()
+    line.circle(0, 0, radius)
+
+    def draw(x: float, y: float) -> None:
+        canvas.saveState()
+        canvas.translate(x, y)
+        canvas.drawPath(line, stroke=1, fill=1)
+        canvas.restoreState()
+
+    return draw
 
 
 def corners(count: int, x: float, y: float, radius: float, turn: float) -> list[Point]:

@@ -39,21 +39,21 @@ def write(trend: Trend, path: Path) -> Path:
 
 def _rows(trend: Trend) -> Iterator[tuple[str, ...]]:
     for number, epoch in enumerate(trend.epochs, 1):
-        place = 0
+        place, beyond = 0, set(epoch.chart.beyond)
         for index, point in enumerate(epoch.points):
             reading, on = point.reading, index not in epoch.left
             value, u = (repr(reading.value), repr(reading.u)) if isinstance(reading, Measured) else ("", "")
             outcome = point.outcome.name if point.outcome is not None else "not judged"
-            charted = _charted(epoch.chart, place) if on else ("",) * 7
+            charted = _charted(epoch.chart, place, place in beyond) if on else ("",) * 7
             place += on
             what = point.taken.isoformat(), reading.quantity.key, value, u, reading.quantity.unit, outcome
             own = trend_words.limits(point), point.record_id, str(number), "yes" if on else "no"
             yield (*what, *own, *charted, "; ".join(filter(None, (epoch.left.get(index, ""), "" if point.dated else trend_words.UNDATED))))
 
 
-def _charted(chart: Chart | NoChart, n: int) -> tuple[str, ...]:
+def _charted(chart: Chart | NoChart, n: int, beyond: bool) -> tuple[str, ...]:
     if isinstance(chart, NoChart):
-        return ("",) * 6 + ("unlike the first values" if n in chart.beyond else "",)
+        return ("",) * 6 + ("unlike the first values" if beyond else "",)
     low, high = chart.centre - chart.half[n], chart.centre + chart.half[n]
     ends = low, high, chart.centre - chart.spread, chart.centre + chart.spread
-    return repr(chart.centre), repr(chart.ewma[n]), *map(repr, ends), "EWMA" if n in chart.beyond else ""
+    return repr(chart.centre), repr(chart.ewma[n]), *map(repr, ends), "EWMA" if beyond else ""

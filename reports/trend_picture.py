@@ -20,7 +20,7 @@ from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
 from reports import axes, date_axis, labels, legend, picture_file, trend_opinions, trend_signs, trend_words
-from reports.shapes import Canvas, Drawn, path, symbol, write
+from reports.shapes import Canvas, Drawn, Put, disc, path, symbol, write
 from reports.style import BOLD, INK, MUTED, RULE, SERIES, lines, register_fonts
 
 WIDTH, UPPER, LOWER = 560.0, 190.0, 110.0  # points: the picture, the two panels
@@ -113,13 +113,14 @@ def _values(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
             canvas.line(frame.x(first), y, max(frame.x(last), frame.x(first) + 3), y)
         canvas.setDash([])
     small = len(trend.points) > CROWDED
+    put = disc(canvas, 1.1 if small else 1.9)
     for epoch in trend.epochs:
         for index, point in enumerate(epoch.points):
-            _point(canvas, frame, point, index not in epoch.left, small)
+            _point(canvas, frame, point, index not in epoch.left, small, put)
     trend_opinions.draw(canvas, frame, trend)
 
 
-def _point(canvas: Canvas, frame: axes.Axes, point: Point, charted: bool, small: bool) -> None:
+def _point(canvas: Canvas, frame: axes.Axes, point: Point, charted: bool, small: bool, put: Put) -> None:
     x = frame.x(date_axis.days(point.taken))
     if not isinstance(point.reading, Measured):
         trend_signs.gap(canvas, x, frame.bottom + 4)
@@ -133,7 +134,7 @@ def _point(canvas: Canvas, frame: axes.Axes, point: Point, charted: bool, small:
     if not point.dated:
         trend_signs.undated(canvas, x, y)
     if point.outcome in (None, Outcome.PASS):
-        trend_signs.dot(canvas, x, y, charted, 1.1 if small else 1.9)
+        trend_signs.dot(canvas, x, y, charted, put)
     else:
         symbol(canvas, point.outcome, x, y, 6.0)
 
@@ -205,7 +206,7 @@ def _runs(trend: Trend) -> Iterator[tuple[float, float, str, float]]:
     ]
     open_: dict[tuple[str, float], float] = {}
     for (_, before), (day, here) in pairwise([(0.0, set()), *of]):
-        for level in before - here:
+        for level in sorted(before - here):
             yield open_.pop(level), day, *level
-        open_ |= {level: day for level in here - before}
+        open_ |= {level: day for level in sorted(here - before)}
     yield from ((first, of[-1][0], *level) for level, first in open_.items())

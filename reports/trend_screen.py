@@ -30,7 +30,7 @@ def show(trend: Trend, most: int) -> None:
 
 def grid(trend: Trend, most: int, width: int) -> screen.Grid:
     """The newest points as rows; a narrow terminal has no room for limit, record and time of day, which --csv writes."""
-    rows = [*trend_words.rows(trend)][-most:]
+    rows = trend_words.rows(trend, most)
     if width >= WIDE:
         return screen.Grid("", trend_words.HEAD, tuple(rows))
     taken, value, outcome, _, _, note = trend_words.HEAD

@@ -11,19 +11,19 @@ from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
 from reports import legend, trend_opinions
-from reports.shapes import Canvas, corners, path, symbol, write
+from reports.shapes import Canvas, Put, corners, disc, path, symbol, write
 from reports.style import BOLD, FACES, INK, MUTED, SERIES, WHITE
 
 ALARM = FACES[Outcome.FAIL].colour
 DASHES = {"tolerance": [6.0, 2.0], "action level": [6.0, 2.0, 1.0, 2.0]}
 
 
-def dot(canvas: Canvas, x: float, y: float, charted: bool, radius: float = 1.9) -> None:
-    """A value; hollow where it has no place on the chart."""
+def dot(canvas: Canvas, x: float, y: float, charted: bool, put: Put | None = None, radius: float = 1.9) -> None:
+    """A value; hollow where it has no place on the chart; ``put`` draws its circle where there are many of one radius."""
     canvas.setStrokeColor(INK)
     canvas.setLineWidth(0.6)
     canvas.setFillColor(SERIES[0] if charted else WHITE)
-    canvas.circle(x, y, radius, stroke=1, fill=1)
+    (put or disc(canvas, radius))(x, y)
 
 
 def gap(canvas: Canvas, x: float, y: float) -> None:

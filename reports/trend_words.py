@@ -152,21 +152,27 @@ def other_units(trend: Trend) -> str:
     return f"; not drawn, in another unit: {_count(left, 'point')}" if left else ""
 
 
-def rows(trend: Trend) -> Iterator[tuple[str, ...]]:
-    """Every point, the first one first."""
+def rows(trend: Trend, newest: int | None = None) -> Iterator[tuple[str, ...]]:
+    """Every point, or the newest ones, the first one first."""
+    first = 0 if newest is None else max(0, len(trend.points) - newest)
+    before = 0
     for epoch in trend.epochs:
         signs = iter(_signs(epoch))
         for index, point in enumerate(epoch.points):
+            sign = epoch.left[index] if index in epoch.left else next(signs)
+            if before + index < first:
+                continue
             reading = point.reading
             unit = reading.quantity.unit
             value = numbers.with_unit(numbers.pair(reading), unit) if isinstance(reading, Measured) else "not measured"
             said = (
                 f"new epoch: {epoch.why}" if index == 0 else "",
                 "" if point.dated else UNDATED,
-                epoch.left[index] if index in epoch.left else next(signs),
+                sign,
             )
             outcome = point.outcome.name if point.outcome is not None else "not judged"
             yield moment(point.taken), value, outcome, limits(point), point.record_id[:8], "; ".join(filter(None, said))
+        before += len(epoch.points)
 
 
 def limits(point: Point) -> str:
@@ -176,10 +182,11 @@ def limits(point: Point) -> str:
 
 def _signs(epoch: Epoch) -> Iterator[str]:
     """What the charts say of each point on them."""
+    found = epoch.chart
+    beyond, outside = set(found.beyond), set(found.outside if isinstance(found, Chart) else ())
     for n in range(len(epoch.charted)):
-        found = epoch.chart
-        said = ["EWMA alarm" if isinstance(found, Chart) else "unlike the first values"] * (n in found.beyond)
-        yield ", ".join(said + ["outside individuals limits"] * (isinstance(found, Chart) and n in found.outside))
+        said = ["EWMA alarm" if isinstance(found, Chart) else "unlike the first values"] * (n in beyond)
+        yield ", ".join(said + ["outside individuals limits"] * (n in outside))
 
 
 def day(time: datetime) -> str:
