@@ -41,7 +41,7 @@ def record_fault(look: Look, record_id: str, content: str | None, packed: str | 
         if packed is not None and chain.packed_hash(row["data"] for row in stored["evidence"]) != packed:
             return "its evidence is packed otherwise"
     except UNREADABLE as error:
-        return f"it cannot be read ({error})"
+        return f"it cannot be read ({told(error)})"
     for name, rows in stored.items():
         if len(rows) != len(expected[name]):
             return f"{name} has {len(rows)} rows, not {len(expected[name])}"
@@ -49,6 +49,11 @@ def record_fault(look: Look, record_id: str, content: str | None, packed: str | 
             if wrong := [key for key in row if key != "data" and not _same(row[key], fitting[key])]:
                 return f"{name}.{wrong[0]} is not what was stored"
     return ""
+
+
+def told(error: Exception) -> str:
+    """What the database said, without the statement that it said it of."""
+    return str(getattr(error, "orig", None) or error)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -6,8 +6,8 @@ Physics: docs/physics/cause.md, section 4.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, tzinfo
+from dataclasses import dataclass, replace
+from datetime import datetime, time, tzinfo
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from qa.cause_changes import Changes, changes
 from qa.cause_scatter import covariance
 from qa.cause_signatures import BESIDE, KEYS, WAYS, Way, family
+from qa.events import Event, services
 from qa.reading import QaError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Verdict:
     ``named`` is the one cause, "" when nobody can tell or nothing changed; ``why`` says so in words.
 
     ``fits`` are all ways, the best first; ``candidates`` the causes that are not clearly worse than the best that fits.
+    ``between`` are services between what is compared, ``among`` those among the earlier records, each with what ended it.
     """
 
     machine: str
@@ -74,6 +76,8 @@ class Verdict:
     why: str
     fits: tuple[Fit, ...]
     candidates: tuple[str, ...]
+    between: tuple[tuple[Event, Event | None], ...] = ()
+    among: tuple[tuple[Event, Event | None], ...] = ()
 
     @property
     def by_cause(self) -> tuple[Fit, ...]:
@@ -94,11 +98,31 @@ def ask(store: Store, machine: str, since: date | None = None, zone: tzinfo | No
     if not points:
         machines = ", ".join(store.machines()) or "none yet"
         raise QaError(f"no record of {machine!r} holds a number that a cause is known to change; machines with records: {machines}")
-    day = since or max(point.taken for point in points).astimezone(zone).date()
-    start = datetime.combine(day, time(), zone).astimezone(UTC)
-    tests = sorted({point.procedure for point in points})
+    against = store.rejections({point.record_id for point in points})
+    kept = [point for point in points if point.record_id not in against]
+    if not kept:
+        raise QaError(f"every record of {machine!r} that a cause could be told by was rejected: there is nothing to compare")
+    day = since or max(point.taken for point in kept).astimezone(zone).date()
+    start = datetime.combine(day, time(), zone) if zone else datetime.combine(day, time()).astimezone()
+    tests = sorted({point.procedure for point in kept})
     beside = [point for key in BESIDE if key in known for point in store.history(machine, key)]
-    return of_points(machine, points, beside, store.accepted(machine, tests), start)
+    found = changes(kept, beside, store.accepted(machine, tests), start, store.accepted_baselines(machine, tests))
+    left = tuple((f"record {name}", str(why)) for name, why in sorted(against.items()))
+    return _beside_services(judge(machine, replace(found, left=found.left + left)), store.events(machine), zone)
+
+
+def _beside_services(verdict: Verdict, events: Sequence[Event], zone: tzinfo | None) -> Verdict:
+    """With the services that lie between the records that it compares, and among the earlier ones: what was adjusted then changed too."""
+    rows = verdict.changes.rows
+    if not rows:
+        return verdict
+    first, last, newest = (
+        time.astimezone(zone).date()
+        for time in (min(row.first for row in rows), min(row.last for row in rows), max(row.taken for row in rows))
+    )
+    reached = [(begun, ended) for begun, ended in services(events) if begun.day <= newest and (ended is None or ended.day >= first)]
+    between = tuple(one for one in reached if one[1] is None or one[1].day >= last)
+    return replace(verdict, between=between, among=tuple(one for one in reached if one not in between))
 
 
 def of_points(machine: str, points: Sequence[Point], beside: Sequence[Point], accepted: Sequence[Acceptance], since: datetime) -> Verdict:

@@ -20,6 +20,7 @@ from qa.reading import At, Measured, identity
 
 if TYPE_CHECKING:
     from qa.acceptance import Acceptance
+    from qa.accepted_baselines import AcceptedBaseline
     from qa.history import Point
 
 EARLIER = 5  # fewest earlier values: of four or fewer nobody knows the scatter (its 95 % range is then more than a factor of 3.7)
@@ -33,7 +34,7 @@ ALONE = "{} earlier values, {} are needed to know the usual scatter"
 class Change:
     """One number of a record against what it was; ``reference_words`` says what that is.
 
-    ``beside`` are the other numbers of its record.
+    ``beside`` are the other numbers of its record; ``first`` and ``last`` are when the earlier ones were taken, ``taken`` when this one.
     """
 
     procedure: str
@@ -48,6 +49,9 @@ class Change:
     earlier: tuple[float, ...]
     beside: Mapping[str, float]
     since_accepted: bool
+    first: datetime
+    last: datetime
+    taken: datetime
 
     @property
     def size(self) -> float:
@@ -69,7 +73,13 @@ class Changes:
     left: tuple[tuple[str, str], ...]
 
 
-def changes(points: Iterable[Point], beside: Iterable[Point], accepted: Sequence[Acceptance], since: datetime) -> Changes:
+def changes(
+    points: Iterable[Point],
+    beside: Iterable[Point],
+    accepted: Sequence[Acceptance],
+    since: datetime,
+    baselines: Sequence[AcceptedBaseline] = (),
+) -> Changes:
     """Of the readings of one machine: the newest record of each test since then against the same test's earlier records.
 
     ``beside`` are readings that signatures multiply by.
@@ -81,7 +91,7 @@ def changes(points: Iterable[Point], beside: Iterable[Point], accepted: Sequence
     found: list[Change] = []
     left: list[tuple[str, str]] = []
     for test in sorted(tests):
-        own, why = _of_test(tests[test], others, accepted, since)
+        own, why = _of_test(tests[test], others, accepted, since, [one for one in baselines if one.procedure == test])
         found += own
         left += why
     there = {family(change.key)[0] for change in found}
@@ -100,7 +110,11 @@ def _numbers(points: Iterable[Point]) -> dict[str, dict[str, float]]:
 
 
 def _of_test(
-    points: Sequence[Point], others: Mapping[str, Mapping[str, float]], accepted: Sequence[Acceptance], since: datetime
+    points: Sequence[Point],
+    others: Mapping[str, Mapping[str, float]],
+    accepted: Sequence[Acceptance],
+    since: datetime,
+    baselines: Sequence[AcceptedBaseline],
 ) -> tuple[list[Change], list[tuple[str, str]]]:
     """The newest record of one test against its epoch's earlier records."""
     last = {point.taken: point for point in sorted(points, key=lambda p: (p.taken, p.analysed, p.record_id))}
@@ -111,9 +125,8 @@ def _of_test(
         return [], []
     before = [point for point in points if point.taken < since and point.version == newest.version]
     taken = {point.record_id: point.taken for point in before}
-    standing = [one.record.record_id for one in accepted if one.rejected is None and one.record.record_id in taken]
-    baseline = max(standing, key=lambda record: taken[record], default="")
-    before = [point for point in before if not baseline or point.taken >= taken[baseline]]
+    baseline, epoch = _reference(taken, accepted, baselines)
+    before = [point for point in before if epoch is None or point.taken >= epoch]
     found: list[_Compared] = []
     left: list[tuple[str, str]] = []
     for now in _slots([point for point in points if point.record_id == newest.record_id]):
@@ -131,6 +144,21 @@ def _of_test(
     return [_change(one, records, baseline, others.get(newest.record_id, {})) for one in found], left
 
 
+def _reference(
+    taken: Mapping[str, datetime], accepted: Sequence[Acceptance], baselines: Sequence[AcceptedBaseline]
+) -> tuple[str, datetime | None]:
+    """Which of the records ``taken`` is the reference ("": the mean of the epoch), and when its epoch began (None: with the first)."""
+    standing = [one.record.record_id for one in accepted if one.rejected is None and one.record.record_id in taken]
+    record = max(standing, key=lambda one: taken[one], default="")
+    members = [
+        [member.record.record_id for member in one.members if member.record.record_id in taken] for one in baselines if not one.broken
+    ]
+    newest = next((own for own in reversed(members) if own), [])
+    if newest and (not record or taken[record] <= max(taken[one] for one in newest)):
+        return newest[0] if len(newest) == 1 else "", min(taken[one] for one in newest)
+    return record, taken.get(record)
+
+
 @dataclass(frozen=True)
 class _Compared:
     """A number of the newest record, and the same in earlier records: value and u by record."""
@@ -139,6 +167,7 @@ class _Compared:
     value: float
     u: float
     earlier: Mapping[str, tuple[float, float]]
+    taken: Mapping[str, datetime]
 
 
 def _common(found: Sequence[_Compared]) -> list[str]:
@@ -210,7 +239,7 @@ def _compared(now: Sequence[Point], before: Sequence[Point], baseline: str) -> _
         return f"the accepted record {baseline[:8]} has no such number"
     if len(earlier) < EARLIER:
         return ALONE.format(len(earlier), EARLIER)
-    return _Compared(now[0], *own, earlier)
+    return _Compared(now[0], *own, earlier, {point.record_id: point.taken for point in alike})
 
 
 def _change(one: _Compared, records: Sequence[str], baseline: str, beside: Mapping[str, float]) -> Change:
@@ -219,4 +248,6 @@ def _change(one: _Compared, records: Sequence[str], baseline: str, beside: Mappi
     words = f"accepted record {baseline[:8]}" if baseline else f"mean of {len(earlier)} earlier"
     reading, point = one.point.reading, one.point
     what = reading.quantity.key, reading.quantity.unit, reading.at
-    return Change(point.procedure, point.record_id, *what, one.value, one.u, reference, words, earlier, beside, bool(baseline))
+    own = point.procedure, point.record_id, *what, one.value, one.u
+    times = [one.taken[record] for record in records]
+    return Change(*own, reference, words, earlier, beside, bool(baseline), min(times), max(times), point.taken)

@@ -41,8 +41,11 @@ def export(
     from reports import exported_csv, exported_json, exported_quaac
 
     places = [(exported_csv.write, csv), (exported_json.write, json), (exported_quaac.write, quaac)]
-    if not any(place for _, place in places):
+    named = [place.absolute() for _, place in places if place]
+    if not named:
         raise QaError("say where to and how: --csv FILE, --json FILE or --quaac FILE")
+    if len(set(named)) < len(named):
+        raise QaError("one file for two formats: give each a name of its own; nothing was written")
     known = clinic(site)
     store = Store(database, make=False, own_name=known.own_name if known else str)
     records = _asked(store, known, machine.strip(), test.strip(), since, until)
@@ -86,6 +89,7 @@ def import_mpc(
     Nothing of it is judged again, and it is no record. All of it is stored, or nothing.
     """
     from qa import mpc, site_said
+    from qa.site import nearest
     from qa.store import Store
     from qa.visible import visible
     from reports import catalogue, screen
@@ -100,6 +104,14 @@ def import_mpc(
     if not new:
         first = there[files[0][0]["name"], files[0][0]["sha256"]]
         raise QaError(f"{place}: imported before ({first.written:%Y-%m-%d} by {first.who}, import {first.number}); nothing was stored")
+    for name in {said["machine"] for said, _, _ in new}:
+        before = {one.serial for one in store.imported(name) if one.source == mpc.SOURCE}
+        mpc.only_serial(name, {said["serial"] for said, _, _ in new if said["machine"] == name}, before, known)
+        if known is None and name not in (*store.machines(), *(one.machine for one in store.imported())) and store.machines():
+            raise QaError(
+                f"no record is of a machine {name!r}{nearest(name, store.machines())}: an import cannot be moved to another machine later; "
+                "of a new machine name the site file, which says whose the serial number is; nothing was stored"
+            )
     stored = store.take_in(new)
     screen.show([catalogue.imported(one) for one in stored], screen.terminal())
     if len(new) < len(files):

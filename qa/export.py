@@ -17,6 +17,7 @@ from qa.record import Record, record_hash
 
 SCHEMA = "igrtqa-readings"
 SCHEMA_VERSION = 1
+DATABASE = b"SQLite format 3\0"  # how such a file begins (sqlite.org/fileformat2.html, section 1.3)
 
 
 def readings_json(records: Iterable[Record]) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def write_json(path: str | Path, records: Iterable[Record]) -> None:
     text = json.dumps(readings_json(records), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
+        spare_database(path)
         try:
             with unfinished.open("w", encoding="utf-8") as file:
                 file.write(text)
@@ -49,6 +51,14 @@ def write_json(path: str | Path, records: Iterable[Record]) -> None:
         raise QaError(
             f"{path}: cannot be written ({error.strerror or error}); name a file in a folder that you may write to, with room on the disk"
         ) from error
+
+
+def spare_database(path: Path) -> None:
+    """QaError where a file to be written would take the place of an SQLite database, which may be the one with the records."""
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(DATABASE)) == DATABASE:
+                raise QaError(f"{path} is a database, maybe the one with the records: nothing was written, give another name")
 
 
 def _meta(record: Record) -> dict[str, Any]:

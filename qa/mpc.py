@@ -26,9 +26,10 @@ SOURCE = "Varian MPC"
 FILE = "Results.csv"
 HEADER = ("Name [Unit]", "Value", "Threshold", "Evaluation Result")
 UNITS = {"mm": "mm", "°": "deg", "%": "%"}  # as the file writes them, and as the suite does
-_FOLDER = re.compile(r".*-SN(?P<serial>[^-]+)-(?P<clock>\d{4}(?:-\d\d){5})-\d{4}-(?P<template>[A-Za-z]\w*)")
+_FOLDER = re.compile(r".*-SN(?P<serial>[^-]+)-(?P<clock>\d{4}(?:-\d\d){5})-\d{4}-(?P<template>[A-Za-z]\w*)", re.ASCII)
 _NAMED = re.compile(r"(?P<name>.*\S)\s*\[(?P<unit>[^\[\]]*)\]")
-_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+FIRST_YEAR = 2000  # the check came with TrueBeam 2.0 (2013); an older clock was never set
 _MOST = 10_000_000  # bytes; a check has some hundred lines
 
 
@@ -70,6 +71,8 @@ def read(place: Path) -> tuple[Check, ...]:
 
 def taken(check: Check, zone: ZoneInfo | None) -> datetime:
     """The moment in UTC, by the clinic's clock (None: this computer's). MpcError for a time that the clock showed twice or never."""
+    if check.clock.year < FIRST_YEAR:
+        raise MpcError(f"{check.place}: {check.clock} is before there was such a check: see to that machine's clock")
     early, late = (check.clock.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if early != late:
         raise MpcError(f"{check.place}: at {check.clock} the clock was changed, so nobody can say when that was: leave this check out")
@@ -101,6 +104,16 @@ def machine_of(check: Check, site: Site | None, said: str) -> str:
             f"{check.place}: {said} has the serials {', '.join(own.serials)}, not {check.serial!r}: add it there if it is its own"
         )
     return said
+
+
+def only_serial(machine: str, new: set[str], before: set[str], site: Site | None) -> None:
+    """MpcError where serial numbers of checks would join others as one machine's, and the site file does not say that they are its own."""
+    own = next((one.serials for one in site.machine if one.name == machine), ()) if site else ()
+    if new - set(own) and len(new | before) > 1:
+        raise MpcError(
+            f"checks of the serial numbers {', '.join(sorted(new | before))} would all be of {machine}: import each machine's own folders, "
+            f"or name all serial numbers of {machine} in the site file; nothing was stored"
+        )
 
 
 def _files(place: Path) -> Iterator[Path]:

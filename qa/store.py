@@ -155,9 +155,12 @@ class Store:
     def _linked(self, connection: Connection, record_id: str) -> Record:
         """The record, for a person to sign: RecordError too where no link vouches for it."""
         record = self._get(connection, record_id)
-        if chain.of_record(connection, record.record_id) is None:
-            raise RecordError(f"{self.where}: record {record.record_id} was not put there by this program (it has no link): do not use it")
+        self._vouched(connection, record.record_id)
         return record
+
+    def _vouched(self, connection: Connection, record_id: str) -> None:
+        if chain.of_record(connection, record_id) is None:
+            raise RecordError(f"{self.where}: record {record_id} was not put there by this program (it has no link): do not use it")
 
     def chosen(
         self, machine: str | None = None, procedure: str | None = None, since: datetime | None = None, until: datetime | None = None
@@ -174,10 +177,12 @@ class Store:
             return tuple(connection.scalars(select(own.record_id).where(*wanted).order_by(taken, own.record_id)).all())
 
     def each(self, record_ids: Iterable[str]) -> Iterator[tuple[Record, Standing]]:
-        """Those records with their standing, one at a time, all of one moment; RecordError at the first that was changed."""
+        """Those records with their standing, one at a time, all of one moment; RecordError at the first that was changed or has no link."""
         with self._transaction(steady=True) as connection:
             for record_id in record_ids:
                 record = self._read(connection, record_id)
+                if version(connection) >= tables.SINCE[tables.link]:
+                    self._vouched(connection, record_id)
                 yield record, standing.of(connection, record)
 
     def list(self, limit: int = 50) -> tuple[Summary, ...]:
@@ -303,6 +308,11 @@ class Store:
         """The newest rejection of that record that stands."""
         with self._transaction() as connection:
             return acceptance.rejected(connection, [record_id]).get(record_id)
+
+    def rejections(self, record_ids: Collection[str]) -> dict[str, acceptance.Rejection]:
+        """The newest rejection that stands of each of these records that has one."""
+        with self._transaction() as connection:
+            return acceptance.rejected(connection, record_ids)
 
     def sign(self, record_id: str, who: str, role: str, meaning: str, comment: str = "", own_run: bool = False) -> SignOff:
         """A person signs this record as performed, reviewed, approved or rejected; what was signed before stays beside it.

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect
 
 from qa import chain, tables
-from qa.as_stored import UNREADABLE, Look, known, record_fault, rows_of
+from qa.as_stored import UNREADABLE, Look, known, record_fault, rows_of, told
 from qa.widening import version
 
 Row = Mapping[str, Any]
@@ -77,7 +77,7 @@ def _file(look: Look, found: Verified) -> None:
     try:
         said = [str(row[0]) for row in look.connection.exec_driver_sql("PRAGMA integrity_check(1)")]
     except UNREADABLE as error:
-        said = [str(error)]
+        said = [told(error)]
     if said != ["ok"]:
         found.faults.append(Fault(None, "file damaged", f"{'; '.join(said)}; restore it from a backup"))
     there = {row[0]: row[1] for row in look.connection.exec_driver_sql("SELECT name, type FROM sqlite_schema")}
@@ -99,7 +99,7 @@ def _ids(look: Look, kind: str, found: Verified) -> dict[str, Row]:
         rows: dict[str, Row] = {chain.event_id(kind, row): row for row in rows_of(look, table)}
         return _with_lines(look, rows) if kind == "imported" else rows
     except UNREADABLE as error:
-        found.faults.append(Fault(None, f"{kind} changed", f"the table {table.name} cannot be read ({error})"))
+        found.faults.append(Fault(None, f"{kind} changed", f"the table {table.name} cannot be read ({told(error)})"))
         return {}
 
 
@@ -170,7 +170,7 @@ def _read(look: Look, number: Any) -> tuple[Row | None, str]:
             return None, f"its time has no zone ({link['linked']})"
         return link, ""
     except UNREADABLE as error:
-        return None, f"it cannot be read ({error})"
+        return None, f"it cannot be read ({told(error)})"
 
 
 def _place(link: Row, before: Row | None, follows: bool, numbers: list[Any]) -> Iterator[Fault]:

@@ -77,7 +77,8 @@ def event(one: Event) -> Line:
 
 def imported(one: Imported) -> Line:
     """What was taken in of another program, as stated there."""
-    words = f"{one.template}, {one.clock.replace('T', ' ')} by its clock, {one.lines} lines; import {one.number} by {one.who}"
+    lines = f"{one.lines} line{'' if one.lines == 1 else 's'}"
+    words = f"{one.template}, {one.clock.replace('T', ' ')} by its clock, {lines}; import {one.number} by {one.who}"
     return Line(one.source, None, f"{one.machine}, serial {one.serial}", f"{words}, {one.written:%Y-%m-%d}")
 
 

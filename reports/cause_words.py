@@ -12,7 +12,7 @@ from reports import numbers
 HEAD = ("changed", "now", "before", "change ± U", "explained", "change/u")
 FITS = ("cause", "how", "chi² / freedom", "chance", "BIC", "by how much")
 SHOWN_U = 2.0  # times u: changes beyond it are worth a look
-REST = "it changes no outcome: look at the machine before you act on it"
+REST = "this passes and fails nothing, the records' own outcomes stand: look at the machine before you act on it"
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ class Row:
 
 
 def title(verdict: Verdict) -> str:
-    """ "LINAC-B, changed since 2026-01-05: kV panel"."""
-    return f"{verdict.machine}, changes since {verdict.changes.since:%Y-%m-%d}: {verdict.named or verdict.why}"
+    """ "LINAC-B, changes since 2026-01-05: explained best by kV panel"."""
+    answer = f"explained best by {verdict.named}" if verdict.named else verdict.why
+    return f"{verdict.machine}, changes since {verdict.changes.since:%Y-%m-%d}: {answer}"
 
 
 def rows(verdict: Verdict) -> list[Row]:
@@ -65,8 +66,18 @@ def summary(verdict: Verdict) -> Iterator[str]:
         yield f"every cause is rejected by chi-square at {1 - LEVEL:.0%}: several changed at once, or something that is not among them"
     elif len(verdict.candidates) > 1:
         yield "more tests of the same day tell them apart: MV, kV and CBCT images of one ball, the couch check"
-    if verdict.named or verdict.candidates:
-        yield REST
+    yield from _services(verdict)
+    yield REST
+
+
+def _services(verdict: Verdict) -> Iterator[str]:
+    """What service changed is no fault, and a mean of before and after it is the machine's state at no time."""
+    for what, those in (("between the records that are compared", verdict.between), ("among the earlier records", verdict.among)):
+        if those:
+            begun, ended = those[-1]
+            until = f"until {ended.day}" if ended is not None else "and not put back yet"
+            more = f", and {len(those) - 1} more before it" if len(those) > 1 else ""
+            yield f"service {what}: {begun.day} {until} ({begun.text}){more}; what was adjusted then is a change like any other"
 
 
 def found(fit: Fit) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+from qa import export
 from qa.reading import QaError
 
 ADVICE = {
@@ -39,6 +40,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        export.spare_database(path)
         with temporary.open("xb") as file:
             yield file
             file.flush()

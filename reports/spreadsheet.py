@@ -14,7 +14,7 @@ from qa.record import Record
 from reports import disk, numbers
 from reports.index import UID, judgements_of, without
 
-FORMULAS = ("=", "+", "-", "@", "\t")  # a cell that starts so is run as a formula by spreadsheets, unless it is a number
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a cell that starts so is run as a formula by spreadsheets, unless it is a number
 NUMBER = re.compile(r"[-+][\d.]+(e[-+]?\d+)?( ± [\d.]+)?")
 READINGS = ("quantity", "unit", "value", "u (k = 1)", "outcome", "why there is no number, or caveats", "image")
 

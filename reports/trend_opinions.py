@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from qa import opinions
@@ -33,7 +33,14 @@ def words(trend: Trend) -> Iterator[str]:
         verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(Counter(one.verdict for one in own).items()))
         days = f"{own[0].of.taken.astimezone(UTC):%Y-%m-%d} to {own[-1].of.taken.astimezone(UTC):%Y-%m-%d}"
         name = f"{SHORT.get(source, source)}, a second opinion that is in no chart and no forecast"
-        yield f"{name}: {len(own)} from {days}, its verdicts {verdicts}; {opinions.differs(trend.quantity.key)}"
+        yield f"{name}: {len(own)} from {days}, its verdicts {verdicts}{_odd(own)}; {opinions.differs(trend.quantity.key)}"
+
+
+def _odd(said: Sequence[Opinion]) -> str:
+    """Passes beyond the threshold that is stated beside them: neither is put right, both are kept."""
+    odd = [one for one in said if one.threshold and abs(one.number) > float(one.threshold) and one.verdict.casefold() == STATED_WELL]
+    imports = ", ".join(dict.fromkeys(str(one.of.number) for one in odd))
+    return f" ({len(odd)} of them a pass with a value beyond its own threshold: import {imports})" if odd else ""
 
 
 def rows(trend: Trend) -> Iterator[tuple[str, ...]]:

@@ -29,6 +29,7 @@ from qa.cause_changes import EARLIER
 from qa.cause_signatures import BALL, CAUSES, COUCH, KEYS, KV, MOVED, MV, SAG, WAYS, family
 from qa.cli import app
 from qa.history import Point
+from qa.limit import Judgement, Limit, Outcome
 from qa.reading import Measured, QaError, Reading
 from qa.store import Store
 
@@ -140,14 +141,19 @@ def test_a_push_along_no_axis_is_a_push() -> None:
 # Records in a store
 
 
-def keep(store: Store, points: Sequence[Point], machine: str = "LINAC-B") -> list[str]:
-    """The points as records, one a test."""
+def keep(store: Store, points: Sequence[Point], machine: str = "LINAC-B", judged: bool = False) -> list[str]:
+    """The points as records, one a test, whose first number a limit ``judged``."""
     by_test: dict[str, list[Reading]] = defaultdict(list)
     for point in points:
         by_test[point.procedure].append(point.reading)
     kept = []
     for test, readings in by_test.items():
-        own = {"record_id": f"{len(kept):04x}{points[0].taken:%Y%m%d}-{test}", "procedure": test, "machine": machine, "judgements": ()}
+        own: dict[str, object] = {"record_id": f"{len(kept):04x}{points[0].taken:%Y%m%d}-{test}", "procedure": test, "machine": machine}
+        own["judgements"] = ()
+        if judged:
+            what = readings[0].quantity
+            limit = Limit("a", test, what.key, what.unit, 9.0, None, "absolute", ("srs",), "monthly", "a page", True)
+            own["judgements"] = (Judgement(limit, 0, Outcome.PASS, "inside"),)
         own |= {"acquired": points[0].taken, "analysed": points[0].taken + timedelta(hours=1), "readings": tuple(readings)}
         kept.append(store.add(example(**own | {"comparisons": (), "evidence": (), "inputs": ()})))
     return kept
@@ -171,7 +177,7 @@ def test_the_command_names_the_cause_draws_it_and_changes_nothing(kept: tuple[Pa
     options = [part for file in files for part in (f"--{file.suffix[1:]}", str(file))]
     done = CliRunner().invoke(app, ["cause", "--machine", "LINAC-B", "--database", str(path), *options])
     assert done.exit_code == 0, done.output
-    assert done.output.splitlines()[0] == "LINAC-B, changes since 2026-01-01: MV panel"
+    assert done.output.splitlines()[0] == "LINAC-B, changes since 2026-01-01: explained best by MV panel"
     assert re.search(r"how: shifted; u 0\.\d+ ± 0\.\d+ mm, v", done.output)
     assert path.read_bytes() == before
     assert [file.read_bytes()[:4] for file in files] == [b"\x89PNG", b"<svg", b"%PDF"]
@@ -249,3 +255,90 @@ def test_a_fault_in_drawn_images_is_named(tmp_path: Path) -> None:
 
 def test_every_cause_of_the_table_has_a_simulated_fault() -> None:
     assert set(CAUSES) == set(bench.FAULTS)
+
+
+# What people said of the records
+
+
+def monthly(store: Store, year: Year, count: int, *faults: Fault, first: int = 0) -> list[str]:
+    """That many monthly records of the beam, from that month on."""
+    return [keep(store, year._day(faults, bench.FIRST + timedelta(days=30 * n)), judged=True)[0] for n in range(first, first + count)]
+
+
+OFF = Fault(MV, (0.9, 0.0))
+
+
+def test_a_rejected_record_is_no_news_and_is_named(tmp_path: Path) -> None:
+    """The newest record says that the panel is off by 0.9 mm; a person rejected it."""
+    store, year = Store(tmp_path / "r.sqlite"), Year((7, 4), tests=("beam",))
+    monthly(store, year, 8)
+    (wrong,) = keep(store, year._day((OFF,), year.last))
+    assert cause.ask(store, "LINAC-B").named == MV
+    store.sign(wrong, "Bob Kay", "physicist", "rejected", "wrong phantom")
+    verdict = cause.ask(store, "LINAC-B")
+    assert verdict.why == "nothing changed beyond the usual scatter"
+    assert {change.record_id for change in verdict.changes.rows}.isdisjoint({wrong})
+    (said,) = [why for name, why in verdict.changes.left if name == f"record {wrong}"]
+    assert said.startswith("rejected by Bob Kay on ")
+    assert said.endswith("(wrong phantom)")
+
+
+def test_rejected_records_are_not_among_the_earlier_ones(tmp_path: Path) -> None:
+    store, year = Store(tmp_path / "r.sqlite"), Year((7, 5), tests=("beam",))
+    good = monthly(store, year, 6)
+    wrong = monthly(store, year, 2, OFF, first=6)
+    keep(store, year._day((), year.last))
+    for record in wrong:
+        store.sign(record, "Bob Kay", "physicist", "rejected")
+    assert {len(change.earlier) for change in cause.ask(store, "LINAC-B").changes.rows} == {len(good)}
+    for record in good[:2]:
+        store.sign(record, "Bob Kay", "physicist", "rejected")
+    verdict = cause.ask(store, "LINAC-B")
+    assert (verdict.named, verdict.changes.rows) == ("", ())
+    for record in (*good, store.list(1)[0].record_id):
+        store.sign(record, "Ann Lee", "physicist", "rejected")
+    with pytest.raises(QaError, match="rejected"):
+        cause.ask(store, "LINAC-B")
+
+
+def test_a_baseline_of_several_records_begins_the_earlier_ones_anew(tmp_path: Path) -> None:
+    """The panel was put up anew before month 6, and months 6 to 8 were made the baseline: a day like them is no change."""
+    store, year = Store(tmp_path / "r.sqlite"), Year((7, 6), tests=("imaging",))
+    shifted = Fault(KV, (0.9, 0.0))
+    monthly(store, year, 6)
+    after = monthly(store, year, 6, shifted, first=6)
+    keep(store, year._day((shifted,), year.last))
+    assert {len(change.earlier) for change in cause.ask(store, "LINAC-B").changes.rows} == {12}
+    store.accept_baseline(after[2::-1], "Ann Lee", "panel replaced")
+    verdict = cause.ask(store, "LINAC-B")
+    assert {len(change.earlier) for change in verdict.changes.rows} == {6}
+    assert verdict.why == "nothing changed beyond the usual scatter"
+
+
+def test_a_service_between_and_among_what_is_compared_is_said(tmp_path: Path) -> None:
+    """One after month 3, one between the last earlier record and the newest, and one before all."""
+    store, year = Store(tmp_path / "r.sqlite"), Year((7, 7), tests=("beam",))
+    monthly(store, year, 8)
+    keep(store, year._day((OFF,), year.last))
+    for day, text in ((-9, "before all"), (100, "new pump"), (220, "panel replaced")):
+        on = (bench.FIRST + timedelta(days=day)).date()
+        store.put_down("service", "LINAC-B", "", on, "Bob Kay", text)
+        store.put_down("back", "LINAC-B", "", on + timedelta(days=1), "Bob Kay", "checked")
+    verdict = cause.ask(store, "LINAC-B")
+    assert [begun.text for begun, _ in verdict.between] == ["panel replaced"]
+    assert [begun.text for begun, _ in verdict.among] == ["new pump"]
+    said = CliRunner().invoke(app, ["cause", "--machine", "LINAC-B", "--database", str(store.where)]).output
+    assert "service between the records that are compared: 2025-08-14 until 2025-08-15 (panel replaced)" in said
+    assert "service among the earlier records: 2025-04-16 until 2025-04-17 (new pump)" in said
+    assert "before all" not in said
+
+
+def test_no_answer_looks_like_a_verdict_and_the_day_is_the_clinics(tmp_path: Path) -> None:
+    store, year = Store(tmp_path / "r.sqlite"), Year((7, 8), tests=("beam",))
+    monthly(store, year, 8)
+    site = tmp_path / "site.toml"
+    site.write_text('name = "C"\ntime_zone = "Europe/Berlin"\n[[machine]]\nname = "LINAC-B"\n', "utf-8")
+    options = ["--machine", "LINAC-B", "--database", str(store.where), "--site", str(site), "--since", "2025-07-20"]
+    said = CliRunner().invoke(app, ["cause", *options]).output
+    assert said.splitlines()[0] == "LINAC-B, changes since 2025-07-20: nothing changed beyond the usual scatter"
+    assert "this passes and fails nothing" in said

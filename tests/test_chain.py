@@ -176,6 +176,13 @@ def test_table_that_is_gone_is_a_fault(store: Store, force: sqlite3.Connection, 
     assert (first(store).what, table in first(store).words) == ("table missing", True)
 
 
+def test_column_that_is_gone_is_a_fault_in_words(store: Store, force: sqlite3.Connection) -> None:
+    force.execute("ALTER TABLE imported RENAME COLUMN zone TO other")
+    said = [str(fault) for fault in store.verify().faults]
+    assert any("the table imported cannot be read (no such column: zone)" in one for one in said)
+    assert not any("SELECT" in one for one in said)
+
+
 def test_guards_that_were_removed_are_mentioned_and_break_nothing(store: Store, force: sqlite3.Connection) -> None:
     found = store.verify()
     assert found.intact

@@ -10,6 +10,7 @@ from qa.export import readings_json, write_json
 from qa.protocol import Judgement, Limit, Outcome
 from qa.reading import Measured, NotMeasured, QaError, Quantity
 from qa.record import record_hash
+from qa.store import Store
 
 BALL = Quantity("ball_offset_u", "mm", "ball minus field", "definition")
 
@@ -71,6 +72,14 @@ def test_record_says_who_measured_what_and_what_nobody_read() -> None:
         ("a.dcm", True, ""),
         ("notes.txt", False, "not a DICOM file"),
     ]
+
+
+def test_no_readings_take_the_place_of_a_store(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.sqlite")
+    store.add(example())
+    with pytest.raises(QaError, match="is a database"):
+        write_json(tmp_path / "r.sqlite", [example()])
+    assert record_hash(store.get(example().record_id)) == record_hash(example())
 
 
 def test_readings_of_several_records_keep_their_order_and_owner() -> None:

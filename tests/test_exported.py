@@ -219,3 +219,28 @@ def test_one_record_is_held_at_a_time(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 15_000_000
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "quaac"])
+def test_a_record_put_in_past_the_program_is_named_and_nothing_is_written(store: Store, tmp_path: Path, kind: str) -> None:
+    """Its hash fits, but no link vouches for it."""
+    connection = forced(Path(str(store.where)))
+    connection.execute("DELETE FROM link WHERE id = 'id-2' AND kind = 'record'")
+    connection.close()
+    status, said = export(store, f"--{kind}", tmp_path / "x")
+    assert (status, "record id-2 was not put there by this program" in said) == (2, True), said
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "quaac"])
+def test_no_file_takes_the_place_of_the_store(store: Store, kind: str) -> None:
+    status, said = export(store, f"--{kind}", Path(str(store.where)))
+    assert (status, "is a database" in said) == (2, True), said
+    assert len(store.list()) == 3
+    assert store.verify().intact
+
+
+def test_two_formats_in_one_file_are_refused(store: Store, tmp_path: Path) -> None:
+    status, said = export(store, "--csv", tmp_path / "x", "--json", tmp_path / "x")
+    assert (status, "one file for two formats" in said) == (2, True), said
+    assert not (tmp_path / "x").exists()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from test_record import example
 from typer.testing import CliRunner
 
 from qa import mpc, opinions, procedure
@@ -77,6 +78,7 @@ def test_a_file_with_a_mark_of_its_encoding_and_a_halcyon_folder_are_read(tmp_pa
         (HEAD.replace(",", ";") + "A/B [mm]; 1; 1; Pass\r\n", "other columns"),
         (HEAD + "A/B [mm], , 0.5, Pass\r\n", "line 2: A/B has no value"),
         (HEAD + "A/B [mm], NaN, 0.5, Fail\r\n", "'NaN' for value, which is no number"),
+        (HEAD + "A/B [mm], \u0660.30, 0.5, Pass\r\n", "'\u0660.30' for value, which is no number"),
         (HEAD + "A/B [mm], 1e999, 0.5, Fail\r\n", "'1e999' for value, which is no number"),
         (HEAD + "A/B [mm], 0.3, low, Pass\r\n", "'low' for threshold"),
         (HEAD + "A/B [mm], 0.3, 0.5,\r\n", "no evaluation result"),
@@ -119,6 +121,9 @@ def test_the_time_is_the_clinics_clock(tmp_path: Path) -> None:
             mpc.taken(check, BERLIN.zone)
     (check,) = mpc.read(folder(tmp_path, name=NAME.replace("2025", "2999")))
     with pytest.raises(MpcError, match="still to come"):
+        mpc.taken(check, BERLIN.zone)
+    (check,) = mpc.read(folder(tmp_path, name=NAME.replace("2025-07-06", "0001-01-01")))
+    with pytest.raises(MpcError, match="see to that machine's clock"):
         mpc.taken(check, BERLIN.zone)
 
 
@@ -224,6 +229,30 @@ def test_all_of_several_files_or_none_is_stored(tmp_path: Path) -> None:
         store.take_in([(said, datetime(2025, 1, 1, tzinfo=UTC), [line])] * 2)
     assert store.imported() == ()
     assert store.verify().links == 0
+
+
+def test_checks_of_two_serial_numbers_are_one_machines_only_by_the_site_file(tmp_path: Path) -> None:
+    """A folder of all machines' checks, and --machine for all of them."""
+    first, other = folder(tmp_path / "tds"), folder(tmp_path / "tds", name=NAME.replace("SN1234", "SN1235"))
+    status, said = imported(tmp_path / "tds", tmp_path / "r.sqlite", "--machine", "Linac 1")
+    assert (status, "the serial numbers 1234, 1235 would all be of Linac 1" in said) == (2, True), said
+    assert Store(tmp_path / "r.sqlite").imported() == ()
+    assert imported(first, tmp_path / "r.sqlite", "--machine", "Linac 1")[0] == 0
+    assert imported(other, tmp_path / "r.sqlite", "--machine", "Linac 1")[0] == 2
+    of_site = 'name = "C"\ntime_zone = "UTC"\n[[machine]]\nname = "Linac 1"\nserials = ["1234", "1235"]\n'
+    (tmp_path / "site.toml").write_text(of_site, "utf-8")
+    status, said = imported(tmp_path / "tds", tmp_path / "r.sqlite", "--site", str(tmp_path / "site.toml"))
+    assert (status, "1 check of 2 imported before" in said) == (0, True), said
+    assert [one.serial for one in Store(tmp_path / "r.sqlite").imported("Linac 1")] == ["1234", "1235"]
+
+
+def test_a_misspelt_machine_is_refused_where_records_are_of_another(tmp_path: Path) -> None:
+    """An import stays where it is: nobody could move it."""
+    store = Store(tmp_path / "r.sqlite")
+    store.add(example(machine="Linac 1"))
+    status, said = imported(folder(tmp_path), tmp_path / "r.sqlite", "--machine", "Linac1")
+    assert (status, "no record is of a machine 'Linac1'; did you mean 'Linac 1'?" in said) == (2, True), said
+    assert store.imported() == ()
 
 
 # What lies beside what

@@ -642,3 +642,12 @@ def test_opinions_lie_where_they_were_taken_and_within_the_axes(opinionated: Mac
     found = trend(opinionated.store, "LINAC-B", DISTANCE.key)
     assert trend_opinions.heights(found) == [0.30, 0.5, 1.70, 0.5, 0.25]
     assert trend_opinions.days(found) == [date_axis.days(FIRST + timedelta(days=day)) for day in (-3, 5, 9)]
+
+
+def test_a_pass_beyond_its_own_threshold_is_said(opinionated: Machine) -> None:
+    """One import holds 0.90 mm, 0.5 mm and Pass: kept as stated, and pointed at."""
+    assert not any("beyond its own threshold" in one for one in trend_opinions.words(trend(opinionated.store, "LINAC-B", DISTANCE.key)))
+    opined(opinionated, 11, "0.90", "0.5", "Pass")
+    number = opinionated.store.imported()[-1].number
+    (said,) = trend_opinions.words(trend(opinionated.store, "LINAC-B", DISTANCE.key))
+    assert f"its verdicts 1 Fail, 3 Pass (1 of them a pass with a value beyond its own threshold: import {number});" in said
