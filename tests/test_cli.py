@@ -274,7 +274,7 @@ def test_accepted_record_is_the_baseline_from_then_on(house: House) -> None:
     own = house.protocol(RULER).read_text("utf-8").replace('"absolute"', '"baseline"')
     (house.folder / "base.toml").write_text(own, "utf-8")
     house.readings = [Measured(WIDTH, 1.5, 0.1)]
-    house.batch = dicom.Batch((replace(one("A"), images=(replace(image("A"), sha256="0100"),)),), ())
+    house.batch = dicom.Batch((replace(one("A"), images=(replace(image("A"), sha256="0100", sop_instance_uid="1.2.0100"),)),), ())
     status, text = invoke("run", "x", "--protocol", house.folder / "base.toml", "--database", house.database)
     assert status == 0
     assert "verdict SRS: GO (PASS)" in text

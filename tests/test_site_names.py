@@ -187,11 +187,11 @@ def test_a_site_file_turns_no_failure_into_something_else(tmp_path: Path) -> Non
 
     invoke("run", str(tmp_path / "before"), "--protocol", str(tmp_path / "base.toml"), *store)
     (base,) = (one.record_id for one in Store(tmp_path / "r.sqlite").list())
-    assert invoke("accept", base, "--by", "Zoë", *known_as)[1].endswith("it is the baseline of Linac 1 for winston_lutz\n")
+    assert invoke("accept", base, "--by", "A. Physicist", *known_as)[1].endswith("it is the baseline of Linac 1 for winston_lutz\n")
     status, text = invoke("run", str(tmp_path / "drifted"), "--protocol", str(tmp_path / "base.toml"), *known_as)
     assert status == 1, text
     assert f"baseline: record {base} was accepted for 'LINAC-E (serial 4711)', another name of 'Linac 1'" in text
     status, text = invoke("trend", "ball_offset_u", "--machine", "Linac 1", *known_as)
     assert status == 0, text
     assert "records of one machine: LINAC-E (serial 4711), Linac 1" in text
-    assert "accepted by Zoë" in text
+    assert "accepted by A. Physicist" in text
