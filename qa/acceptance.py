@@ -107,12 +107,14 @@ def found(connection: Connection, machines: Sequence[str] | None = None, procedu
     event = tables.acceptance.c
     query: Select[Any] = select(*_columns(), event.idx, event.record_hash, event.who, event.accepted, event.comment)
     query = query.join_from(tables.acceptance, tables.record, event.record_id == tables.record.c.record_id)
+    query = query.where(tables.record.c.record_id.in_(select(event.record_id)))  # so that few are looked at:
     if machines is not None:
-        query = query.where(tables.record.c.machine.in_(machines))
+        query = query.where((tables.record.c.machine + "").in_(machines))  # not all records of the machine, by its index
     if procedures is not None:
-        query = query.where(tables.record.c.procedure.in_(procedures))
+        query = query.where((tables.record.c.procedure + "").in_(procedures))
     rows = connection.execute(query.order_by(event.accepted, event.record_id, event.idx)).mappings().all()
-    numbers, against = chain.numbers(connection, "acceptance"), rejected(connection, {row["record_id"] for row in rows})
+    numbers = chain.numbers(connection, "acceptance", [f"{row['record_id']}/{row['idx']}" for row in rows])
+    against = rejected(connection, {row["record_id"] for row in rows})
     made = [
         Acceptance(
             as_stored(row),
@@ -133,7 +135,7 @@ def rejected(connection: Connection, record_ids: Iterable[str]) -> dict[str, Rej
     standing = {name: signing.rejections(signed) for name, signed in signing.found(connection, record_ids).items()}
     if not any(standing.values()):
         return {}
-    numbers = chain.numbers(connection, "sign-off")
+    numbers = chain.numbers(connection, "sign-off", [f"{name}/{one.idx}" for name, against in standing.items() for one in against])
     made = {
         name: [Rejection(one.who, one.signed, one.comment, numbers.get(f"{name}/{one.idx}", 0)) for one in against]
         for name, against in standing.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +23,7 @@ EVENTS = {  # what persons say, by the kind of its link
 }
 BESIDE = {**EVENTS, "imported": tables.imported}  # all that is stored beside records
 ADOPTED = "adopted "
+_FEW = 500  # names that one question may list: SQLite takes some 32,000, and PostgreSQL would plan long
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,16 @@ def has(connection: Connection, number: int, own: str) -> bool:
     return (found := _one(connection, tables.link.c.number == number)) is not None and found.hash == own
 
 
-def numbers(connection: Connection, kind: str) -> dict[str, int]:
-    """The numbers of all links of events of that kind, by what a link calls an event; none in a database of an older version."""
+def numbers(connection: Connection, kind: str, of: Collection[str] | None = None) -> dict[str, int]:
+    """The numbers of all links of events of that kind, by what a link calls an event; none in a database of an older version.
+
+    Where only those of some events are wanted and they are few, no other link is read.
+    """
     if version(connection) < tables.SINCE[tables.link]:
         return {}
     query = select(tables.link.c.id, tables.link.c.number).where(tables.link.c.kind.in_((kind, f"{ADOPTED}{kind}")))
+    if of is not None and len(of) <= _FEW:
+        query = query.where(tables.link.c.id.in_(of))
     return {name: number for name, number in connection.execute(query)}
 
 
