@@ -47,6 +47,7 @@ class Fit:
     p: float
     bic: float
     told: int  # rows that it says something of
+    earlier: int = 0  # records that the scatter of what it changes is known by, the fewest of a number
 
     @property
     def cause(self) -> str:
@@ -143,7 +144,7 @@ def judge(machine: str, found: Changes) -> Verdict:
 def _stands_out(fits: Sequence[Fit]) -> tuple[str, str, tuple[str, ...]]:
     """The cause that is named, why, and the candidates, from all fits, the best first."""
     nothing = next(fit for fit in fits if fit.way is None)
-    if nothing.fits and nothing.bic < fits[0].bic + MARGIN:
+    if nothing.fits and not any(fit.bic + MARGIN <= nothing.bic and chance(fit, nothing) < LEVEL / len(WAYS) for fit in fits):
         return "", "nothing changed beyond the usual scatter", ()
     best = next((fit for fit in fits if fit.way is not None and fit.fits), None)
     if best is None:
@@ -154,6 +155,16 @@ def _stands_out(fits: Sequence[Fit]) -> tuple[str, str, tuple[str, ...]]:
     if not best.found:  # a way that fixes nothing that it changes predicts nothing
         return "", f"cannot tell: {best.cause}, or two causes at once", near
     return best.cause, f"{best.cause}: the one cause that explains these changes", near
+
+
+def chance(fit: Fit, nothing: Fit) -> float:
+    """How probable so large a change along a way is where so few records tell the usual scatter (Hotelling's T²); 1 where nobody knows."""
+    from scipy import special
+
+    count, ways = fit.earlier, nothing.freedom - fit.freedom
+    if not 0 < ways < count:
+        return 1.0
+    return float(special.fdtrc(ways, count - ways, (nothing.chi2 - fit.chi2) * (count - ways) / (ways * (count - 1))))
 
 
 def _nothing(found: Changes, scatter: Array) -> Fit:
@@ -192,6 +203,7 @@ def _fit(way: Way, found: Changes, scatter: Array) -> Fit | None:
         _tail(chi2, freedom),
         chi2 + rank * float(np.log(len(rows))),
         len(rows) - free.shape[1],
+        min(len(row.earlier) for row, touched in zip(rows, np.abs(design).any(axis=1), strict=True) if touched),
     )
 
 

@@ -108,6 +108,26 @@ def test_two_faults_at_once_have_no_name(year: Year) -> None:
     assert verdict.why == "cannot tell: no single cause explains these changes"
 
 
+@pytest.mark.parametrize(("earlier", "gain"), [(12, 24.0), (12, 60.0), (6, 300.0)])
+def test_the_chance_of_a_gain_widens_with_few_records(earlier: int, gain: float) -> None:
+    """For two parameters Hotelling's T² has a closed form: (1 + g/(m - 1)) ^ (-(m - 2)/2)."""
+    none = cause.Fit(None, (), np.zeros(3), 100.0, 78, 0.05, 100.0, 78)
+    way = cause.Fit(WAYS[0], (), np.zeros(3), 100.0 - gain, 76, 0.9, 0.0, 78, earlier)
+    assert cause.chance(way, none) == pytest.approx((1 + gain / (earlier - 1)) ** (-(earlier - 2) / 2), rel=1e-9)
+    assert cause.chance(replace(way, earlier=2), none) == 1.0
+
+
+def test_a_ball_a_little_beyond_what_twelve_records_scatter_by_has_no_name() -> None:
+    """An ordinary day of machine (77, 8), whose ball twelve records did not show how far it goes: BIC alone is better by 32."""
+    year = Year((77, 8))
+    for _ in range(10):
+        year._day((), year.last)
+    verdict = year.ask()
+    nothing, best = (next(fit for fit in verdict.fits if (fit.way is None) == none) for none in (True, False))
+    assert best.bic + cause.MARGIN < nothing.bic
+    assert (verdict.named, verdict.why) == ("", "nothing changed beyond the usual scatter")
+
+
 class Morning(Year):
     """A year of morning checks alone, and one of which the phantom was pushed between looks."""
 
