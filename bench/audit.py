@@ -29,7 +29,7 @@ GOAL_S, GOAL_MB = 5.0, 10.0
 CLI = "from qa.cli import app; app()"
 READERS = {  # each prints what it complains of, and nothing else, to its error output
     "Poppler": ["pdftoppm", "-r", "30", "FILE", "OUT"],
-    "MuPDF": ["mutool", "draw", "-q", "-r", "30", "-o", "OUT%d.png", "FILE"],
+    "MuPDF": ["mutool", "draw", "-N", "-q", "-r", "30", "-o", "OUT%d.png", "FILE"],
 }
 
 
