@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qa import circumstances, engines, left_out
-from qa import procedure as procedures_
+from qa import circumstances, engines, left_out, whose
 from qa.acquisition import Acquisition, Calibration, Image, Refused, Registration, Slice
 from qa.archive import Archive
 from qa.baselines import baselines
@@ -20,9 +18,10 @@ from qa.calibrations import in_force
 from qa.desk import Desk
 from qa.grouping import beam, moved
 from qa.left_out import LeftOut
+from qa.offered import choose, offer, reason
 from qa.procedure import Analysis, Procedure
-from qa.protocol import Judgement, Outcome, Protocol, check, judge
-from qa.reading import NotMeasured, ProtocolError, QaError
+from qa.protocol import Judgement, Outcome, Protocol, judge
+from qa.reading import NotMeasured, ProtocolError
 from qa.record import Input, Record
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def run(
     from qa import dicom
 
     say = progress or (lambda text: None)
-    chosen = _choose(protocol, procedures)
+    chosen = choose(protocol, procedures)
     if unasked := set(answers or {}) - set(protocol.questions):
         raise ProtocolError(
             f"{protocol.name} does not ask {', '.join(sorted(unasked))}; it asks {', '.join(protocol.questions) or 'nothing'}"
@@ -85,106 +84,35 @@ def run(
     places = [Path(path) for path in paths]
     by_digest: AbstractContextManager[dict[str, Path]] = engines.files_by_digest(places) if second_engine else nullcontext({})
     with dicom.opened(places, lambda done, total: say(f"reading: {done} of {total} files")) as batch, by_digest as files:
-        given = [
-            replace(acquisition, couch_still=couch_still, phantom=phantom.strip(), certificate=certificate)
-            for acquisition in batch.acquisitions
-        ]
-        tried = [(acquisition, [(p.name, _missing(p, acquisition)) for p in chosen]) for acquisition in given]
-        accepted = [(p, acquisition) for acquisition, said in tried for p, (_, reason) in zip(chosen, said, strict=True) if not reason]
-        left = left_out.left_out(tried)
+        given = [replace(one, couch_still=couch_still, phantom=phantom.strip(), certificate=certificate) for one in batch.acquisitions]
         refused = tuple(file for file in batch.refused if certificate is None or Path(file.name).name != certificate.file)
-        if not accepted:
-            raise QaError(left_out.nothing_measured(left, refused))
-        _one_machine(machine, batch.acquisitions, named)
-        called = {one.machine: (named or _as_said)(one.machine, machine.strip()) for _, one in accepted}
+        offered = offer(given, chosen, refused)
+        called = whose.machines(machine.strip(), [one for _, one in offered.accepted], batch.acquisitions, named)
         if answers:
-            _one_morning([acquisition for procedure, acquisition in accepted if procedure.name in protocol.asking], called)
-        unused = left_out.inputs(left, tried, refused)
+            whose.one_morning([one for procedure, one in offered.accepted if procedure.name in protocol.asking], called)
+        said, unused = _Said(called, performer.strip(), answers or {}, doubts), offered.unused
         desk = Desk(store, every=procedures is not None)
-        for place, (procedure, acquisition) in sorted(enumerate(accepted), key=lambda item: item[1][1].day):  # sets come before their day
+        for place, (procedure, acquisition) in sorted(enumerate(offered.accepted), key=lambda item: item[1][1].day):  # sets before days
             if acquisition.day and desk.measured(acquisition, by_sets=True) and not moved(acquisition.images):
                 continue  # what its sets show is known: there is nothing in it that only a day can tell
             say(f"{procedure.title}: {acquisition.title}")
             lost = left_out.lost(batch.refused, acquisition)
-            record = _record(
-                procedure,
-                acquisition,
-                protocol,
-                _Said(called[acquisition.machine], performer.strip(), answers or {}, doubts),
-                unused,
-                lost,
-                store,
-            )
+            record = _record(procedure, acquisition, protocol, said, unused, lost, store)
             if second_engine:
                 record = engines.checked(record, procedure, acquisition, files, say)
             desk.take(place, record, acquisition)
         records, aside = desk.cleared()
         done = {record.procedure for record in records}
-        return Session(records, left, refused, tuple(name for name in protocol.procedures if name not in done), aside)
-
-
-def _choose(protocol: Protocol, names: Sequence[str] | None) -> tuple[Procedure, ...]:
-    """The procedures to try, each checked against the protocol before any image is read."""
-    unknown = [name for name in protocol.procedures if name not in procedures_.names()]
-    if unknown:
-        known = ", ".join(procedures_.names())
-        raise ProtocolError(
-            f"{protocol.name}: there is no procedure {', '.join(unknown)}; its limits would never be judged; known: {known}"
-        )
-    wanted = (*protocol.procedures, *procedures_.names()) if names is None else names
-    chosen = tuple(procedures_.load(name) for name in dict.fromkeys(wanted))
-    if names is None:  # a calibration is made on purpose, not beside another test
-        chosen = tuple(p for p in chosen if not (p.provides or p.on_request) or p.name in protocol.procedures)
-    for procedure in chosen:
-        check(protocol, procedure.name, procedure.quantities)
-    can = {kind for procedure in chosen if procedure.name in protocol.procedures for kind in procedure.applies}
-    if unknown := [kind for kind in protocol.apply if kind not in can]:
-        raise ProtocolError(
-            f"{protocol.name}: none of its tests applies a calibration {', '.join(map(repr, unknown))}; they apply "
-            f"{', '.join(map(repr, sorted(can))) or 'none'}"
-        )
-    return chosen
-
-
-def _as_said(label: str, said: str) -> str:
-    return said or label
-
-
-def _one_machine(machine: str, acquisitions: Iterable[Acquisition], named: Callable[[str, str], str] | None) -> None:
-    labels = {acquisition.machine for acquisition in acquisitions if acquisition.radiation != "film"}  # film names none
-    found = sorted({_own_name(label, named or _as_said) for label in labels})
-    if machine.strip() and len(found) > 1:
-        raise QaError(f"the images come from {len(found)} machines ({', '.join(found)}), not only from {machine}: hand them in one by one")
-
-
-def _own_name(label: str, named: Callable[[str, str], str]) -> str:
-    """The machine of that label, the label itself where nobody knows it."""
-    try:
-        return named(label, "")
-    except QaError:
-        return label
-
-
-def _one_morning(acquisitions: Iterable[Acquisition], called: Mapping[str, str]) -> None:
-    """QaError when answers to a protocol's questions would count for more than one machine or day; ``called`` names machines by label."""
-    found = {
-        (called[one.machine], *(f"{time:%Y-%m-%d}" if time else "date unknown" for time in [circumstances.acquired(one)[0]]))
-        for one in acquisitions
-    }
-    if len(found) > 1:
-        said = "; ".join(f"{machine}, {day}" for machine, day in sorted(found))
-        raise QaError(
-            f"the answers (--check) are for one machine and one day, and the images are of several: {said}: hand them in one by one"
-        )
+        return Session(records, offered.left, refused, tuple(name for name in protocol.procedures if name not in done), aside)
 
 
 @dataclass(frozen=True)
 class _Said:
-    """What is said beside the images: the machine's name, who took them, the answers to the protocol's questions, and what a clinic has
-    against a pass.
+    """What is said beside the images: the machines' names by their labels, who took them, the answers to the protocol's questions, and
+    what a clinic has against a pass.
     """
 
-    machine: str
+    called: Mapping[str, str]
     performer: str
     answers: Mapping[str, bool]
     doubts: Callable[[str, Acquisition, datetime | None], Sequence[str]] | None = None
@@ -199,7 +127,7 @@ def _record(
     lost: Sequence[str],
     archive: Archive | None,
 ) -> Record:
-    machine = said.machine
+    machine = said.called[acquisition.machine]
     acquired, notes = circumstances.acquired(acquisition)
     asked = tuple(kind for kind in procedure.applies if kind in protocol.apply)
     calibrations, told = in_force(archive, (*procedure.uses, *asked), machine, acquired)
@@ -263,20 +191,12 @@ def _of_the_whole(judgements: tuple[Judgement, ...], doubts: Sequence[str]) -> t
     )
 
 
-def _missing(procedure: Procedure, acquisition: Acquisition) -> str:
-    """What the procedure misses in the acquisition, "" when it accepts it."""
-    try:
-        return procedure.accepts(acquisition)
-    except Exception as error:
-        return _reason(error)
-
-
 def _analyse(procedure: Procedure, acquisition: Acquisition) -> Analysis:
     """What the procedure found; when it gave up, every quantity is NotMeasured with the reason, so that the attempt is on record."""
     try:
         return procedure.analyse(acquisition)
     except Exception as error:
-        return Analysis(tuple(NotMeasured(quantity, _reason(error)) for quantity in procedure.quantities))
+        return Analysis(tuple(NotMeasured(quantity, reason(error)) for quantity in procedure.quantities))
 
 
 def _of_its_beam(analysis: Analysis, acquisition: Acquisition) -> Analysis:
@@ -290,12 +210,3 @@ def _of_its_beam(analysis: Analysis, acquisition: Acquisition) -> Analysis:
     (name,) = found
     readings = (one if "setting" in one.at else replace(one, at={**one.at, "beam": name}) for one in analysis.readings)
     return replace(analysis, readings=tuple(readings))
-
-
-def _reason(error: Exception) -> str:
-    """Why there is no number. A fault of ours must hide neither the attempt nor the other acquisitions: the record says what it was."""
-    if isinstance(error, QaError) and str(error).strip():
-        return str(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(frame.filename).name}, line {frame.lineno}"
-    return f"the analysis broke down ({type(error).__name__}: {error}; {place}): keep the images and report this fault"
