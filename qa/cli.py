@@ -10,17 +10,22 @@ import gc
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qa.exits import Debug, Status, guarded, worst
-from qa.options import Certified, Check, Database, Json, Pdf, SiteFile, app, clinic, count
+from qa.options import Certified, Check, Database, Json, Named, Pdf, SiteFile, app, clinic, count
+from qa.options import ours as our_site
 from qa.reading import QaError
 from qa.shown import shown
+from qa.visible import visible
+
+if TYPE_CHECKING:
+    from qa.site import Preset
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: its matrices are tiny here, threads would only contend
 
@@ -39,7 +44,7 @@ Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=
 @dataclass(frozen=True)
 class Who:
     """What a person says of the images: machine and phantom ("" = as the files say), who took them, whether the couch stood still,
-    the file with the ball phantom's certificate, the site file.
+    the file with the ball phantom's certificate, the site file and which of its presets.
     """
 
     machine: str = ""
@@ -49,6 +54,7 @@ class Who:
     answers: Mapping[str, bool] = field(default_factory=dict)
     certificate: Path | None = None
     site: Path | None = None
+    preset: Preset | None = None
 
 
 @app.callback()
@@ -66,7 +72,9 @@ def main(debug: Debug = False, version: Version = False) -> None:
 def run(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, folders of images, or zips.")],
     machine: Annotated[str, typer.Option(help="Name to record the machine under, if not the one in the images.")] = "",
-    protocol: Annotated[str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.")] = "mppg9a_monthly",
+    protocol: Annotated[
+        str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.", show_default="mppg9a_monthly")
+    ] = "",
     phantom: Annotated[
         str, typer.Option(help="Which phantom: its model (e.g. CatPhan 604) or serial number; held against the images.")
     ] = "",
@@ -77,6 +85,7 @@ def run(
     certificate: Certified = None,
     second_engine: Annotated[bool, typer.Option("--second-engine", help="Check every number with another program (slow).")] = False,
     check: Check = None,
+    preset: Named = "",
     site: SiteFile = None,
     pdf: Pdf = None,
     json: Json = None,
@@ -85,6 +94,7 @@ def run(
 ) -> Status:
     """Measure, judge and store what is in PATH..."""
     who = Who(machine, phantom, performer, couch_not_moved, _answers(check), certificate, site)
+    protocol, who = _by_preset(preset, protocol, "mppg9a_monthly", who)
     return _run(paths, protocol, database, pdf, json, who, second_engine=second_engine)
 
 
@@ -93,11 +103,14 @@ def run(
 def daily(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="The morning's images: folders or zips.")],
     machine: Annotated[str, typer.Option(help="Name to record the machine under, if not the one in the images.")] = "",
-    protocol: Annotated[str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.")] = "tg142_morning",
+    protocol: Annotated[
+        str, typer.Option(help="A protocol's name (see: igrtqa list --protocols) or file.", show_default="tg142_morning")
+    ] = "",
     phantom: Annotated[str, typer.Option(help="Which phantom: its model or serial number.")] = "",
     performer: Annotated[str, typer.Option(help="Who took the images.")] = "",
     certificate: Certified = None,
     check: Check = None,
+    preset: Named = "",
     site: SiteFile = None,
     pdf: Pdf = None,
     json: Json = None,
@@ -112,8 +125,9 @@ def daily(
 
     from qa import protocol as protocols
 
-    asked = protocols.read(protocol)
     answers = _answers(check)
+    protocol, who = _by_preset(preset, protocol, "tg142_morning", Who(machine, phantom, performer, False, answers, certificate, site))
+    asked = protocols.read(protocol)
     if sys.stdin.isatty() and sys.stdout.isatty():
         for name, question in asked.questions.items():
             if name not in answers:
@@ -121,7 +135,17 @@ def daily(
                 while said not in ("yes", "no", "skip"):
                     said = typer.prompt(f"{question} [yes/no/skip]", default="skip").strip().lower()
                 answers |= {name: said == "yes"} if said != "skip" else {}
-    return _run(paths, protocol, database, pdf, json, Who(machine, phantom, performer, False, answers, certificate, site), asked.procedures)
+    return _run(paths, protocol, database, pdf, json, replace(who, answers=answers), asked.procedures)
+
+
+def _by_preset(name: str, protocol: str, otherwise: str, who: Who) -> tuple[str, Who]:
+    """The protocol and what is said of the images, by the preset of that name where a person says nothing else; "" there is none."""
+    if not name.strip():
+        return protocol or otherwise, who
+    found = our_site(who.site).preset_of(name)
+    protocol, who = protocol or found.protocol, replace(who, phantom=who.phantom.strip() or found.phantom, preset=found)
+    print(visible(f"preset {found.name}: protocol {protocol}, phantom {who.phantom or 'not said'}"))
+    return protocol, who
 
 
 def _answers(checks: Sequence[str] | None) -> dict[str, bool]:
@@ -212,7 +236,7 @@ def _run(
                 couch_still=who.couch_still,
                 answers=who.answers,
                 certificate=certified,
-                named=site.machine_of if site else None,
+                named=partial(site_said.machine, site, who.preset) if site else None,
                 doubts=partial(site_said.doubts, site, used) if site else None,
             )
         status = shown(result.records, kept, pdf, json, database)

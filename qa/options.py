@@ -26,6 +26,9 @@ Check = Annotated[
 SiteFile = Annotated[
     Path | None, typer.Option("--site", metavar="FILE", help="The site file with the clinic's machines (else IGRTQA_SITE; docs/site.md).")
 ]
+Named = Annotated[
+    str, typer.Option("--preset", metavar="NAME", help="Protocol and phantom by the site file; what is said beside it counts instead.")
+]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all readings here (docs/json.md).")]
 
 

@@ -77,6 +77,11 @@ class Phantom(Part):
     certificate: Path | None = None
     expires: date | None = None
 
+    def called(self, said: str) -> bool:
+        """Whether a person who says that means it, by its name, its serial number or both."""
+        both = f"{self.name} {self.serial}", f"{self.name} serial {self.serial}"
+        return folded(said) in map(folded, (self.name, self.serial, *both))
+
 
 class Person(Part):
     """Somebody who measures or signs."""
@@ -98,6 +103,18 @@ class Task(Part):
     grace_days: Annotated[int, Field(ge=0)] = 0
 
 
+class Preset(Part):
+    """What a person says with one word: the protocol, the phantom ("" none is said), and the ``machines`` it is for, none: any.
+
+    ``protocol`` as that of a task.
+    """
+
+    name: Text
+    protocol: Text
+    phantom: str = ""
+    machines: Annotated[tuple[Text, ...] | None, Field(min_length=1)] = None
+
+
 class Site(Part):
     """The whole file; ``own_review`` lets a person review their own run, ``time_zone`` is that of its days, None this computer's."""
 
@@ -108,6 +125,7 @@ class Site(Part):
     phantom: tuple[Phantom, ...] = ()
     person: tuple[Person, ...] = ()
     schedule: tuple[Task, ...] = ()
+    preset: tuple[Preset, ...] = ()
 
     @field_validator("time_zone")
     @classmethod
@@ -128,6 +146,7 @@ class Site(Part):
             ("machine", [one.name for one in self.machine]),
             ("phantom", [f"{one.name}, serial {one.serial}" for one in self.phantom]),
             ("person", [one.name for one in self.person]),
+            ("preset", [one.name for one in self.preset]),
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{kind} {', '.join(twice)} stands there twice")
@@ -135,11 +154,18 @@ class Site(Part):
             if why := _alike(one, other):
                 raise ValueError(why)
         known = [one.name for one in self.machine]
-        for task in self.schedule:
-            for name in task.machines:
-                if name not in known:
-                    raise ValueError(f"schedule of {task.protocol}: there is no machine {name!r}{nearest(name, known)}")
+        of_machines = [(f"schedule of {task.protocol}", name) for task in self.schedule for name in task.machines]
+        of_machines += [(f"preset {one.name}", name) for one in self.preset for name in one.machines or ()]
+        for where, name in of_machines:
+            if name not in known:
+                raise ValueError(f"{where}: there is no machine {name!r}{nearest(name, known)}")
+        for preset in self.preset:
+            try:
+                self.phantom_of(preset.phantom)
+            except SiteError as error:
+                raise ValueError(f"preset {preset.name}: {error}") from error
         asked = [("schedule", task.protocol) for task in self.schedule]
+        asked += [(f"preset {one.name}", one.protocol) for one in self.preset]
         asked += [(f"return_to_use of {one.name}", name) for one in self.machine for name in one.return_to_use]
         for where, name in asked:
             if name not in protocol.names() and not name.endswith(".toml"):
@@ -157,6 +183,27 @@ class Site(Part):
         if name not in names:
             raise SiteError(f"{self.name} has no machine {name!r}{nearest(name, names)}")
         return name
+
+    def phantom_of(self, said: str) -> Phantom | None:
+        """The listed phantom that a person names, None where no list is or nothing is said. SiteError when it is none, or several."""
+        if not self.phantom or not said.strip():
+            return None
+        found = [one for one in self.phantom if one.called(said)]
+        if len(found) > 1:
+            serials = " or ".join(one.serial for one in found)
+            raise SiteError(f"{said!r} may be any of {len(found)} phantoms in the site file: give the serial number, {serials}")
+        if not found:
+            names = [name for one in self.phantom for name in (one.name, one.serial)]
+            raise SiteError(f"the site file of {self.name} has no phantom {said!r}{nearest(said, names)}")
+        return found[0]
+
+    def preset_of(self, name: str) -> Preset:
+        """The preset of that name. SiteError when there is none."""
+        found = [one for one in self.preset if folded(one.name) == folded(name)]
+        if not found:
+            names = [one.name for one in self.preset]
+            raise SiteError(f"{self.name} has no preset {name.strip()!r}{nearest(name, names)}; docs/site.md says how to make one")
+        return found[0]
 
     def machine_of(self, label: str, said: str = "") -> str:
         """The name of the machine whose images state ``label``, "NAME (serial 4711)". SiteError for none, or for more than one.
@@ -207,6 +254,11 @@ def _alike(one: Machine, other: Machine) -> str:
     return f"{both}, and both have the serial {same[0]}: nothing tells their images apart" if same else ""
 
 
+def folded(words: str) -> str:
+    """The words as they are compared: without regard to case, commas and spaces."""
+    return " ".join(words.casefold().replace(",", " ").split())
+
+
 def nearest(name: str, known: Iterable[str], most: int | None = None) -> str:
     """``; did you mean "..."?`` for the known name that is most alike, else the known ones, at most ``most``."""
     names = list(dict.fromkeys(known))
@@ -252,6 +304,7 @@ def _placed(site: Site, file: Path) -> Site:
         task.model_copy(update={"protocol": placed(task.protocol, f"schedule number {number}, protocol")})
         for number, task in enumerate(site.schedule, 1)
     ]
+    presets = [one.model_copy(update={"protocol": placed(one.protocol, f"preset {one.name}, protocol")}) for one in site.preset]
     machines = [
         one.model_copy(update={"return_to_use": tuple(placed(name, f"machine {one.name}, return_to_use") for name in one.return_to_use)})
         for one in site.machine
@@ -259,10 +312,12 @@ def _placed(site: Site, file: Path) -> Site:
     phantoms = [
         one.model_copy(update={"certificate": one.certificate and file.absolute().parent / one.certificate}) for one in site.phantom
     ]
-    return site.model_copy(update={"schedule": tuple(tasks), "machine": tuple(machines), "phantom": tuple(phantoms)})
+    return site.model_copy(
+        update={"schedule": tuple(tasks), "machine": tuple(machines), "phantom": tuple(phantoms), "preset": tuple(presets)}
+    )
 
 
-PARTS: dict[str, type[BaseModel]] = {"machine": Machine, "phantom": Phantom, "person": Person, "schedule": Task}
+PARTS: dict[str, type[BaseModel]] = {"machine": Machine, "phantom": Phantom, "person": Person, "schedule": Task, "preset": Preset}
 
 
 def _words(error: Any) -> str:
@@ -277,7 +332,8 @@ def _words(error: Any) -> str:
         said = str(error["msg"]).removeprefix("Value error, ")
         return f"{key}: {said}" if key else said
     if error["type"] == "too_short":
-        return f"{f'{where}, ' if where else ''}{key}: name at least one, or leave the {'key' if key == 'weekdays' else 'table'} out"
+        what = "table" if at[0] == "schedule" and key == "machines" else "key"
+        return f"{f'{where}, ' if where else ''}{key}: name at least one, or leave the {what} out"
     if error["type"] == "missing":
         return f"{f'{where}: ' if where else ''}{key} is missing"
     return f"{f'{where}, ' if where else ''}{key}: {error['msg'].lower()}, found {error['input']!r}"

@@ -25,6 +25,12 @@ role = "physicist"          # or "therapist"
 protocol = "tg142_morning"  # see: igrtqa list --protocols
 machines = ["Linac 1"]
 every = "daily"             # weekly, monthly, quarterly, semiannual, annual
+
+[[preset]]
+name = "morning"            # igrtqa daily FOLDER --preset morning
+protocol = "tg142_morning"
+phantom = "0815"            # its name or serial number
+machines = ["Linac 1"]      # which it is for; without this line any
 """
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from qa.grouping import beam
-from qa.site import Person, Phantom, Site, SiteError, nearest
+from qa.site import Person, Preset, Site, SiteError, folded, nearest
 
 if TYPE_CHECKING:
     from qa.acquisition import Acquisition
@@ -48,20 +48,21 @@ def performer(site: Site | None, name: str) -> str:
 
 def phantom(site: Site | None, said: str) -> Used:
     """The phantom that a person names by its name, its serial number or both. SiteError for none, or several, of the list."""
-    if site is None or not site.phantom or not said.strip():
+    one = site.phantom_of(said) if site is not None else None
+    if one is None:
         return Used(said)
-    words = _folded(said)
-    found = [
-        one for one in site.phantom if words in (_folded(one.name), _folded(one.serial), _folded(f"{one.name} {one.serial}"), _full(one))
-    ]
-    if len(found) > 1:
-        serials = " or ".join(one.serial for one in found)
-        raise SiteError(f"{said!r} may be any of {len(found)} phantoms in the site file: give the serial number, {serials}")
-    if not found:
-        names = [name for one in site.phantom for name in (one.name, one.serial)]
-        raise SiteError(f"the site file of {site.name} has no phantom {said!r}{nearest(said, names)}")
-    (one,) = found
     return Used(f"{one.name}, serial {one.serial}", one.certificate, one.expires)
+
+
+def machine(site: Site, preset: Preset | None, label: str, said: str) -> str:
+    """As ``Site.machine_of``; SiteError for a machine that the preset is not for."""
+    found = site.machine_of(label, said)
+    if preset is not None and preset.machines is not None and found not in preset.machines:
+        raise SiteError(
+            f"preset {preset.name} is for {' and '.join(preset.machines)}, and the images are of {found}: choose a preset of that machine, "
+            "or leave --preset out and say --protocol and --phantom"
+        )
+    return found
 
 
 def doubts(site: Site, used: Used, machine: str, acquisition: Acquisition, acquired: datetime | None) -> list[str]:
@@ -89,15 +90,7 @@ def _outdated(used: Used, acquired: datetime | None, site: Site) -> str:
 
 def _person(site: Site, name: str) -> Person:
     names = [one.name for one in site.person]
-    found = [one for one in site.person if _folded(one.name) == _folded(name)]
+    found = [one for one in site.person if folded(one.name) == folded(name)]
     if not found:
         raise SiteError(f"the site file of {site.name} has no person {name.strip()!r}{nearest(name, names)}")
     return found[0]
-
-
-def _full(one: Phantom) -> str:
-    return _folded(f"{one.name} serial {one.serial}")
-
-
-def _folded(words: str) -> str:
-    return " ".join(words.casefold().replace(",", " ").split())

@@ -311,6 +311,7 @@ def test_init_writes_a_file_that_can_be_read_and_never_over_another(tmp_path: Pa
     lines = file.read_text("utf-8").splitlines()
     example = "\n".join(line.removeprefix("# ") for line in lines[lines.index("# [[phantom]]") :])
     file.write_text("\n".join([*lines, example]), "utf-8")
+    assert [one.name for one in site.read(file).preset] == ["morning"]
     assert [one.name for one in site.read(file).person] == ["A. Physicist"]  # the comments are right when they are no comments any more
     before = file.read_text("utf-8")
     status, text = invoke("init", file, said="Clinic C\n\n")
@@ -380,3 +381,91 @@ def test_a_listed_phantoms_certificate_is_used_and_looked_for_beside_the_site_fi
     assert status == 2
     assert str(tmp_path / "cube_0815.toml") in words.replace("\n", "")
     assert invoke("run", images, *options)[0] != 2  # nobody says which phantom it is, so no certificate is asked for
+
+
+# Presets
+
+PRESET = """
+[[preset]]
+name = "Morning"
+protocol = "own.toml"
+phantom = "0815"
+machines = ["Linac 1"]
+"""
+
+
+@pytest.fixture
+def morning(tmp_path: Path) -> tuple[object, ...]:
+    """The options of a run in a clinic with a preset."""
+    (tmp_path / "own.toml").write_text(OWN, "utf-8")
+    (tmp_path / "site.toml").write_text(WHOLE.replace('certificate = "cube_0815.toml"\n', "") + PRESET, "utf-8")
+    return "--preset", "morning", "--site", tmp_path / "site.toml", "--database", tmp_path / "r.sqlite"
+
+
+def judged_by(folder: Path) -> list[tuple[str, str]]:
+    store = Store(folder / "r.sqlite")
+    records = [store.get(one.record_id) for one in store.list()]
+    return [(one.protocol, one.phantom) for one in sorted(records, key=lambda one: one.analysed)]
+
+
+@pytest.mark.parametrize("command", ["run", "daily"])
+def test_a_preset_says_protocol_and_phantom(images: Path, tmp_path: Path, morning: tuple[object, ...], command: str) -> None:
+    status, words = invoke(command, images, *morning)
+    assert status == 0, words
+    assert f"preset Morning: protocol {tmp_path / 'own.toml'}, phantom 0815" in words
+    assert judged_by(tmp_path) == [("own", "5-ball cube, serial 0815")]
+
+
+@pytest.mark.parametrize("command", ["run", "daily"])
+def test_what_is_typed_beside_a_preset_counts_instead(images: Path, tmp_path: Path, morning: tuple[object, ...], command: str) -> None:
+    (tmp_path / "other.toml").write_text(OWN.replace('name = "own"', 'name = "other"'), "utf-8")
+    status, words = invoke(command, images, *morning, "--protocol", tmp_path / "other.toml")
+    assert status == 0, words
+    assert judged_by(tmp_path) == [("other", "5-ball cube, serial 0815")]
+    assert "has no phantom 'ball'" in invoke(command, images, *morning, "--phantom", "ball")[1]
+
+
+@pytest.mark.parametrize("command", ["run", "daily"])
+def test_a_preset_of_another_machine_measures_nothing(images: Path, tmp_path: Path, morning: tuple[object, ...], command: str) -> None:
+    """The phantom of one machine must not be said to be on the other."""
+    file = tmp_path / "site.toml"
+    file.write_text(file.read_text("utf-8").replace('phantom = "0815"\nmachines = ["Linac 1"]', 'machines = ["Linac 2"]'), "utf-8")
+    status, words = invoke(command, images, *morning)
+    assert (status, "preset Morning is for Linac 2, and the images are of Linac 1" in words) == (2, True), words
+    assert judged_by(tmp_path) == []
+
+
+def test_a_preset_does_not_name_the_machine(images: Path, tmp_path: Path, morning: tuple[object, ...]) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(file.read_text("utf-8").replace('"4711"', '"9999"'), "utf-8")
+    status, words = invoke("run", images, *morning)
+    assert (status, "no machine of Clinic A is called so" in words) == (2, True), words
+    assert judged_by(tmp_path) == []
+
+
+def test_a_preset_that_is_not_there_is_named_with_the_nearest(images: Path, tmp_path: Path, morning: tuple[object, ...]) -> None:
+    status, words = invoke("run", images, "--preset", "mornig", *morning[2:])
+    assert (status, "has no preset 'mornig'; did you mean 'Morning'?" in words) == (2, True), words
+    status, words = invoke("run", images, "--preset", "morning", "--database", tmp_path / "r.sqlite")
+    assert (status, "name the site file with --site" in words) == (2, True), words
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('phantom = "0815"', 'phantom = "0851"', "preset Morning: the site file of Clinic A has no phantom '0851'; did you mean '0815'?"),
+        ('protocol = "own.toml"', 'protocol = "tg142_mornig"', "preset Morning: there is no protocol 'tg142_mornig'; did you mean"),
+        ('protocol = "own.toml"', 'protocol = "gone.toml"', "preset Morning, protocol: "),
+        ('machines = ["Linac 1"]', 'machines = ["Linak 1"]', "preset Morning: there is no machine 'Linak 1'; did you mean 'Linac 1'?"),
+        ('machines = ["Linac 1"]', "machines = []", "preset number 1, machines: name at least one, or leave the key out"),
+        ('machines = ["Linac 1"]', 'machine = "Linac 1"', "preset number 1: nobody knows the key 'machine'; did you mean 'machines'?"),
+        ('machines = ["Linac 1"]', PRESET, "preset Morning stands there twice"),
+    ],
+)
+def test_what_is_wrong_with_a_preset_is_named(tmp_path: Path, old: str, new: str, words: str) -> None:
+    (tmp_path / "own.toml").write_text(OWN, "utf-8")
+    assert old in PRESET
+    with pytest.raises(SiteError) as told:
+        read(tmp_path, WHOLE + PRESET.replace(old, new))
+    assert words in str(told.value)
+    assert str(tmp_path / "site.toml") in str(told.value)
