@@ -148,7 +148,8 @@ class Site(Part):
             ("person", [one.name for one in self.person]),
             ("preset", [one.name for one in self.preset]),
         ):
-            if twice := sorted({name for name in names if names.count(name) > 1}):
+            read_as = [folded(name) for name in names]
+            if twice := sorted({name for name in names if read_as.count(folded(name)) > 1}):
                 raise ValueError(f"{kind} {', '.join(twice)} stands there twice")
         for one, other in itertools.combinations(self.machine, 2):
             if why := _alike(one, other):

@@ -469,3 +469,21 @@ def test_what_is_wrong_with_a_preset_is_named(tmp_path: Path, old: str, new: str
         read(tmp_path, WHOLE + PRESET.replace(old, new))
     assert words in str(told.value)
     assert str(tmp_path / "site.toml") in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        (
+            '[[person]]\nname = "Ann Lee"\nrole = "therapist"',
+            '[[person]]\nname = "ann  lee"\nrole = "physicist"',
+            "person Ann Lee, ann  lee stand",
+        ),
+        ('[[preset]]\nname = "A"\nprotocol = "tg142_morning"', '[[preset]]\nname = "a"\nprotocol = "mppg9a_monthly"', "preset A, a stand"),
+    ],
+)
+def test_names_that_are_read_as_one_stand_there_once(tmp_path: Path, one: str, other: str, words: str) -> None:
+    """Else the first of them would be taken, in a role or with a protocol that nobody meant."""
+    with pytest.raises(SiteError) as told:
+        read(tmp_path, f"{WHOLE}\n{one}\n\n{other}\n")
+    assert words in str(told.value)
