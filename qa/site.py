@@ -289,17 +289,23 @@ def read(path: str | Path) -> Site:
 
 
 def _placed(site: Site, file: Path) -> Site:
-    """The site with absolute paths of its files, which stand beside it. SiteError for a protocol that cannot be judged by."""
+    """The site with absolute paths of its files, beside it. SiteError for a protocol that cannot be judged by, or two of one name."""
+    files: dict[str, Path] = {}
 
     def placed(name: str, where: str) -> str:
         if name in protocol.names():
             return name
-        beside = str(file.absolute().parent / name)
+        beside = file.absolute().parent / name
         try:
-            protocol.read(beside)
+            called = protocol.read(beside).name
         except ProtocolError as error:
             raise SiteError(f"{file}: {where}: {error}") from error
-        return beside
+        other = files.setdefault(called, beside)
+        if other.resolve() != beside.resolve():
+            raise SiteError(
+                f"{file}: {other} and {beside} are both named {called!r}, and records keep the name alone: give one of them another name"
+            )
+        return str(beside)
 
     tasks = [
         task.model_copy(update={"protocol": placed(task.protocol, f"schedule number {number}, protocol")})

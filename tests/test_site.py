@@ -487,3 +487,15 @@ def test_names_that_are_read_as_one_stand_there_once(tmp_path: Path, one: str, o
     with pytest.raises(SiteError) as told:
         read(tmp_path, f"{WHOLE}\n{one}\n\n{other}\n")
     assert words in str(told.value)
+
+
+def test_two_protocol_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Records keep the name alone: by a copy with wider limits a machine would be put back into use."""
+    for file, tolerance in (("own.toml", "1.0"), ("wide.toml", "50.0")):
+        (tmp_path / file).write_text(OWN.replace("tolerance = 5.0", f"tolerance = {tolerance}"), "utf-8")
+    text = WHOLE.replace('"tg142_monthly_couch"', '"wide.toml"')
+    with pytest.raises(SiteError, match=r"site.toml: .*wide\.toml and .*own\.toml are both named 'own'"):
+        read(tmp_path, text.replace('serials = ["4711"]', 'serials = ["4711"]\nreturn_to_use = ["own.toml"]'))
+    (tmp_path / "sub").mkdir()
+    same = text.replace('serials = ["4711"]', 'serials = ["4711"]\nreturn_to_use = ["sub/../wide.toml"]')
+    assert read(tmp_path, same).machine[0].return_to_use  # one file, named in two ways
