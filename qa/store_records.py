@@ -68,8 +68,9 @@ class Records(Opened):
             return self._get(connection, record_id)
 
     def _get(self, connection: Connection, record_id: str) -> Record:
-        start = record_id.strip().lower()
-        column = tables.record.c.record_id
+        start, column = record_id.strip().lower(), tables.record.c.record_id
+        if connection.scalar(select(column).where(column == record_id.strip())) is not None:
+            return self._read(connection, record_id.strip())
         starts_so = func.lower(column).startswith(start, autoescape=True)
         found = connection.scalars(select(column).where(starts_so).order_by(column).limit(6)).all()
         found = [full for full in found if full.lower() == start] or found
