@@ -114,6 +114,8 @@ def _known(file: Path) -> Store:
         (whole,) = opened.execute("PRAGMA integrity_check").fetchone()
         if whole != "ok" or opened.execute("PRAGMA foreign_key_check").fetchone() is not None:
             raise RecordError(f"{file}: the file is damaged ({whole}); use another copy")
+        if opened.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'record'").fetchone() is None:
+            raise RecordError(f"{file}: this file is not a database of records; name another file")
         opened.execute("SELECT count(*) FROM record").fetchone()
     return Store(database.read_only(file))
 

@@ -104,7 +104,7 @@ def numbers(connection: Connection, kind: str, of: Collection[str] | None = None
 
 def stored_after(connection: Connection, kind: str, event: str) -> frozenset[str]:
     """The ids of the records that were linked after that event, whatever a clock said; none where it has no link."""
-    number = numbers(connection, kind).get(event)
+    number = numbers(connection, kind, (event,)).get(event)
     if number is None:
         return frozenset()
     return frozenset(connection.scalars(select(tables.link.c.id).where(tables.link.c.number > number, tables.link.c.kind == "record")))

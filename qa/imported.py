@@ -93,9 +93,10 @@ def found(connection: Connection, names: Sequence[str] | None = None) -> tuple[I
     if version(connection) < tables.SINCE[tables.imported]:
         return ()
     query = select(tables.imported).order_by(tables.imported.c.number)
+    counted = select(tables.opinion.c.number, func.count()).group_by(tables.opinion.c.number)
     if names is not None:
         query = query.where(tables.imported.c.machine.in_(names))
-    counted = select(tables.opinion.c.number, func.count()).group_by(tables.opinion.c.number)
+        counted = counted.where(tables.opinion.c.number.in_(query.with_only_columns(tables.imported.c.number).order_by(None)))
     lines = {number: count for number, count in connection.execute(counted)}
     return tuple(_imported(dict(row), lines.get(row["number"], 0)) for row in connection.execute(query).mappings())
 

@@ -86,7 +86,8 @@ def contradicted(connection: Connection, record: Record, printed: Standing) -> I
         yield f"it names {_named(printed.place)} as the record's, which is {_named(now.place)}"
     if not older and printed.end is None:
         yield "it does not name the last link when it was printed, so nothing says what was signed by then"
-    numbers = {kind: chain.numbers(connection, kind) for kind in chain.EVENTS}
+    signed = {kind: [one.id for one in now.signatures if one.kind == kind] for kind in chain.EVENTS}
+    numbers = {kind: chain.numbers(connection, kind, names) for kind, names in signed.items()}
     for one in now.signatures:
         by_then = printed.end is not None and numbers[one.kind].get(one.id, 0) <= printed.end.number
         if by_then and one not in printed.signatures:

@@ -35,10 +35,11 @@ def write(records: Iterable[tuple[Record, Standing]], path: Path) -> int:
         points += _points(record, standing)
         if len(points) > MOST:
             raise QaError(
-                f"more than {MOST} readings: take fewer with --machine, --test, --since and --until, or use --json; nothing was written"
+                f"{path}: not written, it would have more than {MOST} readings; "
+                "take fewer with --machine, --test, --since and --until, or use --json"
             )
     content = _yaml(points)
-    _read_back(content, points)
+    _read_back(content, points, path)
     disk.put(content, path)
     return len(points)
 
@@ -63,7 +64,7 @@ def _plain(model: Any) -> dict[str, Any]:
     return plain
 
 
-def _read_back(content: bytes, points: list[DataPoint]) -> None:
+def _read_back(content: bytes, points: list[DataPoint], path: Path) -> None:
     """QaError when the format's own model does not take the file, or takes other points from it."""
     from pydantic import ValidationError
     from quaac import Document
@@ -72,9 +73,9 @@ def _read_back(content: bytes, points: list[DataPoint]) -> None:
     try:
         back = Document.model_validate_json(json.dumps(plain))
     except (ValidationError, KeyError, ValueError) as error:
-        raise QaError(f"QuAAC does not take what would be written, nothing was: {error}") from error
+        raise QaError(f"{path}: not written, for QuAAC does not take it: {error}") from error
     if [one.hash for one in back.datapoints] != [one.hash for one in points]:
-        raise QaError("QuAAC reads back other data points than were to be written: nothing was written; report this fault")
+        raise QaError(f"{path}: not written, for QuAAC reads other data points back than were to be written; report this fault")
 
 
 def _points(record: Record, standing: Standing) -> Iterator[DataPoint]:

@@ -197,12 +197,14 @@ def test_a_damaged_copy_is_not_brought_back(filled: Path, tmp_path: Path) -> Non
 
 
 def test_what_is_no_database_of_records_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
-    for name, content in (("empty", b""), ("text", b"hello")):
+    with closing(sqlite3.connect(tmp_path / "another")) as another:
+        another.execute("CREATE TABLE photo (name TEXT)")
+    for name, content in (("empty", b""), ("text", b"hello"), ("another", (tmp_path / "another").read_bytes())):
         file = tmp_path / name
         file.write_bytes(content)
-        with pytest.raises(RecordError, match=name):
+        with pytest.raises(RecordError, match=f"{name}: this file is not a database of records; name another file"):
             backup.backup(file, tmp_path / "copy.sqlite")
-        with pytest.raises(RecordError, match=name):
+        with pytest.raises(RecordError, match=f"{name}: this file is not a database of records; name another file"):
             backup.restore(file, tmp_path / "back.sqlite")
         assert file.read_bytes() == content
     with pytest.raises(RecordError, match="there are no records to copy"):

@@ -384,7 +384,7 @@ def test_signature_without_name_role_or_meaning_is_refused(tmp_path: Path, who: 
 
 def test_record_changed_by_force_is_not_signed_even_when_its_own_hash_was_made_to_fit(store: Store, force: sqlite3.Connection) -> None:
     from qa.rows import from_rows, to_rows
-    from qa.store import _select
+    from qa.store_records import _select
 
     force.execute("UPDATE reading SET value = 0.01 WHERE record_id = 'trial-1' AND idx = 0")
     with pytest.raises(RecordError, match="changed after it was stored"):

@@ -145,10 +145,12 @@ def test_quaac_is_taken_by_its_own_reader_with_the_time_of_the_images(store: Sto
 
 
 def test_quaac_of_more_than_its_readers_hold_is_refused(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of this file nothing is written, and it says of which: another format may be there already."""
     monkeypatch.setattr(exported_quaac, "MOST", 11)
-    status, said = export(store, "--quaac", tmp_path / "x.yaml")
-    assert (status, "more than 11 readings" in said) == (2, True)
-    assert not (tmp_path / "x.yaml").exists()
+    status, said = export(store, "--csv", tmp_path / "x.csv", "--quaac", tmp_path / "x.yaml")
+    assert (status, f"{tmp_path / 'x.yaml'}: not written, it would have more than 11 readings" in said) == (2, True), said
+    assert "nothing was written" not in said
+    assert ((tmp_path / "x.csv").exists(), (tmp_path / "x.yaml").exists()) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
@@ -556,3 +557,68 @@ def test_interval_and_exact_floats_are_stored_as_numbers(path: Path) -> None:
     store = Store(path)
     store.add(example(readings=(reading,), judgements=()))
     assert store.get(example().record_id).readings == (reading,)
+
+
+# Work that does not grow with what is not asked for
+
+
+def steps(store: Store, ask: Callable[[Store], object]) -> int:
+    """How much SQLite does to answer, in steps of its virtual machine."""
+    count = 0
+
+    def step() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    def watch(connection: sqlite3.Connection, _: object) -> None:
+        connection.set_progress_handler(step, 1)
+
+    event.listen(store._engine, "connect", watch)
+    ask(store)
+    event.remove(store._engine, "connect", watch)
+    return count
+
+
+def taken_in(store: Store, machine: str, serial: str, lines: int, name: str = "N" * 20) -> None:
+    said = {"source": "Another", "machine": machine, "serial": serial, "name": f"check of {machine}, {serial}", "template": "daily"}
+    said |= {"clock": "2026-01-05T07:10:30", "zone": "UTC", "sha256": serial.zfill(64), "who": "Ann"}
+    line = {"unit": "mm", "value": "0.30", "threshold": "0.5", "verdict": "Pass"}
+    store.take_in([(said, datetime(2026, 1, 5, 7, 10, 30, tzinfo=UTC), [{**line, "name": f"{name}/{k}"} for k in range(lines)])])
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.get(held().record_id),
+        lambda store: store.contradicted(store.standing(held().record_id)),
+        lambda store: store.imported("LINAC-B"),
+    ],
+    ids=["a record by its whole id", "a report held against the store", "what was taken in of a machine"],
+)
+def test_an_answer_of_one_record_or_machine_does_not_read_the_others(path: Path, ask: Callable[[Store], object]) -> None:
+    """40 other records, each signed, and another machine's import of 2000 lines: a look at each would take at least a step."""
+    store = Store(path)
+    store.add(held())
+    store.sign(held().record_id, "Ann", "physicist", "reviewed")
+    taken_in(store, "LINAC-B", "1", 2)
+    alone = steps(store, ask)
+    for number in range(40):
+        store.add(dataclasses.replace(held(), record_id=f"another-{number}"))
+        store.sign(f"another-{number}", "Ann", "physicist", "reviewed")
+    taken_in(store, "LINAC-C", "2", 2000)
+    assert alone > 20
+    assert steps(store, ask) < alone + 40
+
+
+def test_verifying_holds_the_lines_of_one_import_at_a_time(path: Path) -> None:
+    """40 imports of 100 lines with 4 kB of text each, 16 MB; no more than a few of them are in memory at once."""
+    store = Store(path)
+    for number in range(40):
+        taken_in(store, "LINAC-B", str(number), 100, "N" * 4000)
+    tracemalloc.start()
+    found = store.verify()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found.imported, found.faults) == (40, [])
+    assert peak < 8_000_000
