@@ -21,7 +21,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.audit import CLI
-from bench.drawn_records import drawn
+from bench.audit_store import SCHEDULE
+from bench.drawn_records import apart, drawn
 from bench.tampering import forced
 from qa import audit as audits
 from qa import audit_compliance, procedure, protocol, site
@@ -39,7 +40,7 @@ from reports import audit_summary, audit_tests, style
 MACHINE = "Linac 1"
 MONTH = period("2026-11")
 TODAY = date(2026, 12, 4)
-SITE = """
+SITE = f"""
 name = "Clinic A"
 time_zone = "UTC"
 
@@ -47,17 +48,7 @@ time_zone = "UTC"
 name = "Linac 1"
 stations = ["LINAC-E"]
 techniques = ["conventional", "srs", "sbrt"]
-
-[[schedule]]
-protocol = "tg142_morning"
-machines = ["Linac 1"]
-every = "daily"
-
-[[schedule]]
-protocol = "mppg9a_monthly"
-machines = ["Linac 1"]
-every = "monthly"
-"""
+{SCHEDULE}"""
 DAILY = "tg142_morning"
 (MORNING,) = protocol.read(DAILY).procedures
 MONTHLY = protocol.read("mppg9a_monthly").procedures
@@ -194,18 +185,9 @@ def test_what_passed_is_green(clinic: Clinic) -> None:
 
 
 def test_engines_that_disagree_leave_no_technique_a_pass(clinic: Clinic) -> None:
-    compared = replace(
-        drawn(np.random.default_rng(0), "x").comparisons[0],
-        their_value=9.0,
-        their_u=0.1,
-        difference=9.0,
-        allowed=0.1,
-        outcome=Outcome.DISAGREEMENT,
-        reason="9.0 apart",
-    )
-    clinic.record("r1", at(2), comparisons=(compared,))
+    clinic.record("r1", at(2), comparisons=(apart(),))
     assert of(clinic.audit(), "srs")[0] is Outcome.DISAGREEMENT
-    assert "two engines: 9.0 apart" in clinic.text()
+    assert "two engines: 9 mm apart" in clinic.text()
 
 
 def test_days_are_those_of_the_clinics_clock(tmp_path: Path) -> None:
@@ -822,8 +804,7 @@ def test_a_baseline_of_several_records_is_named_with_its_day_and_its_records(cli
 
 
 def test_engines_that_disagree_about_what_no_limit_judges_end_the_command_otherwise(clinic: Clinic) -> None:
-    apart = {"their_value": 9.0, "their_u": 0.1, "difference": 9.0, "allowed": 0.1, "outcome": Outcome.DISAGREEMENT, "reason": "apart"}
-    clinic.record("r1", at(2), judgements=(), comparisons=(replace(drawn(np.random.default_rng(0), "x").comparisons[0], **apart),))
+    clinic.record("r1", at(2), judgements=(), comparisons=(apart(),))
     clinic.record("r2", at(3))
     done = CliRunner().invoke(app, ["audit", "--machine", MACHINE, "--month", "2026-11", "--database", str(clinic.file)])
     assert done.exit_code == Status.UNDECIDED
