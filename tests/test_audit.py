@@ -785,6 +785,49 @@ def test_nothing_that_was_changed_by_force_is_audited(clinic: Clinic, statement:
         audits.audit(clinic.store, MACHINE, MONTH, clinic.site, TODAY, evidence)
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE acceptance SET who = 'Ann Lee'", "acceptance r1/0 is not what was put down"),
+        (
+            "INSERT INTO acceptance SELECT 'r2', 0, record_hash, 'Ann Lee', analysed, '' FROM record WHERE record_id = 'r2'",
+            "acceptance r2/0 is not what was put down",
+        ),
+        ("UPDATE accepted_baseline SET because = 'a new panel'", "baseline 1 of Linac 1 is not what was put down"),
+        ("UPDATE acceptance SET who = 'Ann Lee' WHERE record_id = 'other'", ""),
+    ],
+)
+def test_no_acceptance_that_was_changed_by_force_is_audited(clinic: Clinic, statement: str, said: str) -> None:
+    """A calibration comes into force by an acceptance alone. That of another machine is no part of this audit."""
+    for name, when, machine in (("r1", at(2), MACHINE), ("r2", at(3), MACHINE), ("other", at(3), "Linac 2")):
+        clinic.record(name, when, machine=machine)
+    for name in ("r1", "other"):
+        clinic.store.accept(name, "Bob Kay")
+    clinic.store.accept_baseline(["r1", "r2"], "Bob Kay", "after service", "")
+    before = clinic.audit().accepted
+    connection = forced(clinic.file)
+    connection.execute(statement)
+    connection.close()
+    if not said:
+        assert clinic.audit().accepted == before
+        return
+    with pytest.raises(RecordError, match=said):
+        clinic.audit()
+
+
+def test_acceptances_from_before_the_chain_are_audited(tmp_path: Path) -> None:
+    """Their links say that they were adopted."""
+    file = tmp_path / "old.sqlite"
+    with sqlite3.connect(file) as connection:
+        connection.executescript((Path(__file__).parent / "records_version_4.sql").read_text("utf-8"))
+    connection.close()
+    store = Store(file)
+    (old,) = {one.record.machine: one for one in store.accepted()}.values()
+    store.put_down("service", old.record.machine, "", date(2026, 11, 9), "Ann Lee", "panel replaced")  # makes it one of this version
+    found = audits.audit(store, old.record.machine, period(f"{old.accepted:%Y-%m}"), None, date(2030, 1, 1))
+    assert old.record.record_id in [one.record.record_id for one in found.accepted]
+
+
 def test_a_baseline_of_several_records_is_named_with_its_day_and_its_records(clinic: Clinic) -> None:
     for day in (5, 6):
         clinic.record(f"member-{day}", at(day, month=10))
