@@ -233,6 +233,8 @@ def test_a_rejected_record_is_shown_and_decides_nothing(clinic: Clinic) -> None:
     assert [one.readings[0] for one in found.quantities] == [Measured(LENGTH, 0.4, 0.05)]
     assert found.findings == ()
     words = text(pages.render(found))
+    for said in (words, text(audit_summary.render(found))):
+        assert "None. Every limit that was judged in a record that counts was met" in said
     assert "rejected by Bob Kay (the wrong phantom)" in between(words, "Exceptions", "Quantities")
     assert "2 records, 1 of which decide nothing" in words
     assert "5.00" not in words
@@ -292,7 +294,7 @@ def test_several_numbers_of_a_record_are_given_from_the_least_to_the_largest(cli
     judged = tuple(Judgement(ABSOLUTE, n, Outcome.PASS, "inside") for n in range(3))
     clinic.record("r1", at(2), readings=readings, judgements=judged)
     words = between(clinic.text(), "Quantities", "Daily")
-    assert "-0.40 to 1.50 ± 0.10 at most, 3 numbers mm" in words
+    assert "-0.40 to 1.50 ± 0.10 mm at most, 3 numbers" in words
     assert "75 % U: 80 %" in words  # of 1.5, the largest
 
 
