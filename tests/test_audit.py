@@ -18,6 +18,7 @@ import numpy as np
 import pypdf
 import pypdfium2
 import pytest
+from reportlab.platypus import Spacer
 from typer.testing import CliRunner
 
 from bench.audit import CLI
@@ -35,7 +36,7 @@ from qa.reading import Measured, NotMeasured, QaError, Quantity, RecordError
 from qa.record import Record
 from qa.store import Store
 from reports import audit as pages
-from reports import audit_summary, audit_tests, style
+from reports import audit_page, audit_summary, audit_tests, style
 
 MACHINE = "Linac 1"
 MONTH = period("2026-11")
@@ -665,6 +666,23 @@ def test_many_images_are_made_small_enough_to_mail(clinic: Clinic) -> None:
     content = pages.render(found)
     assert len(content) < 10e6
     assert audit_tests.COARSEST < audit_tests._finest(found.shown) < audit_tests.FINEST
+
+
+def test_the_heading_of_a_subject_is_on_the_page_of_its_first_test(clinic: Clinic) -> None:
+    """Whatever stands above it, in points."""
+    found = clinic.audit()
+    parted = []
+    style.register_fonts()
+    for above in range(400, 720, 20):
+        filled = [style.paragraph("a line", style.BODY) for _ in range(40)]
+        part = audit_page.Section("A test", "part", filled[1:], 1)
+        sections = [audit_page.Section("Subject", "whole", filled[:1], following=part.flowables), part]
+        places = audit_page.Places()
+        content = audit_page.build(found, [Spacer(0, above - 23), places.contents(sections), *places.story(sections)], places)
+        whole, first = ([n for n, words in enumerate(texts(content), 1) if name in words] for name in ("Subject a line", "A test a line"))
+        assert (len(whole), len(first)) == (1, 1)
+        parted += [above] if whole != first else []
+    assert parted == []
 
 
 # The page for a committee, and the year
