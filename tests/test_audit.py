@@ -290,6 +290,14 @@ def test_the_newest_of_each_thing_is_shown_and_its_course_over_twelve_months(cli
     assert [(past.value, past.outside) for past in one.past] == [(0.1, None), (2.4, Outcome.FAIL), (0.3, None)]
 
 
+def test_a_course_is_of_one_unit(clinic: Clinic) -> None:
+    """A version of the test that stated centimetres: 0.03 of them are no 0.03 mm."""
+    clinic.record("in-cm", at(2), readings=(Measured(replace(LENGTH, unit="cm"), 0.03, 0.005),), judgements=())
+    clinic.record("in-mm", at(3), 0.4)
+    (one,) = clinic.audit().quantities
+    assert [past.value for past in one.past] == [0.4]
+
+
 def test_several_numbers_of_a_record_are_given_from_the_least_to_the_largest(clinic: Clinic) -> None:
     readings = tuple(Measured(LENGTH, value, 0.05, {"sop_instance_uid": f"1.{n}"}) for n, value in enumerate((0.2, -0.4, 1.5)))
     judged = tuple(Judgement(ABSOLUTE, n, Outcome.PASS, "inside") for n in range(3))
