@@ -17,14 +17,7 @@ from qa.store import Store
 MACHINE = "Linac 1"
 FIRST = date(2024, 10, 1)  # a Tuesday
 MORNINGS = 20
-SITE = """
-name = "Clinic A"
-time_zone = "UTC"
-
-[[machine]]
-name = "Linac 1"
-techniques = ["conventional", "imrt", "srs", "sbrt"]
-
+SCHEDULE = """
 [[schedule]]
 protocol = "tg142_morning"
 machines = ["Linac 1"]
@@ -35,6 +28,14 @@ protocol = "mppg9a_monthly"
 machines = ["Linac 1"]
 every = "monthly"
 """
+SITE = f"""
+name = "Clinic A"
+time_zone = "UTC"
+
+[[machine]]
+name = "Linac 1"
+techniques = ["conventional", "imrt", "srs", "sbrt"]
+{SCHEDULE}"""
 
 
 class Shelf:

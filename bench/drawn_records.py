@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -15,6 +16,12 @@ from qa.record import Input, Record
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
 OFFSET = Quantity("ball_offset_u", "mm", "ball minus field", "definition")
 SIZE = Quantity("isocenter_size_couch", "mm", "diameter", "definition")
+
+
+def apart() -> Compared:
+    """Two engines that disagree about a number: 0 and 9 mm, each ± 0.1 mm."""
+    engine, allowed = ("other", "1", ""), 2 * math.hypot(0.05, 0.05)
+    return Compared(OFFSET.key, "mm", {}, 0.0, 0.05, 9.0, 0.05, *engine, 9.0, allowed, Outcome.DISAGREEMENT, "9 mm apart")
 
 
 def drawn(rng: np.random.Generator, record_id: str) -> Record:

@@ -29,8 +29,8 @@ class Past:
 class Newest:
     """The newest of one quantity: ``readings`` of the record ``head``, one unless it has several of that quantity and thing.
 
-    ``indices`` are theirs in the record, ``judgements`` are of those. ``past`` is empty where records have several numbers and nothing
-    tells which is which.
+    ``indices`` are theirs in the record, ``judgements`` are of those. ``past`` are the numbers in the same unit; it is empty where records
+    have several and nothing tells which is which.
     """
 
     head: Head
@@ -78,7 +78,7 @@ def newest(
     for key, head, numbers in every:
         indices = tuple(number.index for number in numbers)
         judged = tuple(one for one in counting[head.record_id].judgements if one.reading in indices)
-        past = tuple(_past(of[key], rows.outside))
+        past = tuple(_past(of[key], numbers[0].unit, rows.outside))
         made.append(Newest(head, key[2], indices, tuple(read[head.record_id, index] for index in indices), judged, past))
     return tuple(made)
 
@@ -109,7 +109,7 @@ def _by_key(rows: Rows) -> dict[Key, list[tuple[Head, list[Number]]]]:
 
 
 def _told_otherwise(key: Key, found: tuple[Head, list[Number]], last: Mapping[Key, tuple[Head, list[Number]]]) -> bool:
-    """Whether something was not measured as a whole, and a record that is not older has numbers of all that it may be."""
+    """Whether something was not measured as a whole, and a newer record has numbers of what it may be."""
     (head, numbers), (procedure, quantity, of) = found, key
     if any(number.value is not None for number in numbers):
         return False
@@ -123,10 +123,12 @@ def _measured(numbers: Iterable[Number]) -> bool:
     return any(number.value is not None for number in numbers)
 
 
-def _past(found: Iterable[tuple[Head, list[Number]]], outside: Mapping[tuple[str, int], Outcome]) -> Iterable[Past]:
+def _past(found: Iterable[tuple[Head, list[Number]]], unit: str, outside: Mapping[tuple[str, int], Outcome]) -> Iterable[Past]:
+    """Those in that unit: others have no place on the same line."""
     several = False
     course = []
     for head, numbers in found:
         several = several or len(numbers) > 1
-        course += [Past(head.at, one.value, outside.get((one.record_id, one.index))) for one in numbers if one.value is not None]
+        own = [(one, one.value) for one in numbers if one.value is not None and one.unit == unit]
+        course += [Past(head.at, value, outside.get((one.record_id, one.index))) for one, value in own]
     return () if several else course

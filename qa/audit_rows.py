@@ -71,6 +71,7 @@ class Number:
     index: int
     quantity: str
     of: Identity
+    unit: str
     value: float | None
 
 
@@ -167,11 +168,11 @@ def _numbers(connection: Connection, record_ids: Sequence[str]) -> Iterable[Numb
     own = tables.reading.c
     known: dict[str, Identity] = {}
     for some in _parts(record_ids):
-        query = select(own.record_id, own.idx, own.quantity, own.at, own.value).where(own.record_id.in_(some))
-        for record_id, index, quantity, at, value in connection.execute(query.order_by(own.record_id, own.idx)):
+        query = select(own.record_id, own.idx, own.quantity, own.at, own.unit, own.value).where(own.record_id.in_(some))
+        for record_id, index, quantity, at, unit, value in connection.execute(query.order_by(own.record_id, own.idx)):
             if at not in known:
                 known[at] = identity(json.loads(at))
-            yield Number(record_id, index, quantity, known[at], value)
+            yield Number(record_id, index, quantity, known[at], unit, value)
 
 
 def _judgements(connection: Connection, record_ids: Sequence[str]) -> dict[str, tuple[Judgement, ...]]:

@@ -19,8 +19,9 @@ _VERIFY = "there is no audit of it; see igrtqa verify, and restore it from a bac
 
 
 def check(connection: Connection, names: Sequence[str], record_ids: Sequence[str], since: datetime) -> None:
-    """Nothing in a database without a chain, nor where all of it fits: the signatures of these records, the events of the machine of
-    these names, and every record that was stored after the last link from before ``since`` is there, of any machine. RecordError else.
+    """Nothing in a database without a chain, nor where all of it fits: the signatures of these records; the events, acceptances and
+    accepted baselines of the machine of these names; and every record that was stored after the last link from before ``since`` is
+    there, of any machine. RecordError else.
 
     The records themselves are checked where they are opened.
     """
@@ -36,11 +37,24 @@ def check(connection: Connection, names: Sequence[str], record_ids: Sequence[str
         raise RecordError(f"record {gone} is not stored any more, and it may be of this audit: {_VERIFY}")
     for start in range(0, len(record_ids), _AT_ONCE):
         _signed(connection, record_ids[start : start + _AT_ONCE])
-    events = _rows(connection, tables.event, tables.event.c.machine.in_(names))
-    known = _contents(connection, "event", [chain.event_id("event", row) for row in events])
-    for row in events:
-        if known.get(chain.event_id("event", row)) != chain.content_hash("event", row):
-            raise RecordError(f"event {row['number']} of {row['machine']} is not what was put down: {_VERIFY}")
+    of_it = own.machine.in_(names)
+    put_down = {
+        "event": tables.event.c.machine.in_(names),
+        "acceptance": select(own.record_id).where(own.record_id == tables.acceptance.c.record_id, of_it).exists(),
+        "baseline": tables.accepted_baseline.c.machine.in_(names),
+    }
+    for kind, which in put_down.items():
+        _put_down(connection, kind, which)
+
+
+def _put_down(connection: Connection, kind: str, which: Any) -> None:
+    """What persons said of the machine beside their signatures."""
+    rows = {chain.event_id(kind, row): row for row in _rows(connection, chain.EVENTS[kind], which)}
+    known = _contents(connection, kind, [*rows])
+    for name, row in rows.items():
+        if known.get(name) != chain.content_hash(kind, row):
+            of = f" of {row['machine']}" if "machine" in row else ""
+            raise RecordError(f"{kind} {name}{of} is not what was put down: {_VERIFY}")
 
 
 def _signed(connection: Connection, record_ids: Sequence[str]) -> None:
@@ -65,6 +79,7 @@ def _contents(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str
     """What the links of these items hold for the hash of their content."""
     own, found = tables.link.c, dict[str, str]()
     for start in range(0, len(ids), _AT_ONCE):
-        query = select(own.id, own.content).where(own.kind == kind, own.id.in_(ids[start : start + _AT_ONCE]))
+        kinds = own.kind.in_((kind, f"{chain.ADOPTED}{kind}"))
+        query = select(own.id, own.content).where(kinds, own.id.in_(ids[start : start + _AT_ONCE]))
         found |= {name: content for name, content in connection.execute(query)}
     return found

@@ -18,7 +18,7 @@ from reports.tables import Cell, grid
 from reports.trend_opinions import STATED_WELL
 
 NOTHING = "Nothing put down (igrtqa action RECORD --did TEXT)."
-NONE = "None. Every limit that was judged in this period was met, with the uncertainty taken into account."
+NONE = "None. Every limit that was judged in a record that counts was met, with the uncertainty taken into account."
 UNJUDGED = "Nothing was judged in this period, so nothing could be found out of limit. This is not a pass."
 WIDTHS = [WIDTH * part for part in (0.17, 0.19, 0.36, 0.28)]
 HEAD = ("Outcome", "Test and records", "What", "What was done")

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
+from functools import partial
 
-from reportlab import rl_config
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.units import mm
-from reportlab.platypus import BaseDocTemplate, Flowable, KeepTogether, PageTemplate
+from reportlab.platypus import Flowable, KeepTogether
 
-import qa
 from qa.audit import Audit
 from reports import page
 from reports.shapes import Canvas, Drawn, write
-from reports.style import BOLD, FONT, RULE, SMALL_HEADING, WIDTH, lines, paragraph, printable
+from reports.style import BOLD, FONT, RULE, WIDTH, lines
 
 ROW, SIZE, STEP = 11.5, 7.5, 12.0  # points: a line of the contents, its letters, how far a test is set in
 NUMBER = 24.0
@@ -55,16 +51,8 @@ class Places:
         return flowables
 
     def _heading(self, section: Section) -> list[Flowable]:
-        head = page.heading(section.title, section.key, [*section.flowables, *section.following])
-        if section.level:
-            head[1] = paragraph(section.title, SMALL_HEADING)
-
-        def anchor(canvas: Canvas) -> None:
-            self._page[section.key] = canvas.getPageNumber()
-            canvas.bookmarkPage(section.key)
-            canvas.addOutlineEntry(printable(section.title), section.key, section.level)
-
-        return [*head[:2], Drawn(0, 0, anchor)]
+        seen = partial(self._page.__setitem__, section.key)
+        return page.heading(section.title, section.key, section.flowables, section.level, section.following, seen)
 
     def contents(self, sections: Sequence[Section]) -> Drawn:
         """Every heading with its page, which the last page fills in, each a link."""
@@ -105,38 +93,14 @@ def title(audit: Audit) -> str:
 
 def build(audit: Audit, story: Sequence[Flowable], places: Places) -> bytes:
     """The story laid out and closed; the same audit gives the same bytes."""
-    target = BytesIO()
-    document = BaseDocTemplate(
-        target,
-        pagesize=A4,
-        invariant=1,
-        title=printable(f"{title(audit)} – {audit.period.words}"),
-        author=printable(audit.clinic),
-        subject=printable(f"{audit.period.first} to {audit.until}"),
-        creator=f"igrtqa {qa.__version__}",
-        lang="en",
-        initialFontName=FONT,
-    )
+    said = {
+        "title": f"{title(audit)} – {audit.period.words}",
+        "author": audit.clinic,
+        "subject": f"{audit.period.first} to {audit.until}",
+    }
+    head = f"{title(audit)}  ·  {audit.period.words}"
     foot = f"{audit.machine}  ·  {audit.period.words}  ·  {end_words(audit)}"
-
-    def first(canvas: Canvas, _document: BaseDocTemplate) -> None:
-        canvas.setDateFormatter(lambda *_now: f"D:{audit.stored:%Y%m%d%H%M%S}Z")
-        canvas.showOutline()
-        page.footer(canvas, foot)
-
-    def later(canvas: Canvas, _document: BaseDocTemplate) -> None:
-        page.header(canvas, f"{title(audit)}  ·  {audit.period.words}")
-        page.footer(canvas, foot)
-
-    document.addPageTemplates(
-        [
-            PageTemplate("first", [page.frame(page.FOOT + 2 * mm, page.HEIGHT - 13 * mm)], onPageEnd=first, autoNextPageTemplate="later"),
-            PageTemplate("later", [page.frame(page.FOOT + 2 * mm, page.HEIGHT - 20 * mm)], onPageEnd=later),
-        ]
-    )
-    rl_config.useA85 = 0  # as in reports/page.py
-    document.build([*story, Drawn(0, 0, places.fill)])
-    return target.getvalue()
+    return page.laid_out([*story, Drawn(0, 0, places.fill)], said, audit.stored, head, foot, lambda canvas: canvas.showOutline())
 
 
 def end_words(audit: Audit) -> str:

@@ -88,9 +88,9 @@ def _unjudged(found: Sequence[Newest], audit: Audit) -> list[Flowable]:
     rows: list[list[Cell]] = []
     for meaning, group in groupby(sorted(found, key=_meaning), _meaning):
         for n, one in enumerate(group):
-            value = numbers.with_unit(_span(one), one.readings[0].quantity.unit)
             course = _course(one, audit, COURSE, audit_course.LOW)
-            rows.append([one.readings[0].quantity.key if n else meaning, *([_of(one)] if of else []), value, f"{one.head.day}", course])
+            name = one.readings[0].quantity.key if n else meaning
+            rows.append([name, *([_of(one)] if of else []), _span(one), f"{one.head.day}", course])
     return list(columns(head, rows))
 
 
@@ -112,22 +112,24 @@ def _unmeasured(found: Sequence[Newest]) -> list[Flowable]:
 
 
 def _value(one: Newest) -> list[Flowable]:
-    measured, unit = one.numbers, one.readings[0].quantity.unit
+    measured = one.numbers
     missing = [paragraph(f"a part is missing: {each.missing}", CELL_MUTED) for each in measured if each.missing]
     missing += [paragraph(text, CELL_MUTED) for text in dict.fromkeys(r.reason for r in one.readings if isinstance(r, NotMeasured))]
     if not measured:
         return [paragraph("not measured", CELL_STRONG), *missing]
-    return [paragraph(numbers.with_unit(_span(one), unit), CELL_STRONG), *missing]
+    return [paragraph(_span(one), CELL_STRONG), *missing]
 
 
 def _span(one: Newest) -> str:
-    """The number ± U, or from the least to the largest of several."""
+    """The number ± U with its unit, or from the least to the largest of several."""
+    unit = one.readings[0].quantity.unit
     if len(one.readings) == 1:
-        return numbers.pair(one.numbers[0])
+        return numbers.with_unit(numbers.pair(one.numbers[0]), unit)
     least, most = (pick(one.numbers, key=lambda each: each.value) for pick in (min, max))
     of = f"{len(one.numbers)} numbers{f' of {len(one.readings)}' if len(one.numbers) < len(one.readings) else ''}"
     largest = numbers.two_digits(2 * max(each.u for each in one.numbers))
-    return f"{numbers.value_and_u(least)[0]} to {numbers.value_and_u(most)[0]} ± {largest} at most, {of}"
+    ends = f"{numbers.value_and_u(least)[0]} to {numbers.value_and_u(most)[0]} ± {largest}"
+    return f"{numbers.with_unit(ends, unit)} at most, {of}"
 
 
 def _limits(judgements: Sequence[Judgement]) -> Cell:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -36,51 +37,83 @@ def title(record: Record) -> str:
 
 def build(record: Record, standing: Standing, story: Sequence[Flowable]) -> bytes:
     """The story laid out and closed, with the record inside; the same record and standing give the same bytes."""
-    target = BytesIO()
-    document = BaseDocTemplate(
-        target,
-        pagesize=A4,
-        invariant=1,
-        title=printable(f"{title(record)} – {record.machine} – {numbers.moment(record.acquired or record.analysed)}"),
-        author=printable(record.performer),
-        subject=printable(f"{record.title}; record {record.record_id}"),
-        creator=f"igrtqa {qa.__version__}",
-        keywords=f"record SHA-256 {standing.record_hash}",
-        lang="en",
-        initialFontName=FONT,
-    )
+    said = {
+        "title": f"{title(record)} – {record.machine} – {numbers.moment(record.acquired or record.analysed)}",
+        "author": record.performer,
+        "subject": f"{record.title}; record {record.record_id}",
+        "keywords": f"record SHA-256 {standing.record_hash}",
+    }
 
-    foot = f"record {record.record_id}  ·  SHA-256 {standing.record_hash[:16]}…"
-
-    def first(canvas: Canvas, _document: BaseDocTemplate) -> None:
-        canvas.setDateFormatter(lambda *_now: f"D:{record.analysed:%Y%m%d%H%M%S}Z")
+    def first(canvas: Canvas) -> None:
         attach(canvas, contents(record, standing))
         _signature(canvas)
-        footer(canvas, foot)
+
+    head = f"{title(record)}  ·  {record.machine}  ·  {numbers.moment(record.acquired)}"
+    foot = f"record {record.record_id}  ·  SHA-256 {standing.record_hash[:16]}…"
+    return laid_out([*story, Drawn(0, 0, number_pages)], said, record.analysed, head, foot, first, SIGNATURE + 1 * mm)
+
+
+def laid_out(
+    story: Sequence[Flowable],
+    said: Mapping[str, str],
+    when: datetime,
+    head: str,
+    foot: str,
+    first: Callable[[Canvas], None],
+    kept: float = 0.0,
+) -> bytes:
+    """The story as pages, closed. ``said`` is what the file says of itself; it is dated ``when``, so that the bytes are always the same.
+
+    ``foot`` stands on every page, ``head`` on all but the first; on that one ``first`` draws, and ``kept`` is left free above the foot.
+    """
+    target = BytesIO()
+    words = {name: printable(text) for name, text in said.items()}
+    document = BaseDocTemplate(
+        target, pagesize=A4, invariant=1, creator=f"igrtqa {qa.__version__}", lang="en", initialFontName=FONT, **words
+    )
+
+    def opening(canvas: Canvas, _document: BaseDocTemplate) -> None:
+        canvas.setDateFormatter(lambda *_now: f"D:{when:%Y%m%d%H%M%S}Z")
+        first(canvas)
+        _footer(canvas, foot)
 
     def later(canvas: Canvas, _document: BaseDocTemplate) -> None:
-        header(canvas, f"{title(record)}  ·  {record.machine}  ·  {numbers.moment(record.acquired)}")
-        footer(canvas, foot)
+        _header(canvas, head)
+        _footer(canvas, foot)
 
+    base = FOOT + 2 * mm
     document.addPageTemplates(
         [
-            PageTemplate("first", [frame(FOOT + SIGNATURE + 3 * mm, HEIGHT - 13 * mm)], onPageEnd=first, autoNextPageTemplate="later"),
-            PageTemplate("later", [frame(FOOT + 2 * mm, HEIGHT - 20 * mm)], onPageEnd=later),
+            PageTemplate("first", [_frame(base + kept, HEIGHT - 13 * mm)], onPageEnd=opening, autoNextPageTemplate="later"),
+            PageTemplate("later", [_frame(base, HEIGHT - 20 * mm)], onPageEnd=later),
         ]
     )
     rl_config.useA85 = 0  # a PDF is binary anyway: the text encoding of streams would cost half the time and a quarter of the size
-    document.build([*story, Drawn(0, 0, number_pages)])
+    document.build([*story])
     return target.getvalue()
 
 
-def heading(text: str, key: str, under: Sequence[Flowable]) -> list[Flowable]:
-    """A section heading that is also an entry of the PDF's outline. It starts a page where there is no room for what is ``under`` it."""
+def heading(
+    text: str,
+    key: str,
+    under: Sequence[Flowable],
+    level: int = 0,
+    following: Sequence[Flowable] = (),
+    seen: Callable[[int], None] = lambda number: None,
+) -> list[Flowable]:
+    """A section heading that is also an entry of the PDF's outline. It starts a page where there is no room for what is ``under`` it.
+
+    ``level`` 1 is a part of the section before it. ``following`` is what stands under the heading that comes next and must not be parted
+    from this one. ``seen`` is told its page.
+    """
 
     def anchor(canvas: Canvas) -> None:
+        seen(canvas.getPageNumber())
         canvas.bookmarkPage(key)
-        canvas.addOutlineEntry(text, key, 0)
+        canvas.addOutlineEntry(printable(text), key, level)
 
-    return [CondPageBreak(_room(under)), paragraph(text, HEADING), Drawn(0, 0, anchor)]
+    room = _room(under) + (_room(following) if following else 0.0)
+    return [CondPageBreak(room), paragraph(text, SMALL_HEADING if level else HEADING), Drawn(0, 0, anchor)]
 
 
 def _room(under: Sequence[Flowable]) -> float:
@@ -125,12 +158,12 @@ def titled(kind: str, heads: str, small: str) -> Drawn:
     return Drawn(WIDTH, height, paint)
 
 
-def frame(bottom: float, top: float) -> Frame:
+def _frame(bottom: float, top: float) -> Frame:
     """The part of a page that the story flows through, between these heights."""
     return Frame(MARGIN, bottom, WIDTH, top - bottom, leftPadding=0, rightPadding=0, topPadding=0, bottomPadding=0)
 
 
-def header(canvas: Canvas, words: str) -> None:
+def _header(canvas: Canvas, words: str) -> None:
     """What the report is of, at the head of a page, in one line."""
     top = HEIGHT - 14 * mm
     first, *more = lines(words, WIDTH - 8, 7)
@@ -140,7 +173,7 @@ def header(canvas: Canvas, words: str) -> None:
     canvas.line(MARGIN, top - 4, MARGIN + WIDTH, top - 4)
 
 
-def footer(canvas: Canvas, words: str) -> None:
+def _footer(canvas: Canvas, words: str) -> None:
     """Words at the foot of a page, and its number, which is a form that the last page fills in."""
     base = 9 * mm
     canvas.setStrokeColor(RULE)

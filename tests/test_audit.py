@@ -18,10 +18,12 @@ import numpy as np
 import pypdf
 import pypdfium2
 import pytest
+from reportlab.platypus import Spacer
 from typer.testing import CliRunner
 
 from bench.audit import CLI
-from bench.drawn_records import drawn
+from bench.audit_store import SCHEDULE
+from bench.drawn_records import apart, drawn
 from bench.tampering import forced
 from qa import audit as audits
 from qa import audit_compliance, procedure, protocol, site
@@ -34,12 +36,12 @@ from qa.reading import Measured, NotMeasured, QaError, Quantity, RecordError
 from qa.record import Record
 from qa.store import Store
 from reports import audit as pages
-from reports import audit_summary, audit_tests, style
+from reports import audit_page, audit_summary, audit_tests, style
 
 MACHINE = "Linac 1"
 MONTH = period("2026-11")
 TODAY = date(2026, 12, 4)
-SITE = """
+SITE = f"""
 name = "Clinic A"
 time_zone = "UTC"
 
@@ -47,17 +49,7 @@ time_zone = "UTC"
 name = "Linac 1"
 stations = ["LINAC-E"]
 techniques = ["conventional", "srs", "sbrt"]
-
-[[schedule]]
-protocol = "tg142_morning"
-machines = ["Linac 1"]
-every = "daily"
-
-[[schedule]]
-protocol = "mppg9a_monthly"
-machines = ["Linac 1"]
-every = "monthly"
-"""
+{SCHEDULE}"""
 DAILY = "tg142_morning"
 (MORNING,) = protocol.read(DAILY).procedures
 MONTHLY = protocol.read("mppg9a_monthly").procedures
@@ -194,18 +186,9 @@ def test_what_passed_is_green(clinic: Clinic) -> None:
 
 
 def test_engines_that_disagree_leave_no_technique_a_pass(clinic: Clinic) -> None:
-    compared = replace(
-        drawn(np.random.default_rng(0), "x").comparisons[0],
-        their_value=9.0,
-        their_u=0.1,
-        difference=9.0,
-        allowed=0.1,
-        outcome=Outcome.DISAGREEMENT,
-        reason="9.0 apart",
-    )
-    clinic.record("r1", at(2), comparisons=(compared,))
+    clinic.record("r1", at(2), comparisons=(apart(),))
     assert of(clinic.audit(), "srs")[0] is Outcome.DISAGREEMENT
-    assert "two engines: 9.0 apart" in clinic.text()
+    assert "two engines: 9 mm apart" in clinic.text()
 
 
 def test_days_are_those_of_the_clinics_clock(tmp_path: Path) -> None:
@@ -251,6 +234,8 @@ def test_a_rejected_record_is_shown_and_decides_nothing(clinic: Clinic) -> None:
     assert [one.readings[0] for one in found.quantities] == [Measured(LENGTH, 0.4, 0.05)]
     assert found.findings == ()
     words = text(pages.render(found))
+    for said in (words, text(audit_summary.render(found))):
+        assert "None. Every limit that was judged in a record that counts was met" in said
     assert "rejected by Bob Kay (the wrong phantom)" in between(words, "Exceptions", "Quantities")
     assert "2 records, 1 of which decide nothing" in words
     assert "5.00" not in words
@@ -305,12 +290,20 @@ def test_the_newest_of_each_thing_is_shown_and_its_course_over_twelve_months(cli
     assert [(past.value, past.outside) for past in one.past] == [(0.1, None), (2.4, Outcome.FAIL), (0.3, None)]
 
 
+def test_a_course_is_of_one_unit(clinic: Clinic) -> None:
+    """A version of the test that stated centimetres: 0.03 of them are no 0.03 mm."""
+    clinic.record("in-cm", at(2), readings=(Measured(replace(LENGTH, unit="cm"), 0.03, 0.005),), judgements=())
+    clinic.record("in-mm", at(3), 0.4)
+    (one,) = clinic.audit().quantities
+    assert [past.value for past in one.past] == [0.4]
+
+
 def test_several_numbers_of_a_record_are_given_from_the_least_to_the_largest(clinic: Clinic) -> None:
     readings = tuple(Measured(LENGTH, value, 0.05, {"sop_instance_uid": f"1.{n}"}) for n, value in enumerate((0.2, -0.4, 1.5)))
     judged = tuple(Judgement(ABSOLUTE, n, Outcome.PASS, "inside") for n in range(3))
     clinic.record("r1", at(2), readings=readings, judgements=judged)
     words = between(clinic.text(), "Quantities", "Daily")
-    assert "-0.40 to 1.50 ± 0.10 at most, 3 numbers mm" in words
+    assert "-0.40 to 1.50 ± 0.10 mm at most, 3 numbers" in words
     assert "75 % U: 80 %" in words  # of 1.5, the largest
 
 
@@ -683,6 +676,23 @@ def test_many_images_are_made_small_enough_to_mail(clinic: Clinic) -> None:
     assert audit_tests.COARSEST < audit_tests._finest(found.shown) < audit_tests.FINEST
 
 
+def test_the_heading_of_a_subject_is_on_the_page_of_its_first_test(clinic: Clinic) -> None:
+    """Whatever stands above it, in points."""
+    found = clinic.audit()
+    parted = []
+    style.register_fonts()
+    for above in range(400, 720, 20):
+        filled = [style.paragraph("a line", style.BODY) for _ in range(40)]
+        part = audit_page.Section("A test", "part", filled[1:], 1)
+        sections = [audit_page.Section("Subject", "whole", filled[:1], following=part.flowables), part]
+        places = audit_page.Places()
+        content = audit_page.build(found, [Spacer(0, above - 23), places.contents(sections), *places.story(sections)], places)
+        whole, first = ([n for n, words in enumerate(texts(content), 1) if name in words] for name in ("Subject a line", "A test a line"))
+        assert (len(whole), len(first)) == (1, 1)
+        parted += [above] if whole != first else []
+    assert parted == []
+
+
 # The page for a committee, and the year
 
 
@@ -803,6 +813,49 @@ def test_nothing_that_was_changed_by_force_is_audited(clinic: Clinic, statement:
         audits.audit(clinic.store, MACHINE, MONTH, clinic.site, TODAY, evidence)
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE acceptance SET who = 'Ann Lee'", "acceptance r1/0 is not what was put down"),
+        (
+            "INSERT INTO acceptance SELECT 'r2', 0, record_hash, 'Ann Lee', analysed, '' FROM record WHERE record_id = 'r2'",
+            "acceptance r2/0 is not what was put down",
+        ),
+        ("UPDATE accepted_baseline SET because = 'a new panel'", "baseline 1 of Linac 1 is not what was put down"),
+        ("UPDATE acceptance SET who = 'Ann Lee' WHERE record_id = 'other'", ""),
+    ],
+)
+def test_no_acceptance_that_was_changed_by_force_is_audited(clinic: Clinic, statement: str, said: str) -> None:
+    """A calibration comes into force by an acceptance alone. That of another machine is no part of this audit."""
+    for name, when, machine in (("r1", at(2), MACHINE), ("r2", at(3), MACHINE), ("other", at(3), "Linac 2")):
+        clinic.record(name, when, machine=machine)
+    for name in ("r1", "other"):
+        clinic.store.accept(name, "Bob Kay")
+    clinic.store.accept_baseline(["r1", "r2"], "Bob Kay", "after service", "")
+    before = clinic.audit().accepted
+    connection = forced(clinic.file)
+    connection.execute(statement)
+    connection.close()
+    if not said:
+        assert clinic.audit().accepted == before
+        return
+    with pytest.raises(RecordError, match=said):
+        clinic.audit()
+
+
+def test_acceptances_from_before_the_chain_are_audited(tmp_path: Path) -> None:
+    """Their links say that they were adopted."""
+    file = tmp_path / "old.sqlite"
+    with sqlite3.connect(file) as connection:
+        connection.executescript((Path(__file__).parent / "records_version_4.sql").read_text("utf-8"))
+    connection.close()
+    store = Store(file)
+    (old,) = {one.record.machine: one for one in store.accepted()}.values()
+    store.put_down("service", old.record.machine, "", date(2026, 11, 9), "Ann Lee", "panel replaced")  # makes it one of this version
+    found = audits.audit(store, old.record.machine, period(f"{old.accepted:%Y-%m}"), None, date(2030, 1, 1))
+    assert old.record.record_id in [one.record.record_id for one in found.accepted]
+
+
 def test_a_baseline_of_several_records_is_named_with_its_day_and_its_records(clinic: Clinic) -> None:
     for day in (5, 6):
         clinic.record(f"member-{day}", at(day, month=10))
@@ -822,8 +875,7 @@ def test_a_baseline_of_several_records_is_named_with_its_day_and_its_records(cli
 
 
 def test_engines_that_disagree_about_what_no_limit_judges_end_the_command_otherwise(clinic: Clinic) -> None:
-    apart = {"their_value": 9.0, "their_u": 0.1, "difference": 9.0, "allowed": 0.1, "outcome": Outcome.DISAGREEMENT, "reason": "apart"}
-    clinic.record("r1", at(2), judgements=(), comparisons=(replace(drawn(np.random.default_rng(0), "x").comparisons[0], **apart),))
+    clinic.record("r1", at(2), judgements=(), comparisons=(apart(),))
     clinic.record("r2", at(3))
     done = CliRunner().invoke(app, ["audit", "--machine", MACHINE, "--month", "2026-11", "--database", str(clinic.file)])
     assert done.exit_code == Status.UNDECIDED

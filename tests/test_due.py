@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bench.drawn_records import drawn
+from bench.drawn_records import apart, drawn
 from qa import due, exposure, protocol, site
 from qa.cli import app
 from qa.done import clock
@@ -105,16 +105,7 @@ def test_what_failed_was_done_and_is_not_read_as_fine(clinic: Clinic, bad: Outco
 
 
 def test_engines_that_disagree_are_a_failure_of_what_was_done(clinic: Clinic) -> None:
-    compared = replace(
-        drawn(np.random.default_rng(0), "x").comparisons[0],
-        their_value=9.0,
-        their_u=0.1,
-        difference=9.0,
-        allowed=0.1,
-        outcome=Outcome.DISAGREEMENT,
-        reason="apart",
-    )
-    clinic.record(comparisons=(compared,))
+    clinic.record(comparisons=(apart(),))
     assert clinic.due().failed == TESTS
 
 
