@@ -69,7 +69,7 @@ def of_shot(shot: Shot) -> BallImage:
         ball_mm=shot.ball_mm + origin,
         components=components,
         radius_mm=shot.radius_mm,
-        diameter_mm=2 * shot.radius_mm / float(ball_size.LOG_RATIO),
+        diameter_mm=shot.diameter_mm,
         apart_mm=shot.apart_mm[0],
         shape="ball",
         flags=(*shot.flags, *_silent(shot.image)),

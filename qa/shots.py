@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qa import frames
 from qa.acquisition import Image
+from qa.features import ball_size
 from qa.features.position import Position
 from qa.features.turns import COUNT
 from qa.reading import AnalysisError, DicomError
@@ -39,6 +40,7 @@ class Shot:
     field_u_mm: Array
     components: dict[str, Array]
     radius_mm: float
+    diameter_mm: float
     field_size_mm: tuple[float, float, float]
     field_shape: str
     turned_mm: float
@@ -130,6 +132,7 @@ def _measured(itself: _Itself, turn: int) -> Shot | Unseen:
         field_u_mm=np.hypot(np.array(seen.field.u_mm), SCALE * np.abs(field)),
         components=components,
         radius_mm=seen.ball.size_mm[0],
+        diameter_mm=ball_size.diameter_mm(seen.ball),
         field_size_mm=(seen.field.size_mm[0], seen.field.size_mm[1], seen.field.size_mm[2]),
         field_shape=seen.field.shape,
         turned_mm=seen.turned_mm,

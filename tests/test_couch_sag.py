@@ -126,7 +126,7 @@ def one(found: dict[str, list[Reading]], key: str) -> Measured:
     return reading
 
 
-def refused(found: dict[str, list[Reading]], words: str) -> None:
+def assert_refused(found: dict[str, list[Reading]], words: str) -> None:
     """No number of the pass, and a reason with these words."""
     for key in ("couch_sag_max", "couch_sag_height", "couch_sag_slope", "couch_sag_residual"):
         assert found[key]
@@ -204,7 +204,7 @@ def test_a_couch_at_359_8_degrees_is_at_0_and_a_turned_one_is_refused(monkeypatc
     stops = [At(out, ((out - 1000) * np.sin(lean), (out - 1000) * np.cos(lean), height(out)), couch_deg=359.8) for out in OUT]
     found = analysed(day(stops, monkeypatch))
     assert [r.value for r in found["couch_sag_height"]] == pytest.approx([height(out) for out in OUT[1:]], abs=1e-6)
-    refused(analysed(day([replace(stop, couch_deg=30.0) for stop in stops], monkeypatch)), "turned to 30.0 degrees")
+    assert_refused(analysed(day([replace(stop, couch_deg=30.0) for stop in stops], monkeypatch)), "turned to 30.0 degrees")
 
 
 def test_a_drawn_ball_that_travels_over_the_panel():
@@ -277,7 +277,7 @@ def test_two_passes_without_words_are_two_and_nothing_is_said_of_a_load(monkeypa
 def test_loads_that_alternate_without_words_are_refused(monkeypatch: pytest.MonkeyPatch):
     both = [stop for pair in zip(travelling(words=""), travelling(sag=heavier, words=""), strict=True) for stop in pair]
     moved = [replace(stop, out=stop.out + 0.5 * (k % 2)) for k, stop in enumerate(both)]  # half a millimetre: another place
-    refused(analysed(day(moved, monkeypatch)), "say loaded or unloaded")
+    assert_refused(analysed(day(moved, monkeypatch)), "say loaded or unloaded")
 
 
 def test_words_that_contradict_each_other_leave_the_image_out(monkeypatch: pytest.MonkeyPatch):
@@ -371,7 +371,7 @@ def test_readouts_in_cm_are_refused(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_readout_of_the_other_sign_is_refused_or_flagged(monkeypatch: pytest.MonkeyPatch):
-    refused(analysed(day([replace(stop, out=-stop.out) for stop in travelling()], monkeypatch)), "the other way")
+    assert_refused(analysed(day([replace(stop, out=-stop.out) for stop in travelling()], monkeypatch)), "the other way")
     most = one(analysed(day([replace(stop, out=-stop.out) for stop in anew()], monkeypatch)), "couch_sag_max")
     assert any("grow away from the gantry" in flag for flag in most.flags)
 
@@ -404,15 +404,15 @@ def test_a_lost_ball_is_named_and_what_lacks_it_cannot_pass(monkeypatch: pytest.
 
 
 def test_a_ball_seen_from_one_direction_has_no_height(monkeypatch: pytest.MonkeyPatch):
-    refused(analysed(day(travelling(), monkeypatch, views=(90.0,))), "two directions")
+    assert_refused(analysed(day(travelling(), monkeypatch, views=(90.0,))), "two directions")
 
 
 def test_a_phantom_that_was_moved_in_between_is_refused(monkeypatch: pytest.MonkeyPatch):
     aside = travelling()
     aside[3] = replace(aside[3], moved=(9.0, aside[3].moved[1], aside[3].moved[2]))
-    refused(analysed(day(aside, monkeypatch)), "was moved on the couch")
+    assert_refused(analysed(day(aside, monkeypatch)), "was moved on the couch")
     sunk = [*travelling(), At(1000.0, (0.0, 0.0, -0.5))]
-    refused(analysed(day(sunk, monkeypatch)), "moved or settled")
+    assert_refused(analysed(day(sunk, monkeypatch)), "moved or settled")
 
 
 def test_coming_back_to_the_first_extension_is_shown(monkeypatch: pytest.MonkeyPatch):
@@ -421,7 +421,7 @@ def test_coming_back_to_the_first_extension_is_shown(monkeypatch: pytest.MonkeyP
 
 
 def test_travelling_and_set_anew_in_one_pass_is_refused(monkeypatch: pytest.MonkeyPatch):
-    refused(analysed(day([*travelling(OUT[:3]), *anew(OUT[3:])], monkeypatch)), "neither travels")
+    assert_refused(analysed(day([*travelling(OUT[:3]), *anew(OUT[3:])], monkeypatch)), "neither travels")
 
 
 def test_hours_within_a_pass_or_no_times_never_pass(monkeypatch: pytest.MonkeyPatch):
@@ -433,7 +433,7 @@ def test_hours_within_a_pass_or_no_times_never_pass(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_pitched_couch_is_refused_and_a_little_pitch_is_in_the_budget(monkeypatch: pytest.MonkeyPatch):
-    refused(analysed(day(travelling(pitch="0.8"), monkeypatch)), "pitched by 0.80")
+    assert_refused(analysed(day(travelling(pitch="0.8"), monkeypatch)), "pitched by 0.80")
     most = one(analysed(day(travelling(pitch="359.9"), monkeypatch)), "couch_sag_max")
     assert most.budget["couch pitch"] == pytest.approx(400 * np.tan(np.radians(0.1)) / np.sqrt(3))
 

@@ -325,6 +325,20 @@ def test_another_ball_in_another_modality_is_noticed(mv):
     assert "one phantom" in reasons(found, "cbct_isocenter_x")
 
 
+def test_one_ball_is_not_asked_about_and_one_a_little_wider_is(mv, pair):
+    """Blur makes the ball of the collimated fields no narrower than itself; 0.8 mm more is no other ball for sure, and worth a look."""
+    words = "is it the same?"
+    found = read(rehearsal.day([*mv, *pair], [cbct()]))
+    for key in ("kv_isocenter_x", "cbct_isocenter_x"):
+        (one,) = found[key]
+        assert isinstance(one, Measured)
+        assert not any(words in flag for flag in one.flags), one.flags
+    wider = replace(BALL, diameter_mm=7.8)
+    (other,) = read(rehearsal.day([*mv, *exposed(kv(), (0.0, 270.0), wider)]))["kv_isocenter_x"]
+    assert isinstance(other, Measured)
+    assert any(words in flag for flag in other.flags)
+
+
 def test_a_kv_image_without_a_ball_is_named_and_what_lacks_it_says_so(mv):
     images = exposed(kv(), (0.0, 90.0, 270.0))
     day = rehearsal.day([*mv, *images])

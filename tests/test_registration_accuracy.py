@@ -153,7 +153,7 @@ def test_matches_that_contradict_each_other_are_no_proposal(day):
     assert "say different things" in proposed(day, *day.registrations, other)
 
 
-def only_found(readings, words):
+def assert_only_found(readings, words):
     for axis in AXES:
         assert isinstance(readings[f"registration_found_{axis}"], Measured)
         assert words in readings[f"registration_proposed_{axis}"].reason
@@ -163,13 +163,13 @@ def only_found(readings, words):
 
 
 def test_a_match_of_other_scans_is_a_reason_and_the_couch_does_not_stand_in(day):
-    only_found(told(replace(day, registrations=(match("1.9", placed("1.8", STILL)),))), "leads from the second scan to the first")
+    assert_only_found(told(replace(day, registrations=(match("1.9", placed("1.8", STILL)),))), "leads from the second scan to the first")
 
 
 def test_a_match_that_is_refused_is_a_reason_and_nothing_stands_in(day):
     broken = replace(day.registrations[0], name="bad.dcm", placed=(), wrong="its matrix scales or shears")
     for registrations in ((broken,), (*day.registrations, broken)):
-        only_found(told(replace(day, registrations=registrations)), "bad.dcm: its matrix scales")
+        assert_only_found(told(replace(day, registrations=registrations)), "bad.dcm: its matrix scales")
 
 
 def test_without_a_match_the_couch_is_what_was_proposed(drawn, day):

@@ -70,7 +70,7 @@ def told(given):
     return found
 
 
-def refused(given, words):
+def assert_refused(given, words):
     for reading in told(given).values():
         assert isinstance(reading, NotMeasured), reading
         assert words in reading.reason
@@ -167,12 +167,12 @@ def test_without_a_match_a_large_error_fails():
 
 
 def test_one_view_gives_no_place():
-    refused(day(views=(0.0,)), "about 90 degrees apart")
+    assert_refused(day(views=(0.0,)), "about 90 degrees apart")
 
 
 def test_one_pair_is_asked_for_another():
     given = day()
-    refused(replace(given, images=given.images[:2]), "one place of the couch")
+    assert_refused(replace(given, images=given.images[:2]), "one place of the couch")
 
 
 def test_the_order_of_the_files_means_nothing():
@@ -201,7 +201,7 @@ def test_an_image_under_the_readout_of_the_other_pair_never_passes():
     given = day()
     pixels = {1: given.images[3], 3: given.images[1]}
     mixed = replace(given, images=tuple(replace(i, load=pixels.get(k, i).load) for k, i in enumerate(given.images)))
-    refused(matched(mixed, WENT), "moved along y")
+    assert_refused(matched(mixed, WENT), "moved along y")
     level = WENT * (1, 0, 1)
     given = day(went=level)
     pixels = {1: given.images[3], 3: given.images[1]}
@@ -212,12 +212,12 @@ def test_an_image_under_the_readout_of_the_other_pair_never_passes():
 def test_pairs_taken_in_turns_or_at_one_time_are_refused():
     given = day()
     late = changed(given, {1}, lambda image: replace(image, acquired=rehearsal.WHEN + 10 * MINUTE))
-    refused(late, "in turns")
-    refused(changed(given, set(range(4)), lambda image: replace(image, acquired=rehearsal.WHEN)), "taken first")
+    assert_refused(late, "in turns")
+    assert_refused(changed(given, set(range(4)), lambda image: replace(image, acquired=rehearsal.WHEN)), "taken first")
 
 
 def test_another_ball_after_the_correction_is_refused():
-    refused(day(diameter_mm=12.0), "use one phantom before and after")
+    assert_refused(day(diameter_mm=12.0), "use one phantom before and after")
 
 
 def paper(*diameters, **dates):
@@ -232,16 +232,18 @@ def test_the_certificate_is_held_against_the_ball():
     assert right["registration_error_x"].value == pytest.approx(0.0, abs=0.02)
     assert not any("no certificate" in flag for flag in right["registration_error_x"].flags)
     assert any("no certificate" in flag for flag in told(given)["registration_error_x"].flags)
-    refused(replace(given, certificate=paper(3.0)), "hand in the certificate of this phantom")
-    refused(replace(given, certificate=paper(7.0, 7.0)), "has 2 balls")
-    refused(replace(given, certificate=paper(7.0, expires=date(2001, 1, 1))), "expired on 2001-01-01")
+    assert_refused(replace(given, certificate=paper(3.0)), "hand in the certificate of this phantom")
+    assert_refused(replace(given, certificate=paper(7.0, 7.0)), "has 2 balls")
+    assert_refused(replace(given, certificate=paper(7.0, expires=date(2001, 1, 1))), "expired on 2001-01-01")
 
 
 @pytest.mark.parametrize("axis", range(3))
 def test_a_couch_that_moved_within_a_pair_and_said_so_is_refused(axis):
     moved = np.array([0.0, 0.0, 0.0])
     moved[axis] = 1.0
-    refused(changed(day(), {3}, lambda image: replace(image, couch_mm=tuple(np.add(image.couch_mm, moved)))), "3 places of the couch")
+    assert_refused(
+        changed(day(), {3}, lambda image: replace(image, couch_mm=tuple(np.add(image.couch_mm, moved)))), "3 places of the couch"
+    )
 
 
 def test_a_readout_that_crept_within_a_pair_cannot_pass():
@@ -256,22 +258,22 @@ def test_a_ball_that_moved_within_a_pair_unsaid_is_found_out_along_y():
     """The last image is of a ball a millimetre further along y; its readout says nothing of it."""
     given, aside = matched(day(), WENT), exposed(270.0, tuple(map(float, WENT + np.array([0.0, 1.0, 0.0]))))
     (other,) = rehearsal.day([aside]).images
-    refused(changed(given, {3}, lambda image: replace(image, load=other.load)), "was moved within a pair")
+    assert_refused(changed(given, {3}, lambda image: replace(image, load=other.load)), "was moved within a pair")
 
 
 @pytest.mark.parametrize("silent", [{0}, {3}, {0, 1, 2, 3}])
 def test_images_without_a_couch_readout_are_named(silent):
     given = matched(changed(day(), silent, lambda image: replace(image, couch_mm=None)), WENT)
-    refused(given, f"simulated 00{min(silent) + 1}")
-    refused(given, "do not tell where the couch stood")
+    assert_refused(given, f"simulated 00{min(silent) + 1}")
+    assert_refused(given, "do not tell where the couch stood")
 
 
 def test_images_without_a_time_are_named():
-    refused(changed(day(), {2}, lambda image: replace(image, acquired=None)), "simulated 003")
+    assert_refused(changed(day(), {2}, lambda image: replace(image, acquired=None)), "simulated 003")
 
 
 def test_a_couch_that_was_turned_in_between_is_refused():
-    refused(changed(day(), {2, 3}, lambda image: replace(image, couch_deg=10.0)), "do not turn it in between")
+    assert_refused(changed(day(), {2, 3}, lambda image: replace(image, couch_deg=10.0)), "do not turn it in between")
 
 
 def test_a_tilted_couch_leaves_its_readouts_out():
@@ -313,7 +315,7 @@ def test_pairs_of_other_hours_cannot_pass():
 def test_a_blank_image_leaves_one_direction(which):
     given = matched(day(), WENT)
     blank = partial(np.zeros, given.images[which].shape, np.float32)
-    refused(changed(given, {which}, lambda image: replace(image, load=blank)), f"simulated 00{which + 1}")
+    assert_refused(changed(given, {which}, lambda image: replace(image, load=blank)), f"simulated 00{which + 1}")
 
 
 @pytest.mark.parametrize("level", [0.0, 1000.0, np.nan], ids=["blank", "open", "not numbers"])
@@ -339,7 +341,7 @@ def test_pairs_from_other_directions_have_no_common_views():
         replace(image, couch_mm=old.couch_mm, acquired=old.acquired, tags=old.tags, name=old.name)
         for image, old in zip(rehearsal.day(other).images, given.images[2:], strict=True)
     ]
-    refused(matched(replace(given, images=(*given.images[:2], *images)), WENT), "no two directions in which both sets")
+    assert_refused(matched(replace(given, images=(*given.images[:2], *images)), WENT), "no two directions in which both sets")
 
 
 # Matches

@@ -122,21 +122,21 @@ def test_the_volume_is_not_changed():
 # Refusals
 
 
-def refused(scanned_or_volume, words, pitch=ANISOTROPIC, **how):
+def assert_refused(scanned_or_volume, words, pitch=ANISOTROPIC, **how):
     volume = voxels(scanned_or_volume) if isinstance(scanned_or_volume, Scanned) else scanned_or_volume
     with pytest.raises(AnalysisError, match=words):
         volume_ball(volume, pitch, **how)
 
 
 def test_no_ball():
-    refused(draw([], noise=50.0), "no ball")
+    assert_refused(draw([], noise=50.0), "no ball")
 
 
 @pytest.mark.parametrize("keep", [-1, 0, 1, 2, 3])
 def test_a_ball_that_the_end_of_the_volume_cuts(keep):
     scanned = draw([BALL])
     middle = round(scanned.truth["ball"].index[0])
-    refused(
+    assert_refused(
         voxels(scanned)[middle + keep - 1 :] if keep <= 1 else voxels(scanned)[: middle + keep], "reaches the end of the volume|no ball"
     )
 
@@ -145,44 +145,44 @@ def test_a_ball_that_the_end_of_the_volume_cuts(keep):
 def test_a_ball_that_the_border_of_the_slices_cuts(axis):
     scanned = draw([BALL])
     middle = round(scanned.truth["ball"].index[axis])
-    refused(
+    assert_refused(
         np.ascontiguousarray(np.moveaxis(np.moveaxis(voxels(scanned), axis, 0)[middle - 3 :], 0, axis)), "reaches the end of the volume"
     )
 
 
 def test_two_balls_are_refused_unless_the_radius_decides():
     scanned = draw([BALL, Sphere("small", (14.0, 1.0, 2.0), 2.2, METAL)])
-    refused(scanned, "2 balls in the volume")
+    assert_refused(scanned, "2 balls in the volume")
     assert np.linalg.norm(error(scanned, measure(scanned, radius_mm=4.0))) < 0.03
     assert np.linalg.norm(error(scanned, measure(scanned, radius_mm=2.2), "small")) < 0.03
-    refused(draw([BALL, Sphere("twin", (15.0, 1.0, 2.0), 4.0, METAL)]), "2 balls in the volume", radius_mm=4.0)
+    assert_refused(draw([BALL, Sphere("twin", (15.0, 1.0, 2.0), 4.0, METAL)]), "2 balls in the volume", radius_mm=4.0)
 
 
 def test_a_ball_of_another_size_than_stated():
-    refused(draw([BALL]), "no ball", radius_mm=7.0)
+    assert_refused(draw([BALL]), "no ball", radius_mm=7.0)
 
 
 @pytest.mark.parametrize("axis", [(0, 1, 0), (1, 0, 0), (0, 0, 1), (1, 1, 0)])
 @pytest.mark.parametrize("length", [7.0, 8.0, 11.0, 20.0])
 @pytest.mark.parametrize("hu", [METAL, 1000.0])
 def test_rods_are_not_balls(axis, length, hu):
-    refused(draw([Cylinder("rod", CENTRE, axis, 4.0, length, hu)]), "no ball")
+    assert_refused(draw([Cylinder("rod", CENTRE, axis, 4.0, length, hu)]), "no ball")
 
 
 def test_a_cube_is_not_a_ball():
-    refused(draw([Cube("cube", CENTRE, (7.0, 7.0, 7.0), 1000.0)]), "no ball")
+    assert_refused(draw([Cube("cube", CENTRE, (7.0, 7.0, 7.0), 1000.0)]), "no ball")
 
 
 @pytest.mark.parametrize("part", [np.s_[:11], np.s_[:, :47], np.s_[:, :, 40:]])
 def test_part_of_a_ball_is_not_round(part):
     volume = voxels(draw([BALL]))
     volume[part] = PLASTIC
-    refused(volume, "no ball|disagree|differ")
+    assert_refused(volume, "no ball|disagree|differ")
 
 
 def test_too_few_slices():
     scanned = draw([BALL])
-    refused(
+    assert_refused(
         np.ascontiguousarray(voxels(scanned)[round(scanned.truth["ball"].index[0]) % 4 :: 4]),
         "slices show the ball|no ball",
         (8.0, 0.5, 0.6),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from qa.features.ball_size import own_of_log_mm
 from qa.features.blob import Blob
 from qa.features.patch import Patch, ProfileFit, rim_mm
 from qa.features.position import Array, Estimate, Position
@@ -42,7 +43,7 @@ FEWEST_RAYS, ALL_ROUND = 24, 56  # of 72 beside a rod, and without one; fewer le
 
 
 def ball_centre(surface: Surface, region: Region, blob: Blob) -> Position:
-    """The centre of the ball's shadow, mm in the pixel frame; ``size_mm`` holds its radius at half depth.
+    """The centre of the ball's shadow, mm in the pixel frame; ``size_mm`` holds its radius at half depth and its own.
 
     AnalysisError when the ball reaches the field's edge, is not round, or when the two algorithms disagree beyond their uncertainty.
     """
@@ -117,7 +118,7 @@ def _join(fit: ProfileFit, circle: Rim, floor_mm: float) -> Position:
         second=Estimate(
             "rim circle", (float(circle.centre_mm[0]), float(circle.centre_mm[1])), (float(circle.u_mm[0]), float(circle.u_mm[1]))
         ),
-        size_mm=(fit.radius_mm,),
+        size_mm=(fit.radius_mm, own_of_log_mm(fit.radius_mm, fit.quarter_mm)),
         shape="ball",
         flags=("holder rod left out",) if fit.rod else (),
     )

@@ -33,7 +33,7 @@ def rim_mm(radius_mm: float) -> float:
 
 @dataclass(frozen=True)
 class ProfileFit:
-    """Centre (x, y) mm and its standard uncertainty, radius at half depth, depth of the log signal, how far
+    """Centre (x, y) mm and its standard uncertainty, radius at half and at a quarter of the depth, depth of the log signal, how far
     the log signal is from what field and ball explain (root mean square), the pixel noise in it, and whether a rod was left out.
 
     ``inside`` is the same as ``misfit`` within reach of the ball only, ``deviation`` the standard deviation of the noise as its own short
@@ -47,6 +47,7 @@ class ProfileFit:
     centre_mm: Array
     u_mm: Array
     radius_mm: float
+    quarter_mm: float
     depth: float
     misfit: float
     noise: float
@@ -172,8 +173,9 @@ class Patch:
             if np.abs(step).max() < CONVERGED_MM:
                 break
         residual = data - design @ coefficients[: count + 2] - self.field @ coefficients[count + 2 :]
-        half, depth = _half_depth(profile, self)
-        return Solution(centre, profile, coefficients[count + 2 :], inverse[count : count + 2, count : count + 2], half, depth), residual
+        half, quarter, depth = _depths(profile, self)
+        share = inverse[count : count + 2, count : count + 2]
+        return Solution(centre, profile, coefficients[count + 2 :], share, half, quarter, depth), residual
 
     def _describe(self, solution: Solution, residual: Array) -> ProfileFit:
         freedom = max(len(residual) - len(solution.profile) - len(solution.field) - 2, 1)
@@ -191,6 +193,7 @@ class Patch:
             centre_mm=solution.centre,
             u_mm=np.sqrt(variance * np.diag(solution.inverse)),
             radius_mm=solution.radius,
+            quarter_mm=solution.quarter,
             depth=solution.depth,
             misfit=float(np.sqrt(np.mean(residual**2))),
             noise=pixel_noise(left, self.valid),
@@ -217,7 +220,7 @@ class Patch:
 @dataclass(frozen=True)
 class Solution:
     """Centre (x, y) mm, coefficients of the radial profile and of the open field, the centre's share of the inverse normal matrix (2, 2),
-    radius at half depth (NaN: none) and depth.
+    radius at half and at a quarter of the depth (NaN: none) and depth.
     """
 
     centre: Array
@@ -225,6 +228,7 @@ class Solution:
     field: Array
     inverse: Array
     radius: float
+    quarter: float
     depth: float
 
 
@@ -241,10 +245,11 @@ def _field_functions(region: Region, a: Array, b: Array, centre: Array, reach: f
     return np.hstack([uniform(a, FIELD_KNOT_MM), uniform(b, FIELD_KNOT_MM), ((a - a0) * (b - b0))[:, None] / reach**2])
 
 
-def _half_depth(profile: Array, patch: Patch) -> tuple[float, float]:
-    """Radius at which the profile is half as deep as at the centre (NaN when it never is), and the depth (positive when dark)."""
+def _depths(profile: Array, patch: Patch) -> tuple[float, float, float]:
+    """Radii at which the profile is half and a quarter as deep as at the centre (NaN when it never is), and the depth (positive: dark)."""
     r = np.linspace(0.0, rim_mm(patch.radius_mm), 300)
     depths = -(even_radial(r, patch._knot(), rim_mm(patch.radius_mm))[0] @ profile)
     depth = float(depths[:30].mean())
-    below = np.nonzero(depths < depth / 2)[0]
-    return (float(r[below[0]]) if depth > 0 and len(below) else float("nan")), depth
+    below = [np.nonzero(depths < share * depth)[0] for share in (0.5, 0.25)]
+    half, quarter = (float(r[places[0]]) if depth > 0 and len(places) else float("nan") for places in below)
+    return half, quarter, depth
