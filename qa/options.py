@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,14 @@ SiteFile = Annotated[
     Path | None, typer.Option("--site", metavar="FILE", help="The site file with the clinic's machines (else IGRTQA_SITE; docs/site.md).")
 ]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all readings here (docs/json.md).")]
+
+
+def day(text: str) -> datetime:
+    """A day as a person writes it on the command line."""
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d")
+    except ValueError as error:
+        raise typer.BadParameter(f"{text}: expected a day, as 2026-11-27") from error
 
 
 def clinic(named: Path | None) -> Site | None:

@@ -316,8 +316,10 @@ def test_missing_geometry_is_named_per_file(images: Path, igrtqa: Callable[..., 
         (("report", "1234"), "there is no record '1234'"),
         (("report", "1234"), "name the store that holds it with --database"),
         (("report", ""), "there is no record ''"),
+        (("export", "--csv", "r.csv", "--since", "2026-13-01"), "2026-13-01: expected a day, as 2026-11-27"),
+        (("cause", "--machine", "L", "--since", "1.2.2026"), "1.2.2026: expected a day, as 2026-11-27"),
     ],
-    ids=["protocol", "misspelt protocol", "record", "record of another store", "no record"],
+    ids=["protocol", "misspelt protocol", "record", "record of another store", "no record", "no day", "another order of a day"],
 )
 def test_unknown_name_is_answered_with_what_there_is(
     command: tuple[str, ...], expected: str, images: Path, igrtqa: Callable[..., Ended]
