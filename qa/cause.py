@@ -97,8 +97,10 @@ def ask(store: Store, machine: str, since: date | None = None, zone: tzinfo | No
     known = set(store.quantities(machine))
     points = [point for key in KEYS if key in known for point in store.history(machine, key)]
     if not points:
-        machines = ", ".join(store.machines()) or "none yet"
-        raise QaError(f"no record of {machine!r} holds a number that a cause is known to change; machines with records: {machines}")
+        from qa.site import nearest
+
+        known_as = "" if known else nearest(machine, store.machines()) or "; there are no records yet: run a test first (igrtqa run)"
+        raise QaError(f"no record of {machine!r} holds a number that a cause is known to change{known_as}")
     against = store.rejections({point.record_id for point in points})
     kept = [point for point in points if point.record_id not in against]
     if not kept:

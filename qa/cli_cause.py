@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from qa.exits import Debug, Status, guarded
-from qa.options import Database, SiteFile, app, clinic
+from qa.options import Database, SiteFile, app, clinic, day
 
 
 @app.command()
@@ -18,7 +18,7 @@ def cause(
     machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="The machine, by a name of it.")],
     since: Annotated[
         datetime | None,
-        typer.Option("--since", formats=["%Y-%m-%d"], metavar="DAY", help="What changed since then (else: on the newest day)."),
+        typer.Option("--since", parser=day, metavar="DAY", help="What changed since then (else: on the newest day)."),
     ] = None,
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw it here.")] = None,
     svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Draw it here.")] = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.exits import Debug, Status, guarded
-from qa.options import Database, SiteFile, app, clinic, ours
+from qa.options import Database, SiteFile, app, clinic, day, ours
 from qa.reading import QaError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who puts it down.")]
 Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why, for those who read it later.")]
 Machine = Annotated[str, typer.Option("--machine", metavar="NAME", help="The machine, as the site file names it.")]
-Day = Annotated[datetime | None, typer.Option("--day", formats=["%Y-%m-%d"], help="The day it is of, if not today.")]
+Day = Annotated[datetime | None, typer.Option("--day", parser=day, help="The day it is of, if not today.")]
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.exits import Debug, Status, guarded
-from qa.options import Database, SiteFile, app, clinic, count
+from qa.options import Database, SiteFile, app, clinic, count, day
 from qa.reading import QaError
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def export(
     quaac: Annotated[Path | None, typer.Option("--quaac", metavar="FILE", help="QuAAC in YAML, one data point for each reading.")] = None,
     machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="Of this machine only.")] = "",
     test: Annotated[str, typer.Option("--test", metavar="NAME", help="Of this test only (see: igrtqa list --tests).")] = "",
-    since: Annotated[datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Taken on this day or later.")] = None,
-    until: Annotated[datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Taken on this day or earlier.")] = None,
+    since: Annotated[datetime | None, typer.Option("--since", parser=day, help="Taken on this day or later.")] = None,
+    until: Annotated[datetime | None, typer.Option("--until", parser=day, help="Taken on this day or earlier.")] = None,
     site: SiteFile = None,
     database: Database = None,
     debug: Debug = False,

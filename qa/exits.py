@@ -56,8 +56,10 @@ def guarded(command: Callable[P, Status]) -> Callable[P, None]:
         try:
             status = command(*args, **kwargs)
             sys.stdout.flush()  # a full disk shows here, and not after the status was given
-        except (typer.Exit, typer.Abort, typer.BadParameter, SystemExit, GeneratorExit):
+        except (typer.Exit, typer.BadParameter, SystemExit, GeneratorExit):
             raise
+        except typer.Abort:  # Ctrl-C, or the end of the input, at a question; by itself it would end with the status of a failure
+            status = _report(Stopped())
         except BaseException as error:
             if kwargs.get("debug"):
                 traceback.print_exc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,14 @@ Named = Annotated[
     str, typer.Option("--preset", metavar="NAME", help="Protocol and phantom by the site file; what is said beside it counts instead.")
 ]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all readings here (docs/json.md).")]
+
+
+def day(text: str) -> datetime:
+    """A day as a person writes it on the command line."""
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d")
+    except ValueError as error:
+        raise typer.BadParameter(f"{text}: expected a day, as 2026-11-27") from error
 
 
 def clinic(named: Path | None) -> Site | None:

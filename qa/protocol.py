@@ -220,8 +220,11 @@ def read(path_or_name: str | Path) -> Protocol:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
+        from qa.site import nearest
+
         raise ProtocolError(
-            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); expected a .toml file or one of {', '.join(names())}"
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); expected a .toml file or a protocol of the suite"
+            f"{nearest(str(path), names())}"
         ) from error
     protocol = _parse(content, str(path))
     if protocol.name in names() and protocol != read(protocol.name):

@@ -75,7 +75,10 @@ class Records(Opened):
         found = connection.scalars(select(column).where(starts_so).order_by(column).limit(6)).all()
         found = [full for full in found if full.lower() == start] or found
         if not start or not found:
-            raise RecordError(f"{self.where}: there is no record {record_id!r}; list the records to see their ids")
+            raise RecordError(
+                f"{self.where}: there is no record {record_id!r}; list the records to see their ids, or name the store that "
+                "holds it with --database"
+            )
         if len(found) > 1:
             raise RecordError(f"{self.where}: several records start with {record_id!r}: {', '.join(found[:5])}; give more of the id")
         return self._read(connection, found[0])

@@ -33,7 +33,7 @@ def _pdf(drawn: Drawn, title: str, packed: bool = True) -> bytes:
 
 def _png(content: bytes) -> bytes:
     """The page as pixels, 2 a point."""
-    from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
+    from pypdfium2 import PdfDocument
 
     document, target = PdfDocument(content), io.BytesIO()
     document[0].render(scale=2).to_pil().save(target, "PNG", dpi=(144, 144))

@@ -312,10 +312,14 @@ def test_missing_geometry_is_named_per_file(images: Path, igrtqa: Callable[..., 
     ("command", "expected"),
     [
         (("run", "images", "--protocol", "monthly"), "monthly: cannot be read (No such file or directory); expected a .toml file"),
+        (("run", "images", "--protocol", "tg142_dayly"), "a protocol of the suite; did you mean 'tg142_daily'?"),
         (("report", "1234"), "there is no record '1234'"),
+        (("report", "1234"), "name the store that holds it with --database"),
         (("report", ""), "there is no record ''"),
+        (("export", "--csv", "r.csv", "--since", "2026-13-01"), "2026-13-01: expected a day, as 2026-11-27"),
+        (("cause", "--machine", "L", "--since", "1.2.2026"), "1.2.2026: expected a day, as 2026-11-27"),
     ],
-    ids=["protocol", "record", "no record"],
+    ids=["protocol", "misspelt protocol", "record", "record of another store", "no record", "no day", "another order of a day"],
 )
 def test_unknown_name_is_answered_with_what_there_is(
     command: tuple[str, ...], expected: str, images: Path, igrtqa: Callable[..., Ended]
@@ -328,8 +332,18 @@ def test_unknown_name_is_answered_with_what_there_is(
 def test_unknown_test_is_answered_with_those_there_are(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["rehearse", "winston", "--out", str(tmp_path / "new")])
     assert result.exit_code == 2
-    assert "there is no procedure 'winston'; known: " in result.output
+    assert "there is no test 'winston'; did you mean 'winston_lutz'?" in result.output
     assert not (tmp_path / "new").exists()
+    result = CliRunner().invoke(app, ["rehearse", "ruler", "--out", str(tmp_path / "new")])
+    assert result.exit_code == 2
+    assert "there is no test 'ruler'; known: cbct_quality, " in result.output
+
+
+def test_who_leaves_at_a_question_stopped_and_did_not_measure_a_failure(tmp_path: Path) -> None:
+    """The end of the input, which a prompt does not tell from Ctrl-C: status 1 would say that the machine is out of its limits."""
+    site = tmp_path / "site.toml"
+    ended = CliRunner().invoke(app, ["init", str(site)], input="")
+    assert (ended.exit_code, "stopped; nothing was stored" in ended.output, site.exists()) == (130, True, False)
 
 
 def test_rehearsal_does_not_mix_with_what_is_there(good: Path) -> None:

@@ -215,8 +215,15 @@ def test_since_a_day_before_that_the_earlier_records_are_fewer(kept: tuple[Path,
 
 
 def test_an_unknown_machine_is_refused_with_those_there_are(kept: tuple[Path, Year]) -> None:
-    with pytest.raises(QaError, match="LINAC-B"):
+    with pytest.raises(QaError, match=r"did you mean 'LINAC-B'\?"):
         cause.ask(Store(kept[0]), "LINAC-X")
+    with pytest.raises(QaError, match="known: LINAC-B"):
+        cause.ask(Store(kept[0]), "Halcyon")
+
+
+def test_a_store_without_records_says_what_to_do_first(tmp_path: Path) -> None:
+    with pytest.raises(QaError, match="there are no records yet: run a test first"):
+        cause.ask(Store(tmp_path / "new.sqlite"), "LINAC-B")
 
 
 def test_an_accepted_record_is_the_reference_and_begins_the_scatter_anew(tmp_path: Path) -> None:
