@@ -231,7 +231,7 @@ def _sighting(image: Image, ball: np.ndarray, field: np.ndarray, u_mm: float) ->
     u = np.full(2, u_mm)
     picture = np.zeros((2, 2), np.uint8)
     return Sighting(
-        image, ball, u, field, u, {"noise": u}, 2.5, (18.0, 18.0, 0.0), "rectangle", 0.0, (0.0, 0.0), (), picture, (0.0, 1.0, 0.0, 1.0)
+        image, ball, u, field, u, {"noise": u}, 2.5, 5.8, (18.0, 18.0, 0.0), "rectangle", 0.0, (0.0, 0.0), (), picture, (0.0, 1.0, 0.0, 1.0)
     )
 
 
