@@ -15,12 +15,14 @@ from bench.drawn_records import drawn
 from bench.killing import killed
 from bench.table import MET, MISSED, NONE, Row, progress, show
 from bench.tampering import change, damage, forced, undo
+from qa import keystore
 from qa import progress as bars
 from qa.events import ACTION, SERVICE
 from qa.reading import QaError
+from qa.site import Keys
 from qa.store import Store
-from reports import pdf
-from reports.held import Pages, hold
+from reports import pdf, pdf_signature
+from reports.held import hold
 
 RECORDS = 6
 Along = Callable[[Sequence[int]], Iterable[int]]
@@ -69,20 +71,29 @@ def unfound(store: Store, changes: int, seed: int, along: Along = lambda numbers
     return missed
 
 
-def whole_after_damage(store: Store, damages: int, seed: int, along: Along = lambda numbers: numbers) -> list[str]:
-    """Of so many reports, each with one random byte changed, those that are called whole or end in an error that says nothing."""
+def whole_after_damage(
+    store: Store, damages: int, seed: int, along: Along = lambda numbers: numbers, keys: Keys | None = None
+) -> list[str]:
+    """Of so many reports, each with one random byte changed, those that are called whole or end in an error that says nothing.
+
+    Reports signed with ``keys`` where there are: every second change is then in the part that the signature added.
+    """
     rng, missed = np.random.default_rng(seed), []
-    content = pdf.render(store.get("trial-0"), store.standing("trial-0"))
-    for _ in along(range(damages)):
-        place, other = damage(rng, content)
+    plain = pdf.render(store.get("trial-0"), store.standing("trial-0"))
+    content = pdf_signature.sign(plain, keystore.opened(keys), "") if keys else plain
+    trusted = keystore.trusted(keys)
+    for count in along(range(damages)):
+        kept = content[: len(plain)] if count % 2 and keys else b""
+        place, other = damage(rng, content[len(kept) :])
+        place, other = place + len(kept), kept + other
         try:
-            found = hold(other, store)
+            found = hold(other, store, trusted)
         except QaError:  # it says that this is no report
             continue
         except Exception as error:  # what a user would see as a fault of the program
             missed.append(f"report, byte {place}: {type(error).__name__}: {error}")
             continue
-        if found.pages is Pages.SAME and not found.faults:
+        if found.whole:
             missed.append(f"report, byte {place}: called whole")
     return missed
 
@@ -91,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table; 1 when a goal is missed."""
     parser = argparse.ArgumentParser(prog="python -m bench.records", description="Does the store keep what it promises?")
     parser.add_argument("--changes", type=int, default=1000)
-    parser.add_argument("--damages", type=int, default=300, help="of a byte of a report")
+    parser.add_argument("--damages", type=int, default=1000, help="of a byte of a report, half of them of signed ones")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--records", type=int, default=200, help="how many to time a verification on")
     parser.add_argument("--seed", type=int, default=1)
@@ -106,7 +117,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows.append(_row("changes by force that are found", asked.changes, "all", f"{asked.changes - len(missed)}", not missed))
         if asked.damages:
             store = filled(folder / "printed.sqlite", asked.seed, 1)
-            missed = whole_after_damage(store, asked.damages, asked.seed, lambda numbers: progress(numbers, "reports"))
+            keys = Keys(file=folder / "key.p12", trusted=(keystore.make(folder / "key.p12", "drawn"),))
+            half = asked.damages // 2
+            missed = whole_after_damage(store, asked.damages - half, asked.seed, lambda numbers: progress(numbers, "reports"))
+            missed += whole_after_damage(store, half, asked.seed, lambda numbers: progress(numbers, "signed reports"), keys)
             print("".join(f"not found: {text}\n" for text in missed), end="")
             rows.append(
                 _row("damaged reports (PDF) that are not called whole", asked.damages, "all", f"{asked.damages - len(missed)}", not missed)

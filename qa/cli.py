@@ -239,7 +239,7 @@ def _run(
                 named=partial(site_said.machine, site, who.preset) if site else None,
                 doubts=partial(site_said.doubts, site, used) if site else None,
             )
-        status = shown(result.records, kept, pdf, json, database)
+        status = shown(result.records, kept, pdf, json, database, site.keystore if site else None)
         for words in result.set_aside:
             print(f"no record: {words}")
         if missing := [name for name in result.missing if tests is None or name in tests]:
@@ -308,6 +308,7 @@ from qa import (  # noqa: E402, F401 - their commands come after these
     cli_events,
     cli_exchange,
     cli_records,
+    cli_verify,
 )
 
 if __name__ == "__main__":

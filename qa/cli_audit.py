@@ -44,6 +44,6 @@ def audit_(
     screen.show(pages.lines(found), screen.terminal())
     print(f"{count(len(found.records), 'record')} of {found.machine} in {asked.words}")
     if pdf is not None:
-        print(f"audit: {pages.write(found, pdf, summary)}")
+        print(f"audit: {pages.write(found, pdf, summary, ours.keystore if ours else None)}")
     outcomes = [*(one.outcome for one in found.verdicts), *(one.outcome for one in found.findings)]
     return judged(Outcome.NOT_MEASURED if outcome is None else outcome for outcome in outcomes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.exits import Debug, Status, guarded
-from qa.options import Database, SiteFile, app, ours
+from qa.options import Database, SiteFile, app, ours, site_file
 from qa.reading import QaError
 from qa.shown import verified
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("site.toml"), debug: Debug = False
 ) -> Status:
-    """Ask for the clinic and its machines, and write a site file with comments to go on from."""
+    """Ask for the clinic and its machines; write a site file with comments to go on from, and a key that signs the reports."""
     from qa import site_draft
 
     if file.exists():
@@ -37,6 +37,22 @@ def init(
         )
     site_draft.write(file, name, machines)
     print(f"site file: {file}; use it with --site {shlex.quote(str(file))} or IGRTQA_SITE")
+    print(f"key that signs reports: {file.with_suffix('.p12')}; whoever can read it can sign (docs/signatures.md)")
+    return Status.PASSED
+
+
+@app.command("keystore")
+@guarded
+def keystore_(
+    renew: Annotated[bool, typer.Option("--renew", help="A new key in the place of the present one, which stays trusted.")] = False,
+    site: SiteFile = None,
+    debug: Debug = False,
+) -> Status:
+    """Make a key that signs the reports and audits of this clinic, and name it in the site file."""
+    from qa import site_draft
+
+    key = site_draft.with_key(site_file(site), renew)
+    print(f"key that signs reports: {key}; whoever can read it can sign (docs/signatures.md)")
     return Status.PASSED
 
 

@@ -1,4 +1,4 @@
-"""Commands for records that are kept: list them, report them, sign them, follow a number, verify that nothing was changed."""
+"""Commands for records that are kept: list them, report them, sign them, follow a number."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qa.exits import Debug, Status, guarded, worst
+from qa.exits import Debug, Status, guarded
 from qa.options import Database, Json, Pdf, SiteFile, app, clinic
 from qa.reading import QaError
-from qa.shown import shown, verified
+from qa.shown import shown
 
 if TYPE_CHECKING:
     from qa.record import Record
@@ -59,15 +59,16 @@ def report(
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write its tables and readings here, for a spreadsheet.")
     ] = None,
+    site: SiteFile = None,
     database: Database = None,
     debug: Debug = False,
 ) -> Status:
     """Show a stored record again; the status is that of its outcome."""
     from qa.store import Store
 
-    store = Store(database)
+    ours, store = clinic(site), Store(database)
     found = store.get(record)
-    status = shown((found,), store, pdf, json, database)
+    status = shown((found,), store, pdf, json, database, ours.keystore if ours else None)
     if csv is not None:
         from reports.spreadsheet import write
 
@@ -204,39 +205,3 @@ def trend(
 
         print(f"points: {trend_csv.write(found, csv)}")
     return Status.PASSED
-
-
-@app.command()
-@guarded
-def verify(
-    report: Annotated[Path | None, typer.Argument(metavar="[REPORT.pdf]", help="A report to hold against the store.")] = None,
-    database: Database = None,
-    debug: Debug = False,
-) -> Status:
-    """Check that no stored record, sign-off or acceptance was changed, removed or put there by force; status 1 when one was.
-
-    With a report also whether it is that of the stored record. Status 3 when there is nothing yet to check against.
-    """
-    from qa import progress
-    from qa.store import Store
-    from qa.visible import visible
-
-    store, content = Store(database, make=False), report.read_bytes() if report is not None else None
-    statuses = []
-    if content is not None:
-        from reports.held import Pages, hold
-
-        held = hold(content, store)
-        for fault in held.faults:
-            print(visible(f"BROKEN: {report}: {fault}"))
-        if held.pages is not None and not held.faults:
-            print(visible(f"{report}: record {held.record_id} is the stored one; {held.pages.value}"))
-        for later in held.later:
-            print(visible(f"since it was printed: {later}"))
-        statuses.append(Status.FAILED if held.faults else Status.PASSED if held.pages is Pages.SAME else Status.UNDECIDED)
-    with progress.shown() as say:
-        found = store.verify(say)
-    for line in verified(found, str(store.where)):
-        print(visible(line))
-    statuses.append(Status.PASSED if found.intact and found.links else Status.FAILED if found.faults else Status.UNDECIDED)
-    return worst(statuses)

@@ -43,20 +43,27 @@ def day(text: str) -> datetime:
 
 def clinic(named: Path | None) -> Site | None:
     """The clinic's site, None when nobody says where its file is."""
-    place = str(named) if named is not None else os.environ.get("IGRTQA_SITE", "").strip()
-    if not place:
-        return None
-    from qa import site
-
-    return site.read(Path(place).expanduser())
+    return ours(named) if _place(named) is not None else None
 
 
 def ours(named: Path | None) -> Site:
     """The clinic's site; QaError when nobody says where its file is."""
-    found = clinic(named)
-    if found is None:
+    from qa import site
+
+    return site.read(site_file(named))
+
+
+def site_file(named: Path | None) -> Path:
+    """The site file; QaError when nobody says where it is."""
+    place = _place(named)
+    if place is None:
         raise QaError("name the site file with --site or IGRTQA_SITE; igrtqa init makes one")
-    return found
+    return place
+
+
+def _place(named: Path | None) -> Path | None:
+    said = str(named) if named is not None else os.environ.get("IGRTQA_SITE", "").strip()
+    return Path(said).expanduser() if said else None
 
 
 def count(number: int, noun: str) -> str:

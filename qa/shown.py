@@ -13,12 +13,23 @@ from qa.options import count
 if TYPE_CHECKING:
     from qa.keeping import Kept
     from qa.record import Record
+    from qa.site import Keys
     from qa.store import Store
     from qa.verification import Verified
 
 
-def shown(records: Sequence[Record], store: Store | Kept | None, pdf: Path | None, json: Path | None, database: str | None) -> Status:
-    """Prints the records, writes what was asked for, and says how they came out; ``store`` None = nobody keeps them."""
+def shown(
+    records: Sequence[Record],
+    store: Store | Kept | None,
+    pdf: Path | None,
+    json: Path | None,
+    database: str | None,
+    keys: Keys | None = None,
+) -> Status:
+    """Prints the records, writes what was asked for, and says how they came out; ``store`` None = nobody keeps them.
+
+    Reports are signed with ``keys`` where there are.
+    """
     from reports import catalogue, screen
 
     console, where = screen.terminal(), str(store.where) if store else ""
@@ -36,7 +47,7 @@ def shown(records: Sequence[Record], store: Store | Kept | None, pdf: Path | Non
             from reports.pdf import write
 
             path = pdf if len(records) == 1 else pdf.with_name(f"{pdf.stem}-{number}{pdf.suffix}")
-            print(f"report of {record.record_id}: {write(record, path, standings.get(record.record_id))}")
+            print(f"report of {record.record_id}: {write(record, path, standings.get(record.record_id), keys)}")
     if json is not None:
         from qa.export import write_json
 

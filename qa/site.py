@@ -115,6 +115,17 @@ class Preset(Part):
     machines: Annotated[tuple[Text, ...] | None, Field(min_length=1)] = None
 
 
+class Keys(Part):
+    """What signs the clinic's PDFs, and whose signatures it knows: docs/signatures.md. ``read`` makes the paths absolute.
+
+    ``file`` is a PKCS#12 file, without it nothing is signed; ``trusted`` are certificates of signers or of who vouches for them.
+    """
+
+    file: Path | None = None
+    passphrase_file: Path | None = None
+    trusted: tuple[Path, ...] = ()
+
+
 class Site(Part):
     """The whole file; ``own_review`` lets a person review their own run, ``time_zone`` is that of its days, None this computer's."""
 
@@ -126,6 +137,7 @@ class Site(Part):
     person: tuple[Person, ...] = ()
     schedule: tuple[Task, ...] = ()
     preset: tuple[Preset, ...] = ()
+    keystore: Keys | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -319,12 +331,31 @@ def _placed(site: Site, file: Path) -> Site:
     phantoms = [
         one.model_copy(update={"certificate": one.certificate and file.absolute().parent / one.certificate}) for one in site.phantom
     ]
+    placed_keys = site.keystore and _keys(site.keystore, file.absolute().parent)
     return site.model_copy(
-        update={"schedule": tuple(tasks), "machine": tuple(machines), "phantom": tuple(phantoms), "preset": tuple(presets)}
+        update={
+            "schedule": tuple(tasks),
+            "machine": tuple(machines),
+            "phantom": tuple(phantoms),
+            "preset": tuple(presets),
+            "keystore": placed_keys,
+        }
+    )
+
+
+def _keys(keys: Keys, folder: Path) -> Keys:
+    """The same with absolute paths."""
+    return keys.model_copy(
+        update={
+            "file": keys.file and folder / keys.file,
+            "passphrase_file": keys.passphrase_file and folder / keys.passphrase_file,
+            "trusted": tuple(folder / one for one in keys.trusted),
+        }
     )
 
 
 PARTS: dict[str, type[BaseModel]] = {"machine": Machine, "phantom": Phantom, "person": Person, "schedule": Task, "preset": Preset}
+PARTS |= {"keystore": Keys}
 
 
 def _words(error: Any) -> str:

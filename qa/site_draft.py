@@ -7,7 +7,8 @@ from pathlib import Path
 
 import tomlkit
 
-from qa.site import read
+from qa import keystore
+from qa.site import SiteError, read
 
 ROLES = """
 Uncomment and complete what you need; docs/site.md says what stands in it. Keys that nobody knows are refused.
@@ -35,7 +36,10 @@ machines = ["Linac 1"]      # which it is for; without this line any
 
 
 def write(file: Path, name: str, machines: Sequence[tuple[str, str, str]]) -> None:
-    """The clinic with its machines (name, station, serial number or ""). SiteError for what cannot be a site; nothing is written then."""
+    """The clinic with its machines (name, station, serial number or ""), and the key that signs its PDFs, beside it.
+
+    SiteError for what cannot be a site; nothing is written then. KeystoreError where a file of such a key is there already.
+    """
     document = tomlkit.document()
     document.add("name", tomlkit.item(name.strip()))
     tables = tomlkit.aot()
@@ -47,11 +51,49 @@ def write(file: Path, name: str, machines: Sequence[tuple[str, str, str]]) -> No
         table.add("serials", [serial.strip()] if serial.strip() else [])
         tables.append(table)
     document.add("machine", tables)
+    document.add("keystore", _keys(key := file.with_suffix(".p12")))
     comments = "".join(f"# {line}".rstrip() + "\n" for line in ROLES.strip().splitlines())
+    _put(f"{tomlkit.dumps(document)}\n{comments}", file, key, name)
+
+
+def with_key(file: Path, renew: bool) -> Path:
+    """A new key for the clinic of that site file, which names it from then on; whom it trusted it trusts still. Returns the key's file.
+
+    SiteError when there is a key already and none is to be ``renew``ed.
+    """
+    site = read(file)
+    if site.keystore is not None and site.keystore.file is not None and not renew:
+        raise SiteError(f"{file} names a keystore already, {site.keystore.file}: with --renew a new key takes its place")
+    places = [file.with_suffix(".p12"), *(file.with_name(f"{file.stem}-{number}.p12") for number in range(2, 100))]
+    key = next(one for one in places if not one.exists() and not one.with_suffix(".pem").exists())
+    document = tomlkit.parse(file.read_text("utf-8-sig"))
+    old = document.get("keystore", tomlkit.table())
+    if "keystore" in document:
+        old["file"] = key.name
+        old.pop("passphrase_file", None)
+        old["trusted"] = [*old.get("trusted", []), key.with_suffix(".pem").name]
+    else:
+        document.add("keystore", _keys(key))
+    _put(tomlkit.dumps(document), file, key, site.name)
+    return key
+
+
+def _keys(key: Path) -> tomlkit.items.Table:
+    table = tomlkit.table()
+    table.add("file", key.name)
+    table["file"].comment("signs reports and audits: keep it from others")
+    table.add("trusted", [key.with_suffix(".pem").name])
+    table["trusted"].comment("whose signatures igrtqa verify knows")
+    return table
+
+
+def _put(text: str, file: Path, key: Path, clinic: str) -> None:
+    """The site file and its key; neither where the text is no site."""
     draft = file.with_name(f".{file.name}.draft")
-    draft.write_text(f"{tomlkit.dumps(document)}\n{comments}", "utf-8")
+    draft.write_text(text, "utf-8")
     try:
         read(draft)
+        keystore.make(key, clinic)
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa.audit import Audit
-from reports import disk
 
 if TYPE_CHECKING:
+    from qa.site import Keys
     from reports.lines import Line
 
 
@@ -37,13 +37,15 @@ def render(audit: Audit) -> bytes:
     return audit_page.build(audit, [*head, *places.story(sections), PageBreak(), *places.story([last])], places)
 
 
-def write(audit: Audit, path: Path, summary: bool = False) -> Path:
-    """The audit, or its one page for a committee, in a file that is either complete or not there. QaError when the disk refuses."""
-    if summary:
-        from reports import audit_summary
+def write(audit: Audit, path: Path, summary: bool = False, keys: Keys | None = None) -> str:
+    """The audit, or its one page for a committee, in a file that is either complete or not there, signed with ``keys`` where there are.
 
-        return disk.put(audit_summary.render(audit), path)
-    return disk.put(render(audit), path)
+    Returns what to say of it. QaError when the disk refuses.
+    """
+    from reports import audit_summary, pdf_signature
+
+    content = audit_summary.render(audit) if summary else render(audit)
+    return pdf_signature.put(content, path, keys, f"audit of {audit.machine}, {audit.period.words}")
 
 
 def lines(audit: Audit) -> Iterator[Line]:

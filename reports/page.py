@@ -16,6 +16,7 @@ import qa
 from qa.record import Record
 from reports import numbers
 from reports.attached import attach, contents
+from reports.pdf_signature import ready
 from reports.shapes import Canvas, Drawn, path, write
 from reports.style import BOLD, FONT, HEADING, INK, MARGIN, MUTED, PANEL, RULE, SMALL_HEADING, TITLE, WIDTH, lines, paragraph, printable
 
@@ -74,6 +75,7 @@ def laid_out(
 
     def opening(canvas: Canvas, _document: BaseDocTemplate) -> None:
         canvas.setDateFormatter(lambda *_now: f"D:{when:%Y%m%d%H%M%S}Z")
+        ready(canvas)
         first(canvas)
         _footer(canvas, foot)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa.record import Record
-from reports import disk
 
 if TYPE_CHECKING:
+    from qa.site import Keys
     from qa.standing import Standing
 
 
@@ -41,6 +41,11 @@ def render(record: Record, standing: Standing | None = None) -> bytes:
     return page.build(record, standing, [*story, *provenance.section(record), *signatures.vouched(standing)])
 
 
-def write(record: Record, path: Path, standing: Standing | None = None) -> Path:
-    """The report in a file that is either complete or not there. QaError when the disk refuses, saying what to do."""
-    return disk.put(render(record, standing), path)
+def write(record: Record, path: Path, standing: Standing | None = None, keys: Keys | None = None) -> str:
+    """The report in a file that is either complete or not there, signed with ``keys`` where there are; what to say of it.
+
+    QaError when the disk refuses, saying what to do.
+    """
+    from reports import pdf_signature
+
+    return pdf_signature.put(render(record, standing), path, keys, f"report of record {record.record_id}")

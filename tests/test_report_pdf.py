@@ -390,7 +390,7 @@ def test_monstrous_texts_flow_over_pages() -> None:
 def test_write_puts_the_whole_report_in_place(tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
     path.write_bytes(b"an older report")
-    assert pdf.write(record(5), path) == path
+    assert pdf.write(record(5), path) == str(path)
     assert path.read_bytes() == rendered(5)
     assert list(tmp_path.iterdir()) == [path]
 
