@@ -26,7 +26,7 @@ def audit_(
 ) -> Status:
     """All that the records say of a machine over a month or a year: verdicts, exceptions, quantities, evidence, what was not done.
 
-    Exit status 1 when a record of the period failed, else 3 when anything was not decided or nothing was judged.
+    Exit status 1 when a record of the period failed, else 3 when anything was not decided, not judged or not done.
     """
     from qa import audit as audits
     from qa.audit_period import period
@@ -46,4 +46,5 @@ def audit_(
     if pdf is not None:
         print(f"audit: {pages.write(found, pdf, summary, ours.keystore if ours else None)}")
     outcomes = [*(one.outcome for one in found.verdicts), *(one.outcome for one in found.findings)]
+    outcomes += [None for one in found.asked or () if one.short]  # what was not done was not measured
     return judged(Outcome.NOT_MEASURED if outcome is None else outcome for outcome in outcomes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import zlib
 from collections.abc import Mapping
 from io import BytesIO
@@ -14,6 +15,7 @@ from qa.record import Record, to_json
 from qa.standing import Standing
 from reports.shapes import Canvas
 
+logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)  # what it cannot read is said here in words
 RECORD, STANDING = "record.json", "standing.json"
 JSON = "/application#2Fjson"  # a PDF name: PDFName leaves the slash as it is
 

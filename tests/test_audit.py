@@ -556,11 +556,13 @@ def test_the_command_prints_writes_and_ends_by_the_worst(clinic: Clinic, tmp_pat
         clinic.record("r1", at(2).replace(year=2024), judgements=(judged,))
     else:
         clinic.record("r1", at(2).replace(year=2023))
-    options = ["--machine", MACHINE, "--month", "2024-11", "--site", str(clinic.place), "--database", str(clinic.file)]
+    options = ["--machine", MACHINE, "--month", "2024-11", "--database", str(clinic.file)]
     done = CliRunner().invoke(app, ["audit", *options, "--pdf", str(tmp_path / "a.pdf")])
     assert done.exit_code == status, done.output
+    missed = CliRunner().invoke(app, ["audit", *options, "--site", str(clinic.place)])  # by its schedule more was to be done
+    assert missed.exit_code == (Status.UNDECIDED if status is Status.PASSED else status), missed.output
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
-    assert "SRS: no record of this period judged it: this is not a pass" in done.output or outcome is not None
+    assert "SRS: no record of this period judged it: this is not a pass" in missed.output or outcome is not None
 
 
 def test_a_site_file_of_no_such_machine_is_refused(clinic: Clinic) -> None:
