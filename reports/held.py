@@ -73,11 +73,11 @@ def told(content: bytes, store: Store, trusted: Sequence[Certificate]) -> Told:
         faults = tuple(one.fault for one in signed if one.fault)
         said = [*(one.words for one in signed if not one.fault), "no record can be read in it: its pages are not held against the store"]
         return Told(faults, tuple(said), not faults and signed[-1].good)
-    said = [f"since it was printed: {later}" for later in held.later]
-    if held.pages is not None and not held.faults:
-        signers = [one.words for one in held.signed] or ["nobody signed the file electronically"]
-        said = [f"record {held.record_id} is the stored one; {held.pages.value}", *signers, *said]
-    return Told(held.faults, tuple(said), held.whole)
+    stored = [f"record {held.record_id} is the stored one; {held.pages.value}"] if held.pages is not None and not held.faults else []
+    signers = [one.words for one in held.signed if not one.fault]  # of a whole file, it is the store that was changed
+    unsigned = [] if held.signed else ["nobody signed the file electronically"]
+    later = [f"since it was printed: {word}" for word in held.later]
+    return Told(held.faults, (*stored, *signers, *unsigned, *later), held.whole)
 
 
 def hold(content: bytes, store: Store, trusted: Sequence[Certificate] = ()) -> Held:

@@ -31,7 +31,7 @@ from qa.keystore import KeystoreError, Opened
 from qa.site import Keys, SiteError
 from qa.store import Store
 from reports import held, pdf
-from reports.held import Pages, hold
+from reports.held import Pages, hold, told
 from reports.pdf_signature import Signature, only_signed, put, sign, signatures
 
 NOW = datetime.now(UTC)
@@ -286,6 +286,13 @@ def test_from_init_to_verify(store: Store, tmp_path: Path) -> None:
     status, said = run("verify", report, "--site", clinic, "--database", store.where)
     assert (status, "does not fit" in said) == (1, True)
     assert "Traceback" not in said
+
+
+def test_good_signature_is_told_of_a_report_that_the_store_contradicts(keys: Keys, signed: bytes, tmp_path: Path) -> None:
+    other = filled(tmp_path / "other.sqlite", 8, 1)
+    found = told(signed, other, keystore.trusted(keys))
+    assert found.faults
+    assert "whom the site file trusts" in found.said[0]
 
 
 def test_new_key_leaves_comments_and_what_the_old_one_signed(store: Store, printed: bytes, tmp_path: Path) -> None:
