@@ -104,7 +104,7 @@ def hold(content: bytes, store: Store, trusted: Sequence[Certificate] = ()) -> H
 
 def _pages(content: bytes, record: Record, standing: Standing, signed: Sequence[Signature]) -> Pages:
     again = pdf.render(record, standing)
-    if again == content or (signed and all(one.whole for one in signed[-1:]) and pdf_signature.only_signed(content, again)):
+    if again == content or (signed and signed[0].exact and signed[-1].whole and pdf_signature.only_signed(content, again)):
         return Pages.SAME
     try:
         words, creator = _read(content)

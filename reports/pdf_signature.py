@@ -31,14 +31,16 @@ class Signature:
     """One signature in a PDF.
 
     ``intact``: it is that of the bytes it covers, and of the certificate in it, and what was added to the file since is no more than
-    further signatures. ``whole``: it covers the file to its last byte. ``known``: by a certificate that the site file trusts, at the
-    time that the signer's clock showed. ``who``, ``fingerprint``: of that certificate; "" where the signature cannot be read.
+    further signatures. ``exact``: its own bytes, which no signature covers, are what this program writes. ``whole``: it covers the file
+    to its last byte. ``known``: by a certificate that the site file trusts, at the time that the signer's clock showed. ``who``,
+    ``fingerprint``: of that certificate; "" where the signature cannot be read.
     """
 
     who: str
     fingerprint: str
     when: datetime | None
     intact: bool
+    exact: bool
     whole: bool
     known: bool
 
@@ -51,8 +53,8 @@ class Signature:
 
     @property
     def good(self) -> bool:
-        """Whether one of the site's own signed this very file."""
-        return self.intact and self.whole and self.known
+        """Whether one of the site's own signed this very file, and nothing was changed in it, the signature included."""
+        return self.intact and self.exact and self.whole and self.known
 
     @property
     def words(self) -> str:
@@ -60,7 +62,8 @@ class Signature:
         when = f" on {numbers.moment(self.when)} by its own clock" if self.when else ""
         whom = "whom the site file trusts" if self.known else "whom no site file given here trusts"
         added = "" if self.whole else "; something was added to the file after that"
-        return f"signed by {self.who}{when}, {whom}, certificate SHA-256 {self.fingerprint[:16]}…{added}"
+        other = "" if self.exact else "; the signature is not written as this program writes one"
+        return f"signed by {self.who}{when}, {whom}, certificate SHA-256 {self.fingerprint[:16]}…{added}{other}"
 
 
 UNREADABLE = "it has a signature that cannot be read: the file was changed after it was signed"
@@ -110,7 +113,7 @@ def signatures(content: bytes, trusted: Sequence[Certificate]) -> tuple[Signatur
     try:
         return tuple(_signature(one, trusted, content) for one in PdfFileReader(BytesIO(content)).embedded_signatures)
     except Exception:  # pyHanko raises many kinds of its own and of Python's, for every kind of damage
-        return (Signature("", "", None, False, False, False),)
+        return (Signature("", "", None, False, False, False, False),)
 
 
 def _signature(embedded: Any, trusted: Sequence[Certificate], content: bytes) -> Signature:
@@ -135,21 +138,35 @@ def _signature(embedded: Any, trusted: Sequence[Certificate], content: bytes) ->
         who=str(certificate.subject.native.get("common_name") or certificate.subject.human_friendly),
         fingerprint=certificate.sha256.hex(),
         when=when,
-        intact=bool(status.intact and status.valid and not changed and _exact(embedded, content)),
+        intact=bool(status.intact and status.valid and not changed),
+        exact=_exact(embedded, content),
         whole=status.coverage == SignatureCoverageLevel.ENTIRE_FILE,
         known=bool(status.trusted and held),
     )
 
 
 def _exact(embedded: Any, content: bytes) -> bool:
-    """Whether the bytes that no signature covers, those of itself, are as they were written: digits of one case, then zeros."""
+    """Whether what no signature covers, the signature itself, is as this program writes it: to the byte, digits of one case, then zeros.
+
+    Whatever a change of it would leave unnoticed is asked for: versions, the list of digests, the name of who issued the certificate.
+    """
     from asn1crypto.cms import ContentInfo
 
     start, length, end, _ = (int(number) for number in embedded.byte_range)
     gap, written = content[start + length : end], bytes(embedded.pkcs7_content)
     digits = gap[1:-1]
     one_case = gap == b"<" + digits + b">" and digits in (written.hex().encode(), written.hex().upper().encode())
-    return one_case and not any(written[len(ContentInfo.load(written).dump()) :])
+    info = ContentInfo.load(written)
+    plain = info.dump(force=True)
+    if not one_case or not written.startswith(plain) or any(written[len(plain) :]):
+        return False
+    signed, (signer,) = info["content"], info["content"]["signer_infos"]
+    by, certificate = signer["sid"].chosen, embedded.signer_cert
+    return (
+        (signed["version"].native, signer["version"].native) == ("v1", "v1")
+        and [one.dump() for one in signed["digest_algorithms"]] == [signer["digest_algorithm"].dump()]
+        and (by["issuer"].dump(), by["serial_number"].native) == (certificate.issuer.dump(), certificate.serial_number)
+    )
 
 
 def only_signed(content: bytes, first: bytes) -> bool:

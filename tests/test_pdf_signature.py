@@ -203,6 +203,25 @@ def test_no_signed_report_with_a_damaged_byte_is_called_whole(store: Store, keys
     assert whole_after_damage(store, 30, seed=3, keys=keys) == []
 
 
+def test_changes_of_the_signature_that_nothing_covers_are_not_good(signed: bytes, keys: Keys) -> None:
+    """What cryptography does not see: versions, the list of digests, the issuer's name in other letters, the case of a digit."""
+    trusted = keystore.trusted(keys)
+    begin = int(pypdf.PdfReader(BytesIO(signed)).get_fields()["Signature"]["/V"]["/ByteRange"][1])  # type: ignore[index]
+    digits = signed[begin:].split(b">", 1)[0]
+    assert signatures(signed, trusted)[0].good
+    for old, new in (
+        (b"020101310F", b"020103310F"),  # the version of the whole
+        (b"310F300D06096086480165030402010500", b"310F300D06096086480165030402020500"),  # SHA-256 as SHA-384
+        (b"Klinik".hex().upper().encode(), b"klinik".hex().upper().encode()),  # the last one names who issued it
+        (b"<3082", b"<3083"),
+        (b"F70D", b"f70D"),
+        (b"00" * 20, b"00" * 19 + b"01"),
+    ):
+        assert old in digits, old
+        at = begin + digits.rindex(old)
+        assert not signatures(signed[:at] + new + signed[at + len(old) :], trusted)[0].good, old
+
+
 def test_certificate_counts_at_the_time_of_signing(printed: bytes, tmp_path: Path) -> None:
     late = made(tmp_path, "Late", begins=NOW + timedelta(days=1))
     assert not signatures(sign(printed, late, ""), keystore.trusted(Keys(trusted=(tmp_path / "Late.pem",))))[0].known
@@ -340,8 +359,10 @@ def test_signed_file_without_a_record_is_told_by_its_signature(store: Store, key
 
 
 def test_words_say_what_a_signature_is_worth() -> None:
-    good = Signature("A", "ab" * 32, NOW, True, True, True)
+    good = Signature("A", "ab" * 32, NOW, True, True, True, True)
     assert (good.fault, "whom the site file trusts" in good.words) == ("", True)
     assert "whom no site file given here trusts" in replace(good, known=False).words
+    assert "not written as this program writes one" in replace(good, exact=False).words
+    assert not replace(good, exact=False).good
     assert "changed after it was signed" in replace(good, intact=False).fault
-    assert "cannot be read" in Signature("", "", None, False, False, False).fault
+    assert "cannot be read" in Signature("", "", None, False, False, False, False).fault
