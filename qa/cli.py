@@ -25,7 +25,7 @@ from qa.shown import shown
 from qa.visible import visible
 
 if TYPE_CHECKING:
-    from qa.site import Preset
+    from qa.site_tables import Preset
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: its matrices are tiny here, threads would only contend
 

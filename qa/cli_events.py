@@ -35,7 +35,7 @@ def skip(
 ) -> Status:
     """Put down that a check is not used on a day, and why: it is not due that day, and the monthly report says so."""
     from qa.protocol import read
-    from qa.site import nearest
+    from qa.spelling import nearest
 
     site_, store = _asked(site, database)
     name = site_.known(machine)

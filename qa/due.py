@@ -12,7 +12,8 @@ from qa.calibrations import PERIOD_DAYS
 from qa.done import Done, Key
 from qa.events import BACK, NOT_USED, Event, in_service
 from qa.protocol import Protocol
-from qa.site import Site, Task
+from qa.site import Site
+from qa.site_tables import Task
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LOOK_BACK = 8  # days: every weekday once

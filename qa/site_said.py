@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from qa.grouping import beam
-from qa.site import Person, Preset, Site, SiteError, folded, nearest
+from qa.site import Site
+from qa.site_tables import Person, Preset, SiteError
+from qa.spelling import folded, nearest
 
 if TYPE_CHECKING:
     from qa.acquisition import Acquisition

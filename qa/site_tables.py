@@ -1,0 +1,108 @@
+"""The tables of the site file: what may stand in each, and what in one of them cannot be right by itself."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from qa import labels
+from qa.grouping import name_and_serial
+from qa.reading import QaError
+from qa.spelling import folded
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Technique = Literal["conventional", "imrt", "srs", "sbrt"]
+Every = Literal["daily", "weekly", "monthly", "quarterly", "semiannual", "annual"]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WORKING: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri")
+
+
+class SiteError(QaError):
+    """The site file must be mended; the message says where, what was expected and what was found."""
+
+
+class Part(BaseModel):
+    """A table of the file. Keys that nobody knows are refused; nothing is taken from the environment, which no record would tell of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Machine(Part):
+    """A treatment machine: ``stations`` and ``serials`` are what its images may call it, its own name among the stations.
+
+    ``energies`` are its treatment beams, "6 MV" or "10 MV FFF", none: any. ``return_to_use`` are the protocols that must have passed after
+    a service before it is used again.
+    """
+
+    name: Text
+    stations: tuple[Text, ...] = ()
+    serials: tuple[Text, ...] = ()
+    techniques: tuple[Technique, ...] = ("conventional", "imrt", "srs", "sbrt")
+    energies: tuple[Text, ...] = ()
+    return_to_use: tuple[Text, ...] = ()
+
+    @field_validator("energies")
+    @classmethod
+    def _spelt_as_images_are(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in names if labels.energy(name) != name]:
+            raise ValueError(f"{wrong[0]!r} is no treatment beam; write '6 MV' or '10 MV FFF'")
+        return names
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Its own name and its station names."""
+        return frozenset((self.name, *self.stations))
+
+    def called(self, label: str) -> bool:
+        """Whether images that state ``label``, "NAME (serial 4711)" or "NAME", are of this machine."""
+        station, serial = name_and_serial(label)
+        return label in self.names or (station in self.names and (not serial or not self.serials or serial in self.serials))
+
+
+class Phantom(Part):
+    """A physical phantom, and the file with its certificate where it has one, beside the site file."""
+
+    name: Text
+    serial: Text
+    certificate: Path | None = None
+    expires: date | None = None
+
+    def called(self, said: str) -> bool:
+        """Whether a person who says that means it, by its name, its serial number or both."""
+        both = f"{self.name} {self.serial}", f"{self.name} serial {self.serial}"
+        return folded(said) in map(folded, (self.name, self.serial, *both))
+
+
+class Person(Part):
+    """Somebody who measures or signs."""
+
+    name: Text
+    role: Literal["therapist", "physicist"]
+
+
+class Task(Part):
+    """A protocol that is due on some machines: how often, on which weekdays, and how many days late it may be without being overdue.
+
+    ``protocol`` is one of the suite by its name, else a file; ``read`` makes its path absolute.
+    """
+
+    protocol: Text
+    machines: Annotated[tuple[Text, ...], Field(min_length=1)]
+    every: Every
+    weekdays: Annotated[tuple[Day, ...], Field(min_length=1)] = WORKING
+    grace_days: Annotated[int, Field(ge=0)] = 0
+
+
+class Preset(Part):
+    """What a person says with one word: the protocol, the phantom ("" none is said), and the ``machines`` it is for, none: any.
+
+    ``protocol`` as that of a task.
+    """
+
+    name: Text
+    protocol: Text
+    phantom: str = ""
+    machines: Annotated[tuple[Text, ...] | None, Field(min_length=1)] = None
