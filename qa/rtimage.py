@@ -18,7 +18,8 @@ from qa.polarity import Jaws
 WORDS = (*labels.WORDS, "StudyDescription", "ImageComments")
 COUCH = ("TableTopLateralPosition", "TableTopLongitudinalPosition", "TableTopVerticalPosition")
 KEPT = ("RTImagePosition", "TableTopPitchAngle", "TableTopRollAngle", "PhotometricInterpretation", "Manufacturer", "ManufacturerModelName")
-FRAME, LYING = "FrameOfReferenceUID", "PatientPosition"  # kept as text, for the test that asks for them
+FRAME, LYING = "FrameOfReferenceUID", "PatientPosition"  # kept as text, for who asks for them
+DETECTOR = "DetectorID"  # the panel's own serial number, where a file names it
 DISTANCE_MM = (300.0, 5000.0)  # from the shortest source-axis distance in use, with room, to ceiling-mounted panels
 SPACING_MM = (0.01, 5.0)
 CONTRADICTS_DEG = 1.0  # people write whole degrees
@@ -69,7 +70,7 @@ def facts(name: str, dataset: Any) -> Facts:
     acquired, day = exposure.acquired(header)
     slope, intercept, sign = exposure.scale(header)
     receptor, couch = _receptor(header), _couch(header)
-    for keyword in (*KEPT, *labels.WORDS, FRAME, LYING):
+    for keyword in (*KEPT, *labels.WORDS, FRAME, LYING, DETECTOR):
         header.text(keyword)
     if (origin := header.text("ReportedValuesOrigin")) not in ("", "ACTUAL"):
         header.notes.append(f"angles and positions are no readouts (ReportedValuesOrigin {origin})")

@@ -56,5 +56,5 @@ def _alike(one: Machine, other: Machine) -> str:
     both = f"machines {one.name} and {other.name} are both called {shared[0]}"
     if lacking := [each.name for each in (one, other) if not each.serials]:
         return f"{both}: give {' and '.join(lacking)} serials, else an image of one is taken for the other's"
-    same = sorted(set(one.serials) & set(other.serials))
+    same = sorted(one.all_serials & other.all_serials)
     return f"{both}, and both have the serial {same[0]}: nothing tells their images apart" if same else ""

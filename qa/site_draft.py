@@ -12,6 +12,13 @@ from qa.site import read
 ROLES = """
 Uncomment and complete what you need; docs/site.md says what stands in it. Keys that nobody knows are refused.
 
+[[machine.imager]]          # of the machine above it; images of another panel give no pass
+radiation = "MV"            # or "kV"
+sid_mm = [1500]
+columns = 1280
+rows = 1280
+pitch_mm = 0.336
+
 [[phantom]]
 name = "5-ball cube"
 serial = "0815"

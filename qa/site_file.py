@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from qa import protocol
 from qa.reading import ProtocolError
-from qa.site_tables import Machine, Person, Phantom, Preset, SiteError, Task
+from qa.site_tables import Imager, Machine, Person, Phantom, Preset, SiteError, Task
 from qa.spelling import nearest
 
 if TYPE_CHECKING:
@@ -52,23 +52,31 @@ def placed(site: Site, file: Path) -> Site:
     )
 
 
-PARTS: dict[str, type[BaseModel]] = {"machine": Machine, "phantom": Phantom, "person": Person, "schedule": Task, "preset": Preset}
+PARTS: dict[str, type[BaseModel]] = {
+    "machine": Machine,
+    "imager": Imager,
+    "phantom": Phantom,
+    "person": Person,
+    "schedule": Task,
+    "preset": Preset,
+}
 
 
 def words(error: Any, whole: type[BaseModel]) -> str:
     """What is wrong with the file, for a person: which table, which key, and what it should be; ``whole`` is the file's own table."""
     at = [str(step) for step in error["loc"]]
-    where = " ".join(f"number {int(step) + 1}" if step.isdigit() else step for step in at[:-1])
-    key = at[-1] if at else ""
+    key = at.pop() if at and not at[-1].isdigit() else ""
+    where = " ".join(f"number {int(step) + 1}" if step.isdigit() else step for step in at)
+    before = ", ".join(part for part in (where, key) if part)
     if error["type"] == "extra_forbidden":
-        known = next((PARTS[step] for step in reversed(at[:-1]) if step in PARTS), whole).model_fields
+        known = next((PARTS[step] for step in reversed(at) if step in PARTS), whole).model_fields
         return f"{f'{where}: ' if where else ''}nobody knows the key {key!r}{nearest(key, known)}"
     if error["type"] == "value_error":
         said = str(error["msg"]).removeprefix("Value error, ")
-        return f"{key}: {said}" if key else said
+        return f"{before}: {said}" if before else said
     if error["type"] == "too_short":
-        what = "table" if at[0] == "schedule" and key == "machines" else "key"
-        return f"{f'{where}, ' if where else ''}{key}: name at least one, or leave the {what} out"
+        what = "table" if at and at[0] == "schedule" and key == "machines" else "key"
+        return f"{before}: name at least one, or leave the {what} out"
     if error["type"] == "missing":
         return f"{f'{where}: ' if where else ''}{key} is missing"
-    return f"{f'{where}, ' if where else ''}{key}: {error['msg'].lower()}, found {error['input']!r}"
+    return f"{before}: {error['msg'][:1].lower()}{error['msg'][1:]}, found {error['input']!r}"

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from qa import site_imagers
 from qa.grouping import beam
 from qa.site import Site
 from qa.site_tables import Person, Preset, SiteError
@@ -68,7 +69,7 @@ def machine(site: Site, preset: Preset | None, label: str, said: str) -> str:
 
 
 def doubts(site: Site, used: Used, machine: str, acquisition: Acquisition, acquired: datetime | None) -> list[str]:
-    """Why nothing of these images may pass by what the site file says: a phantom past its last day, a beam that the machine lacks."""
+    """Why nothing of these images may pass by the site file: a phantom past its last day, a beam or a panel that the machine lacks."""
     found = [_outdated(used, acquired, site)]
     known = next((one.energies for one in site.machine if one.name == machine), ())
     if known and (strange := sorted({beam(image) for image in acquisition.images} - {"", *known})):
@@ -76,7 +77,8 @@ def doubts(site: Site, used: Used, machine: str, acquisition: Acquisition, acqui
             f"the images state {' and '.join(strange)}, and {machine} has {', '.join(known)} by the site file: find out whether they are "
             "of another machine"
         )
-    return [words for words in found if words]
+    listed = next((one for one in site.machine if one.name == machine), None)
+    return [words for words in (*found, *(site_imagers.strange(listed, acquisition.images) if listed else ())) if words]
 
 
 def _outdated(used: Used, acquired: datetime | None, site: Site) -> str:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from qa import labels
 from qa.grouping import name_and_serial
 from qa.reading import QaError
+from qa.rtimage import DISTANCE_MM, SPACING_MM
 from qa.spelling import folded
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Technique = Literal["conventional", "imrt", "srs", "sbrt"]
 Every = Literal["daily", "weekly", "monthly", "quarterly", "semiannual", "annual"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Distance = Annotated[float, Field(ge=DISTANCE_MM[0], le=DISTANCE_MM[1])]
+PixelCount = Annotated[int, Field(ge=64, le=20_000)]
 WORKING: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri")
+
+
+def _listed(value: Any) -> Any:
+    """One number as a list of it."""
+    return [value] if isinstance(value, int | float) else value
 
 
 class SiteError(QaError):
@@ -30,11 +38,34 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Imager(Part):
+    """A flat panel of a machine for one kind of radiation, as its images state it; what is left out is not compared.
+
+    ``sid_mm`` are the source-image distances that it is used at, ``pitch_mm`` is the distance of its pixels at the panel, not binned.
+    """
+
+    radiation: Literal["kV", "MV"]
+    serial: Text | None = None
+    sid_mm: Annotated[tuple[Distance, ...], BeforeValidator(_listed)] = ()
+    columns: PixelCount | None = None
+    rows: PixelCount | None = None
+    pitch_mm: Annotated[float, Field(ge=SPACING_MM[0], le=SPACING_MM[1])] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Imager:
+        panel = self.columns, self.rows, self.pitch_mm
+        if None in panel and panel != (None, None, None):
+            raise ValueError("a panel is columns, rows and pitch_mm: give all three, or none of them")
+        if not self.serial and not self.sid_mm and self.pitch_mm is None:
+            raise ValueError("there is nothing in it to compare images with: give serial, sid_mm, or columns, rows and pitch_mm")
+        return self
+
+
 class Machine(Part):
     """A treatment machine: ``stations`` and ``serials`` are what its images may call it, its own name among the stations.
 
-    ``energies`` are its treatment beams, "6 MV" or "10 MV FFF", none: any. ``return_to_use`` are the protocols that must have passed after
-    a service before it is used again.
+    Where there are serials, those of its imagers are among them. ``energies`` are its treatment beams, "6 MV" or "10 MV FFF", none: any.
+    ``return_to_use`` are the protocols that must have passed after a service before it is used again.
     """
 
     name: Text
@@ -43,6 +74,7 @@ class Machine(Part):
     techniques: tuple[Technique, ...] = ("conventional", "imrt", "srs", "sbrt")
     energies: tuple[Text, ...] = ()
     return_to_use: tuple[Text, ...] = ()
+    imager: tuple[Imager, ...] = ()
 
     @field_validator("energies")
     @classmethod
@@ -56,10 +88,15 @@ class Machine(Part):
         """Its own name and its station names."""
         return frozenset((self.name, *self.stations))
 
+    @property
+    def all_serials(self) -> frozenset[str]:
+        """What its images may state as serial number; empty: anything."""
+        return frozenset((*self.serials, *(one.serial for one in self.imager if one.serial))) if self.serials else frozenset()
+
     def called(self, label: str) -> bool:
         """Whether images that state ``label``, "NAME (serial 4711)" or "NAME", are of this machine."""
         station, serial = name_and_serial(label)
-        return label in self.names or (station in self.names and (not serial or not self.serials or serial in self.serials))
+        return label in self.names or (station in self.names and (not serial or not self.serials or serial in self.all_serials))
 
 
 class Phantom(Part):
