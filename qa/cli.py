@@ -203,7 +203,7 @@ def _run(
 
     ``ours``: the images are of the clinic's own machines, which the site file names where there is one.
     """
-    from qa import progress, session, site_said
+    from qa import progress, session, site_said, telling
     from qa import protocol as protocols
     from qa.keeping import keeping
 
@@ -245,6 +245,8 @@ def _run(
         if missing := [name for name in result.missing if tests is None or name in tests]:
             print(f"not fulfilled: {judged_by.title} also asks for {', '.join(missing)}, and nothing that was handed in shows it")
             status = worst([status, Status.UNDECIDED])
+    if site is not None and store:
+        telling.of_records(site, result.records, missing, pdf, database)
     return status
 
 

@@ -42,14 +42,19 @@ def init(
 
 @app.command("due")
 @guarded
-def due_(site: SiteFile = None, database: Database = None, debug: Debug = False) -> Status:
+def due_(
+    site: SiteFile = None,
+    notify: Annotated[bool, typer.Option("--notify", help="Send a mail about what is overdue (site file, [notification]).")] = False,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
     """What the site's schedule asks for: done, not finished, due, overdue, never done, not used today, under service.
 
     Exit status 1 when what was done last failed, else 3 when something is due.
     """
     from datetime import datetime
 
-    from qa import due
+    from qa import due, telling
     from qa.store import Store
     from reports import catalogue, screen
 
@@ -63,6 +68,8 @@ def due_(site: SiteFile = None, database: Database = None, debug: Debug = False)
     for machine, service in due.under_service(clinic, events):
         lacking = due.lacking(clinic, store.done_since(service, today, clinic.zone), machine)
         print(f"{machine}: to be done before igrtqa back: {', '.join(lacking) or 'nothing that the site file lists'}")
+    if notify:
+        telling.of_overdue(clinic, found, today)
     if any(one.failed and one.state != due.State.SERVICE for one in found):
         return Status.FAILED
     return Status.UNDECIDED if any(one.state.waits for one in found) else Status.PASSED

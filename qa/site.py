@@ -14,7 +14,7 @@ from pydantic import ValidationError, field_validator, model_validator
 from qa import site_checks
 from qa.grouping import name_and_serial
 from qa.site_file import placed, words
-from qa.site_tables import Machine, Part, Person, Phantom, Preset, SiteError, Task, Text
+from qa.site_tables import Machine, Notification, Part, Person, Phantom, Preset, SiteError, Task, Text
 from qa.spelling import folded, nearest
 
 __all__ = ["Site", "SiteError", "read"]
@@ -31,6 +31,7 @@ class Site(Part):
     person: tuple[Person, ...] = ()
     schedule: tuple[Task, ...] = ()
     preset: tuple[Preset, ...] = ()
+    notification: Notification | None = None
 
     @field_validator("time_zone")
     @classmethod

@@ -33,6 +33,12 @@ protocol = "tg142_morning"  # see: igrtqa list --protocols
 machines = ["Linac 1"]
 every = "daily"             # weekly, monthly, quarterly, semiannual, annual
 
+[notification]
+to = ["physics@clinic.example"]
+from = "igrtqa@clinic.example"
+server = "mail.clinic.example"
+on = ["stop", "overdue"]    # and "repeat"
+
 [[preset]]
 name = "morning"            # igrtqa daily FOLDER --preset morning
 protocol = "tg142_morning"

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from qa import protocol
 from qa.reading import ProtocolError
-from qa.site_tables import Imager, Machine, Person, Phantom, Preset, SiteError, Task
+from qa.site_tables import Imager, Machine, Notification, Person, Phantom, Preset, SiteError, Task
 from qa.spelling import nearest
 
 if TYPE_CHECKING:
@@ -47,9 +47,11 @@ def placed(site: Site, file: Path) -> Site:
     phantoms = [
         one.model_copy(update={"certificate": one.certificate and file.absolute().parent / one.certificate}) for one in site.phantom
     ]
-    return site.model_copy(
-        update={"schedule": tuple(tasks), "machine": tuple(machines), "phantom": tuple(phantoms), "preset": tuple(presets)}
-    )
+    told = site.notification
+    if told is not None and told.password_file is not None:
+        told = told.model_copy(update={"password_file": file.absolute().parent / told.password_file})
+    lists = {"schedule": tuple(tasks), "machine": tuple(machines), "phantom": tuple(phantoms), "preset": tuple(presets)}
+    return site.model_copy(update={**lists, "notification": told})
 
 
 PARTS: dict[str, type[BaseModel]] = {
@@ -59,6 +61,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "person": Person,
     "schedule": Task,
     "preset": Preset,
+    "notification": Notification,
 }
 
 
@@ -69,7 +72,8 @@ def words(error: Any, whole: type[BaseModel]) -> str:
     where = " ".join(f"number {int(step) + 1}" if step.isdigit() else step for step in at)
     before = ", ".join(part for part in (where, key) if part)
     if error["type"] == "extra_forbidden":
-        known = next((PARTS[step] for step in reversed(at) if step in PARTS), whole).model_fields
+        table = next((PARTS[step] for step in reversed(at) if step in PARTS), whole)
+        known = [field.alias or name for name, field in table.model_fields.items()]
         return f"{f'{where}: ' if where else ''}nobody knows the key {key!r}{nearest(key, known)}"
     if error["type"] == "value_error":
         said = str(error["msg"]).removeprefix("Value error, ")

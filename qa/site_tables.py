@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from qa import labels
 from qa.grouping import name_and_serial
@@ -14,18 +15,28 @@ from qa.reading import QaError
 from qa.rtimage import DISTANCE_MM, SPACING_MM
 from qa.spelling import folded
 
+
+def _listed(value: Any) -> Any:
+    """One number or text as a list of it."""
+    return [value] if isinstance(value, int | float | str) else value
+
+
+def _one_address(text: str) -> str:
+    """A mail address by itself, in plain letters: nothing that could be read as another header or another person."""
+    if not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", text):
+        raise ValueError(f"{text!r} is no mail address; write it as in physics@clinic.example, one in each text")
+    return text
+
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Technique = Literal["conventional", "imrt", "srs", "sbrt"]
 Every = Literal["daily", "weekly", "monthly", "quarterly", "semiannual", "annual"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Distance = Annotated[float, Field(ge=DISTANCE_MM[0], le=DISTANCE_MM[1])]
 PixelCount = Annotated[int, Field(ge=64, le=20_000)]
+Occasion = Literal["stop", "repeat", "overdue"]
+Address = Annotated[Text, AfterValidator(_one_address)]
 WORKING: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri")
-
-
-def _listed(value: Any) -> Any:
-    """One number as a list of it."""
-    return [value] if isinstance(value, int | float) else value
 
 
 class SiteError(QaError):
@@ -143,3 +154,35 @@ class Preset(Part):
     protocol: Text
     phantom: str = ""
     machines: Annotated[tuple[Text, ...] | None, Field(min_length=1)] = None
+
+
+class Notification(Part):
+    """Who is told by mail, through which server, and of what. No password stands in the file: docs/site.md says where."""
+
+    to: Annotated[tuple[Address, ...], BeforeValidator(_listed), Field(min_length=1)]
+    sender: Annotated[Address, Field(alias="from")]
+    server: Text
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: Text | None = None
+    password_file: Path | None = None
+    on: Annotated[tuple[Occasion, ...], BeforeValidator(_listed), Field(min_length=1)] = ("stop", "overdue")
+
+    @field_validator("server")
+    @classmethod
+    def _a_name_alone(cls, server: str) -> str:
+        if re.fullmatch(r"[^:/@]+:\d+", server):
+            raise ValueError(
+                f"{server!r} has the port in it: write server = {server.partition(':')[0]!r} and port = {server.partition(':')[2]}"
+            )
+        if not re.fullmatch(r"[A-Za-z0-9._:-]+", server):
+            raise ValueError(f"{server!r} is no server's name; write it as in mail.clinic.example")
+        return server
+
+    @model_validator(mode="after")
+    def _no_password_is_sent_in_the_open(self) -> Notification:
+        if self.user and self.tls == "none":
+            raise ValueError('with tls = "none" the password of user would be sent for all to read: use "starttls" or "tls"')
+        if self.password_file and not self.user:
+            raise ValueError("password_file needs the user whose password it is")
+        return self

@@ -20,6 +20,7 @@ HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "alembic",
 FRONT = {
     *(f"qa/cli_{name}.py" for name in ("audit", "baseline", "cause", "clinic", "events", "exchange", "records")),
     "qa/shown.py",
+    "qa/telling.py",
     "qa/keeping.py",
 }
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
