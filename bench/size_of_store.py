@@ -70,7 +70,7 @@ def verified(where: str, clinic: Clinic) -> Row:
 
 
 def _due(store: Store, known: Site) -> tuple[due.Due, ...]:
-    return due.due(known, store.last_days(LAST, known.zone), LAST, store.events())
+    return due.due(known, store.last_days(LAST, known.zone, judged_by=due.protocols(known)), LAST, store.events())
 
 
 def _least(work: Callable[[], object], runs: int, children: bool = False) -> tuple[float, float]:

@@ -60,13 +60,14 @@ def due_(
 
     clinic = ours(site)
     store, today = Store(database, make=False, own_name=clinic.own_name), datetime.now(clinic.zone).date()
-    last, events = store.last_days(today, clinic.zone), store.events()
+    judged_by = due.protocols(clinic)
+    last, events = store.last_days(today, clinic.zone, judged_by=judged_by), store.events()
     found = due.due(clinic, last, today, events)
     if not found:
         print(f"nothing is scheduled in the site file of {clinic.name}: add a [[schedule]]")
     screen.show(map(catalogue.due, found), screen.terminal())
     for machine, service in due.under_service(clinic, events):
-        lacking = due.lacking(clinic, store.done_since(service, today, clinic.zone), machine)
+        lacking = due.lacking(clinic, store.done_since(service, today, clinic.zone, judged_by), machine)
         print(f"{machine}: to be done before igrtqa back: {', '.join(lacking) or 'nothing that the site file lists'}")
     if notify:
         telling.of_overdue(clinic, found, today)

@@ -43,9 +43,10 @@ class State(IntEnum):
 class Due:
     """One protocol on one machine: when all of it was ``last`` done, when it is ``due``, what of it is ``missing`` since then.
 
-    ``failed`` are the procedures that failed when they were done or tried last. ``unfinished``, ``rejected`` and ``ahead`` are those with
-    newer records that do not count, with their days. ``undecidable`` are limits without a number: nothing judged by them is ever done.
-    ``because`` is the event that explains why it is not asked for.
+    ``failed`` are the procedures that failed when they were done or tried last. ``unfinished``, ``rejected``, ``ahead`` and ``looser``
+    (judged by fewer or looser limits than the protocol has) are those with newer records that do not count, with their days.
+    ``undecidable`` are limits without a number: nothing judged by them is ever done. ``because`` is the event that explains why it is not
+    asked for.
     """
 
     machine: str
@@ -61,6 +62,7 @@ class Due:
     ahead: tuple[tuple[str, date], ...] = ()
     undecidable: tuple[str, ...] = ()
     because: Event | None = None
+    looser: tuple[tuple[str, date], ...] = ()
 
 
 Last = Mapping[Key, Done]
@@ -72,7 +74,7 @@ def due(site: Site, last: Last, today: date, events: Sequence[Event] = ()) -> tu
 
     A protocol is done when all procedures that it has limits for were done: its date is that of the one that is oldest.
     """
-    judged_by = {name: protocol.read(name) for name in dict.fromkeys(task.protocol for task in site.schedule)}
+    judged_by = {task.protocol: protocol.read(task.protocol) for task in site.schedule}
     of_machine = {one.name: [event for event in events if site.own_name(event.machine) == one.name] for one in site.machine}
     return tuple(
         of_task(task, judged_by[task.protocol], machine, last, today, of_machine[machine])
@@ -92,13 +94,21 @@ def under_service(site: Site, events: Sequence[Event]) -> tuple[tuple[str, Event
     return tuple((name, event) for name, event in found if event is not None)
 
 
+def protocols(site: Site) -> dict[str, Protocol]:
+    """The protocols that the site file names in its schedule and for machines after a service, by the names that records keep."""
+    files = dict.fromkeys([*(task.protocol for task in site.schedule), *(name for one in site.machine for name in one.return_to_use)])
+    return {one.name: one for one in map(protocol.read, files)}
+
+
 def lacking(site: Site, since: Last, machine: str) -> tuple[str, ...]:
     """What of the machine's return-to-use list is not done ``since`` its service was put down, or failed then; () when all of it passed."""
     asked = next(one.return_to_use for one in site.machine if one.name == machine)
     found = []
     for judged_by in map(protocol.read, asked):
         known = [since.get((machine, judged_by.name, name), Done()) for name in judged_by.procedures]
-        if any(one.day is None for one in known):
+        if any(one.day is None and one.looser is not None for one in known):
+            found.append(f"{judged_by.name} (judged by fewer or looser limits than it has: judge the images by the protocol as it is now)")
+        elif any(one.day is None for one in known):
             found.append(f"{judged_by.name} (not done since then)")
         elif any(one.failed for one in known):
             found.append(f"{judged_by.name} (failed since then; repair, and measure again: a pass of a later day counts)")
@@ -133,6 +143,7 @@ def _one(task: Task, judged_by: Protocol, machine: str, last: Last, today: date,
         tuple((name, one.rejected) for name, one in known.items() if one.rejected is not None),
         tuple((name, one.ahead) for name, one in known.items() if one.ahead is not None),
         tuple(limit.limit_id for limit in judged_by.limits if limit.tolerance is None and limit.kind != "functional"),
+        looser=tuple((name, one.looser) for name, one in known.items() if one.looser is not None),
     )
 
 
