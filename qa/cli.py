@@ -238,6 +238,7 @@ def _run(
                 certificate=certified,
                 named=partial(site_said.machine, site, who.preset) if site else None,
                 doubts=partial(site_said.doubts, site, used) if site else None,
+                remarks=partial(site_said.remarks, site, used) if site else None,
             )
         status = shown(result.records, kept, pdf, json, database)
         for words in result.set_aside:
