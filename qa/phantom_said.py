@@ -20,6 +20,15 @@ def models(words: str) -> frozenset[str]:
     return frozenset(found.key for kind in KINDS for found in all_named(words, kind))
 
 
+def same(words: str, name: str, serial: str) -> bool:
+    """Whether the words are another spelling of the model of that name, "CTP604" of "CatPhan 604", alone or with the serial number."""
+    from phantoms.models import all_named
+
+    spellings = {tuple(_words(one)) for kind in KINDS for model in all_named(name, kind) for one in (model.name, *model.aliases)}
+    own = tuple(_words(serial))
+    return tuple(_words(words)) in {(*one, *more) for one in spellings for more in ((), own, ("serial", *own))}
+
+
 def check(words: str) -> None:
     """Nothing where the words name a model, or are like the name of none; QaError, with the right ones, for a misspelt name."""
     if not words.strip() or models(words):

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ValidationError, field_validator, model_validator
 
-from qa import site_checks
+from qa import phantom_said, site_checks
 from qa.grouping import name_and_serial
 from qa.site_file import placed, words
 from qa.site_tables import Machine, Notification, Part, Person, Phantom, Preset, SiteError, Task, Text
@@ -68,6 +68,8 @@ class Site(Part):
         if not self.phantom or not said.strip():
             return None
         found = [one for one in self.phantom if one.called(said)]
+        if not found:
+            found = [one for one in self.phantom if phantom_said.same(said, one.name, one.serial)]
         if len(found) > 1:
             serials = " or ".join(one.serial for one in found)
             raise SiteError(f"{said!r} may be any of {len(found)} phantoms in the site file: give the serial number, {serials}")

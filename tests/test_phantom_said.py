@@ -86,6 +86,20 @@ def test_a_name_that_two_models_share_means_both() -> None:
     assert phantom_said.models("MC2 kV") == {"doselab_mc2_kv"}
 
 
+@pytest.mark.parametrize(
+    "words", ["catphan604", "CTP604", "Catphan 604", "Catphan® 604", "CTP604 serial 12", "catphan604, 12", "CatPhan-604"]
+)
+def test_a_listed_phantom_may_be_said_in_another_spelling_of_its_model(words: str) -> None:
+    listed = clinic(catphan("12", LAST), CUBE)
+    assert site_said.phantom(listed, words).words == "CatPhan 604, serial 12"
+
+
+@pytest.mark.parametrize("words", ["CatPhan604x", "CTP504", "CTP604 serial 13", "our CatPhan 604"])
+def test_a_listed_phantom_is_not_guessed_from_another_spelling(words: str) -> None:
+    with pytest.raises(QaError, match="has no phantom"):
+        site_said.phantom(clinic(catphan("12", LAST), CUBE), words)
+
+
 # Nobody says which phantom it is
 
 
