@@ -239,6 +239,7 @@ def _run(
                 named=partial(site_said.machine, site, who.preset) if site else None,
                 doubts=partial(site_said.doubts, site, used) if site else None,
                 remarks=partial(site_said.remarks, site, used) if site else None,
+                scale_of=partial(site_said.scale, site, machine) if site else None,
             )
         status = shown(result.records, kept, pdf, json, database)
         for words in result.set_aside:

@@ -64,6 +64,7 @@ def run(
     named: Callable[[str, str], str] | None = None,
     doubts: Doubts | None = None,
     remarks: Callable[[Collection[str]], Sequence[str]] | None = None,
+    scale_of: Callable[[str], str] | None = None,
 ) -> Session:
     """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.
 
@@ -74,10 +75,10 @@ def run(
     that do not say where it stood. ``answers`` are the performer's to the protocol's questions, by name; ProtocolError for one that it
     does not ask. ``phantom`` is which one it is, in the performer's words, ``certificate`` that of a ball phantom: procedures hold both
     against the images, and where they name two phantoms nothing passes; nor where ``doubts`` has reasons against it, by the machine's
-    name, when the images were taken and the phantoms that they show. ``remarks`` are notes for the record, by these phantoms. A record
-    with a number in it is stored as soon as it is made, one without when no other test measured the same images. ``second_engine`` asks
-    for a second opinion wherever a procedure has one. QaError when nothing could be measured (it says why), ProtocolError when the
-    protocol asks for what nobody measures, RecordError when the store refuses.
+    name, when the images were taken and the phantoms that they show. ``remarks`` are notes for the record, by these phantoms, ``scale_of``
+    as in ``qa.rtimage.facts``. A record with a number in it is stored as soon as it is made, one without when no other test measured the
+    same images. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing could be measured (it says
+    why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
     """
     from qa import dicom
 
@@ -89,7 +90,7 @@ def run(
         )
     places = [Path(path) for path in paths]
     by_digest: AbstractContextManager[dict[str, Path]] = engines.files_by_digest(places) if second_engine else nullcontext({})
-    with dicom.opened(places, lambda done, total: say(f"reading: {done} of {total} files")) as batch, by_digest as files:
+    with dicom.opened(places, lambda done, total: say(f"reading: {done} of {total} files"), scale_of) as batch, by_digest as files:
         given = [replace(one, couch_still=couch_still, phantom=phantom.strip(), certificate=certificate) for one in batch.acquisitions]
         refused = tuple(file for file in batch.refused if certificate is None or Path(file.name).name != certificate.file)
         offered = offer(given, chosen, refused)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from qa import phantom_said, site_imagers
+from qa import phantom_said, scales, site_imagers
 from qa.grouping import beam
 from qa.site import Site
 from qa.site_tables import Person, Phantom, Preset, SiteError
@@ -70,6 +70,15 @@ def machine(site: Site, preset: Preset | None, label: str, said: str) -> str:
             "or leave --preset out and say --protocol and --phantom"
         )
     return found
+
+
+def scale(site: Site, said: str, label: str) -> str:
+    """In which scale words of images that state ``label`` give angles; ``said`` as in ``Site.machine_of``."""
+    try:
+        name = site.machine_of(label, said)
+    except SiteError:  # such images are refused later, with the reason
+        return scales.IEC
+    return next(one.scale for one in site.machine if one.name == name)
 
 
 def doubts(

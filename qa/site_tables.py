@@ -76,7 +76,7 @@ class Machine(Part):
     """A treatment machine: ``stations`` and ``serials`` are what its images may call it, its own name among the stations.
 
     Where there are serials, those of its imagers are among them. ``energies`` are its treatment beams, "6 MV" or "10 MV FFF", none: any.
-    ``return_to_use`` are the protocols that must have passed after a service before it is used again.
+    ``return_to_use`` are the protocols that must have passed after a service before it is used again. ``scale`` is that of angles in words.
     """
 
     name: Text
@@ -85,6 +85,7 @@ class Machine(Part):
     techniques: tuple[Technique, ...] = ("conventional", "imrt", "srs", "sbrt")
     energies: tuple[Text, ...] = ()
     return_to_use: tuple[Text, ...] = ()
+    scale: Literal["iec61217", "varian_iec", "varian_standard"] = "iec61217"
     imager: tuple[Imager, ...] = ()
 
     @field_validator("energies")
