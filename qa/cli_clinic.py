@@ -62,7 +62,7 @@ def due_(
     store, today = Store(database, make=False, own_name=clinic.own_name), datetime.now(clinic.zone).date()
     judged_by = due.protocols(clinic)
     last, events = store.last_days(today, clinic.zone, judged_by=judged_by), store.events()
-    found = due.due(clinic, last, today, events)
+    found = due.due(clinic, last, today, events, judged_by)
     if not found:
         print(f"nothing is scheduled in the site file of {clinic.name}: add a [[schedule]]")
     screen.show(map(catalogue.due, found), screen.terminal())

@@ -20,6 +20,7 @@ from itertools import chain, islice, takewhile
 from sqlalchemy import Connection, Table, and_, bindparam, func, select, text
 
 from qa import done_limits, signing, tables
+from qa.done_limits import Judged
 from qa.events import Event
 from qa.exposure import NO_ZONE
 from qa.limit import Outcome
@@ -281,13 +282,17 @@ def _facts(connection: Connection, record_ids: Sequence[str], judged_by: Judging
     found: dict[str, _Facts] = {}
     for some in (record_ids[start : start + _AT_ONCE] for start in range(0, len(record_ids), _AT_ONCE)):
         own, reading = tables.record.c, tables.reading.c
-        notes = dict(tuple(row) for row in connection.execute(select(own.record_id, own.notes).where(own.record_id.in_(some))))
+        rows = connection.execute(
+            select(own.record_id, own.notes, own.protocol, own.procedure, own.coverage_factor).where(own.record_id.in_(some))
+        ).all()
+        notes = {row.record_id: row.notes for row in rows}
+        heads = {row.record_id: Judged(row.protocol, row.procedure, row.coverage_factor) for row in rows}
         number = select(reading.record_id).where(reading.record_id == own.record_id, reading.value.is_not(None)).exists()
         numbers = select(own.record_id).where(own.record_id.in_(some), number)
         measured = set(connection.scalars(numbers)) - _seen_before(connection, some)
         outcomes = _outcomes(connection, some)
         signed = signing.found(connection, some)
-        looser = done_limits.short(connection, some, judged_by) if judged_by else set()
+        looser = done_limits.short(connection, heads, judged_by) if judged_by else set()
         for one in some:
             rejected = bool(signing.rejections(signed.get(one, ())))
             found[one] = _Facts(frozenset(outcomes[one]), one in measured, rejected, tuple(json.loads(notes[one])), one in looser)
@@ -311,7 +316,7 @@ def _outcomes(connection: Connection, record_ids: Sequence[str]) -> Mapping[str,
     def look(table: Table, *wanted: Outcome) -> None:
         own = table.c
         query = select(own.record_id, own.outcome).where(own.record_id.in_(record_ids), own.outcome.in_([one.name for one in wanted]))
-        for record_id, outcome in connection.execute(query.distinct()):
+        for record_id, outcome in connection.execute(query.distinct()).all():
             found[record_id].add(Outcome[outcome])
 
     look(tables.judgement, *Outcome)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection, bindparam, literal, select
 
 from qa import tables
 from qa.limit import Limit
@@ -28,27 +28,37 @@ class _Kept(NamedTuple):
     parts: str
 
 
-def short(connection: Connection, record_ids: Sequence[str], judged_by: Mapping[str, Protocol]) -> set[str]:
-    """Those of the records that were judged by fewer or looser limits than the protocol of their name has for their test.
+_JUDGED = tables.judgement.c
+_COLUMNS = (_JUDGED.limit_id, _JUDGED.quantity, _JUDGED.unit, _JUDGED.kind, _JUDGED.tolerance, _JUDGED.techniques, _JUDGED.needs)
+_OF_THESE = _JUDGED.record_id.in_(bindparam("these", expanding=True))
+_KEPT = select(_JUDGED.record_id, *_COLUMNS, _JUDGED.parts).where(_OF_THESE)
+_KEPT_BEFORE_PARTS = select(_JUDGED.record_id, *_COLUMNS, literal("[]")).where(_OF_THESE)
+
+
+class Judged(NamedTuple):
+    """By which protocol a record was judged, of which test it is, and at which k."""
+
+    protocol: str
+    procedure: str
+    k: float
+
+
+def short(connection: Connection, heads: Mapping[str, Judged], judged_by: Mapping[str, Protocol]) -> set[str]:
+    """Those of the records, by id, that were judged by fewer or looser limits than the protocol of their name has for their test.
 
     ``judged_by`` are the protocols by name; a record of another one is not among them.
     """
-    own, judged = tables.record.c, tables.judgement.c
-    named = own.record_id.in_(record_ids), own.protocol.in_(judged_by)
-    heads = connection.execute(select(own.record_id, own.protocol, own.procedure, own.coverage_factor).where(*named)).all()
-    parts = judged.parts if judged.parts in tables.columns(tables.judgement, version(connection)) else literal("[]")
+    asked = {record_id: head for record_id, head in heads.items() if head.protocol in judged_by}
+    with_parts = _JUDGED.parts in tables.columns(tables.judgement, version(connection))
     kept: dict[str, set[_Kept]] = defaultdict(set)
-    columns = judged.limit_id, judged.quantity, judged.unit, judged.kind, judged.tolerance, judged.techniques, judged.needs, parts
-    for record_id, *row in connection.execute(
-        select(judged.record_id, *columns).where(judged.record_id.in_([one[0] for one in heads])).distinct()
-    ):
+    for record_id, *row in connection.execute(_KEPT if with_parts else _KEPT_BEFORE_PARTS, {"these": list(asked)}).all():
         kept[record_id].add(_Kept(*row))
     known: dict[object, bool] = {}
     found = set()
-    for record_id, protocol, procedure, k in heads:
-        by = protocol, procedure, k, frozenset(kept[record_id])
+    for record_id, head in asked.items():
+        by = head, frozenset(kept[record_id])
         if by not in known:
-            known[by] = _as_strict(judged_by[protocol], procedure, k, kept[record_id])
+            known[by] = _as_strict(judged_by[head.protocol], head.procedure, head.k, kept[record_id])
         if not known[by]:
             found.add(record_id)
     return found

@@ -69,12 +69,16 @@ Last = Mapping[Key, Done]
 """When a procedure of a protocol was last done on a machine."""
 
 
-def due(site: Site, last: Last, today: date, events: Sequence[Event] = ()) -> tuple[Due, ...]:
+def due(
+    site: Site, last: Last, today: date, events: Sequence[Event] = (), judged_by: Mapping[str, Protocol] | None = None
+) -> tuple[Due, ...]:
     """Every task of the schedule on every machine, in the file's order; ``events`` are those of all machines, the first one first.
+
+    ``judged_by`` are the site's ``protocols``, read now where they are not handed in.
 
     A protocol is done when all procedures that it has limits for were done: its date is that of the one that is oldest.
     """
-    judged_by = {task.protocol: protocol.read(task.protocol) for task in site.schedule}
+    judged_by = protocols(site) if judged_by is None else judged_by
     of_machine = {one.name: [event for event in events if site.own_name(event.machine) == one.name] for one in site.machine}
     return tuple(
         of_task(task, judged_by[task.protocol], machine, last, today, of_machine[machine])
@@ -95,9 +99,10 @@ def under_service(site: Site, events: Sequence[Event]) -> tuple[tuple[str, Event
 
 
 def protocols(site: Site) -> dict[str, Protocol]:
-    """The protocols that the site file names in its schedule and for machines after a service, by the names that records keep."""
-    files = dict.fromkeys([*(task.protocol for task in site.schedule), *(name for one in site.machine for name in one.return_to_use)])
-    return {one.name: one for one in map(protocol.read, files)}
+    """The protocols that the site file names in its schedule and for machines after a service, as it names them and as records do."""
+    asked = dict.fromkeys([*(task.protocol for task in site.schedule), *(name for one in site.machine for name in one.return_to_use)])
+    found = {name: protocol.read(name) for name in asked}
+    return found | {one.name: one for one in found.values()}
 
 
 def lacking(site: Site, since: Last, machine: str) -> tuple[str, ...]:
