@@ -63,12 +63,12 @@ def deliver(letter: Letter, how: Notification, seconds: float = SECONDS) -> Deli
 
 
 def message(letter: Letter, how: Notification) -> EmailMessage:
-    """The mail; line breaks and control characters in the subject are spelled out, so that no name can add a header."""
+    """The mail; what cannot be seen is spelled out, so that no name can add a header and every name can be written."""
     made = EmailMessage()
     made["Subject"], made["From"], made["To"] = visible(letter.subject), how.sender, ", ".join(how.to)
     made["Date"], made["Message-ID"] = formatdate(localtime=True), make_msgid("igrtqa", how.sender.partition("@")[2])
     made["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers it
-    made.set_content(letter.text, cte="quoted-printable")
+    made.set_content("\n".join([*map(visible, letter.text.splitlines()), ""]), cte="quoted-printable")
     for file in letter.files:
         made.add_attachment(file.read_bytes(), maintype="application", subtype="pdf", filename=visible(file.name))
     return made

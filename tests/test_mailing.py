@@ -119,6 +119,15 @@ def test_no_name_adds_a_header_or_another_person(name: str) -> None:
     assert got["Subject"].isprintable()
 
 
+def test_names_that_no_encoding_can_hold_are_told_all_the_same() -> None:
+    post = Post()
+    with serving(post) as port:
+        assert deliver(Letter("STOP: L\udce4", "first\n\nfile \udcff\x00.dcm: 1 ± 0.1 mm\n"), how(port)).why == ""
+    (got,) = post.taken
+    assert got["Subject"] == "STOP: L<U+DCE4>"
+    assert got.get_content().replace("\r\n", "\n").splitlines() == ["first", "", "file <U+DCFF><U+0000>.dcm: 1 ± 0.1 mm"]
+
+
 def test_a_dead_server_is_said() -> None:
     assert deliver(LETTER, how(free_port())).told == ()
     assert "the mail server 127.0.0.1: " in deliver(LETTER, how(free_port())).why
