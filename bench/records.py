@@ -19,7 +19,7 @@ from qa import keystore
 from qa import progress as bars
 from qa.events import ACTION, SERVICE
 from qa.reading import QaError
-from qa.site import Keys
+from qa.site_tables import Keys
 from qa.store import Store
 from reports import pdf, pdf_signature
 from reports.held import hold

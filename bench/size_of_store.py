@@ -70,7 +70,8 @@ def verified(where: str, clinic: Clinic) -> Row:
 
 
 def _due(store: Store, known: Site) -> tuple[due.Due, ...]:
-    return due.due(known, store.last_days(LAST, known.zone), LAST, store.events())
+    judged_by = due.protocols(known)
+    return due.due(known, store.last_days(LAST, known.zone, judged_by=judged_by), LAST, store.events(), judged_by)
 
 
 def _least(work: Callable[[], object], runs: int, children: bool = False) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from qa.audit_rows import Rows
 from qa.events import ACTION, BACK, SERVICE, Event, in_service
 from qa.reading import QaError
 from qa.record import Record
-from qa.site import nearest
+from qa.spelling import nearest
 
 if TYPE_CHECKING:
     from qa.acceptance import Acceptance

@@ -97,7 +97,7 @@ def ask(store: Store, machine: str, since: date | None = None, zone: tzinfo | No
     known = set(store.quantities(machine))
     points = [point for key in KEYS if key in known for point in store.history(machine, key)]
     if not points:
-        from qa.site import nearest
+        from qa.spelling import nearest
 
         known_as = "" if known else nearest(machine, store.machines()) or "; there are no records yet: run a test first (igrtqa run)"
         raise QaError(f"no record of {machine!r} holds a number that a cause is known to change{known_as}")

@@ -25,7 +25,7 @@ from qa.shown import shown
 from qa.visible import visible
 
 if TYPE_CHECKING:
-    from qa.site import Preset
+    from qa.site_tables import Preset
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: its matrices are tiny here, threads would only contend
 
@@ -203,7 +203,7 @@ def _run(
 
     ``ours``: the images are of the clinic's own machines, which the site file names where there is one.
     """
-    from qa import progress, session, site_said
+    from qa import progress, session, site_said, telling
     from qa import protocol as protocols
     from qa.keeping import keeping
 
@@ -238,6 +238,8 @@ def _run(
                 certificate=certified,
                 named=partial(site_said.machine, site, who.preset) if site else None,
                 doubts=partial(site_said.doubts, site, used) if site else None,
+                remarks=partial(site_said.remarks, site, used) if site else None,
+                scale_of=partial(site_said.scale, site, machine) if site else None,
             )
         status = shown(result.records, kept, pdf, json, database, site.keystore if site else None)
         for words in result.set_aside:
@@ -245,6 +247,8 @@ def _run(
         if missing := [name for name in result.missing if tests is None or name in tests]:
             print(f"not fulfilled: {judged_by.title} also asks for {', '.join(missing)}, and nothing that was handed in shows it")
             status = worst([status, Status.UNDECIDED])
+    if site is not None and store:
+        telling.of_records(site, result.records, missing, pdf, database)
     return status
 
 

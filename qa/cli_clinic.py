@@ -58,27 +58,35 @@ def keystore_(
 
 @app.command("due")
 @guarded
-def due_(site: SiteFile = None, database: Database = None, debug: Debug = False) -> Status:
+def due_(
+    site: SiteFile = None,
+    notify: Annotated[bool, typer.Option("--notify", help="Send a mail about what is overdue (site file, [notification]).")] = False,
+    database: Database = None,
+    debug: Debug = False,
+) -> Status:
     """What the site's schedule asks for: done, not finished, due, overdue, never done, not used today, under service.
 
     Exit status 1 when what was done last failed, else 3 when something is due.
     """
     from datetime import datetime
 
-    from qa import due
+    from qa import due, telling
     from qa.store import Store
     from reports import catalogue, screen
 
     clinic = ours(site)
     store, today = Store(database, make=False, own_name=clinic.own_name), datetime.now(clinic.zone).date()
-    last, events = store.last_days(today, clinic.zone), store.events()
-    found = due.due(clinic, last, today, events)
+    judged_by = due.protocols(clinic)
+    last, events = store.last_days(today, clinic.zone, judged_by=judged_by), store.events()
+    found = due.due(clinic, last, today, events, judged_by)
     if not found:
         print(f"nothing is scheduled in the site file of {clinic.name}: add a [[schedule]]")
     screen.show(map(catalogue.due, found), screen.terminal())
     for machine, service in due.under_service(clinic, events):
-        lacking = due.lacking(clinic, store.done_since(service, today, clinic.zone), machine)
+        lacking = due.lacking(clinic, store.done_since(service, today, clinic.zone, judged_by), machine)
         print(f"{machine}: to be done before igrtqa back: {', '.join(lacking) or 'nothing that the site file lists'}")
+    if notify:
+        telling.of_overdue(clinic, found, today)
     if any(one.failed and one.state != due.State.SERVICE for one in found):
         return Status.FAILED
     return Status.UNDECIDED if any(one.state.waits for one in found) else Status.PASSED

@@ -35,7 +35,7 @@ def skip(
 ) -> Status:
     """Put down that a check is not used on a day, and why: it is not due that day, and the monthly report says so."""
     from qa.protocol import read
-    from qa.site import nearest
+    from qa.spelling import nearest
 
     site_, store = _asked(site, database)
     name = site_.known(machine)
@@ -65,10 +65,14 @@ def back(machine: Machine, because: Because, by: By, site: SiteFile = None, data
     site_, store = _asked(site, database)
     name = site_.known(machine)
     began = in_service(store.events(name))
-    if began is not None and (lacking := due.lacking(site_, store.done_since(began, _day(None, site_), site_.zone), name)):
+    if began is not None and (
+        lacking := due.lacking(site_, store.done_since(began, _day(None, site_), site_.zone, due.protocols(site_)), name)
+    ):
         raise QaError(f"{name} cannot be used again before its return-to-use list has passed: {', '.join(lacking)}")
-    if not next(one for one in site_.machine if one.name == name).return_to_use:
-        print(f"note: the site file has no return_to_use for {name}, so nothing was asked for")
+    if because.strip() and not next(one for one in site_.machine if one.name == name).return_to_use:
+        nothing = f"no test was asked for: the site file has no return_to_use for {name}"
+        print(f"note: {nothing}")
+        because = f"{because.strip()} ({nothing})"
     return _put_down(site_, store, "back", name, "", _day(None, site_), by, because)
 
 

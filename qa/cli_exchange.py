@@ -59,7 +59,7 @@ def export(
 def _asked(store: Store, site: Site | None, machine: str, test: str, since: datetime | None, until: datetime | None) -> tuple[str, ...]:
     """The records that are asked for, days being those of the clinic's calendar. QaError where there are none."""
     from qa import procedure
-    from qa.site import nearest
+    from qa.spelling import nearest
 
     zone = site.zone if site else None
     first = None if since is None else since.replace(tzinfo=zone).astimezone(UTC)
@@ -89,7 +89,7 @@ def import_mpc(
     Nothing of it is judged again, and it is no record. All of it is stored, or nothing.
     """
     from qa import mpc, site_said
-    from qa.site import nearest
+    from qa.spelling import nearest
     from qa.store import Store
     from qa.visible import visible
     from reports import catalogue, screen

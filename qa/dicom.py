@@ -40,16 +40,19 @@ class Batch:
 
 
 @contextmanager
-def opened(paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Iterator[Batch]:
+def opened(
+    paths: Sequence[Path], progress: Callable[[int, int], None] | None = None, scale_of: Callable[[str], str] | None = None
+) -> Iterator[Batch]:
     """All files behind ``paths`` (files, folders, zips, zips in zips) as a batch; pixels can be decoded until the block ends.
 
-    ``progress(done, total)`` is called after each file read. Unpacked files are removed at the end of the block, however it ends.
+    ``progress(done, total)`` is called after each file read. ``scale_of`` as in ``qa.rtimage.facts``. Unpacked files are removed
+    at the end of the block, however it ends.
     DicomError when a path does not exist or there is no file at all; anything wrong with one file is in ``Batch.refused``.
     """
     with tempfile.TemporaryDirectory(prefix="igrtqa-") as folder:
         files, refused = intake.found(paths, Path(folder))
         with dataset.quiet():
-            read = _each(_read, files, progress or (lambda done, total: None))
+            read = _each(partial(_read, scale_of=scale_of), files, progress or (lambda done, total: None))
             images, copies = twins.apart([r for r in read if isinstance(r, tuple)])
             unusable = [r for r in read if isinstance(r, Unusable)]
             volumes, left = ctseries.volumes([r for r in read if isinstance(r, CtSlice)], unusable)
@@ -73,7 +76,7 @@ def _each(read: Callable[[Found], Read], files: Sequence[Found], progress: Calla
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _read(file: Found) -> Read:
+def _read(file: Found, scale_of: Callable[[str], str] | None) -> Read:
     """One file as an image and its day, as a slice of a volume, as a registration, or refused."""
     suspect = False  # whether what cannot be read may be an image of the set
     try:
@@ -90,7 +93,7 @@ def _read(file: Found) -> Read:
         if _is_slice(header):
             return ctslice.read(file, data, header, syntax, little_endian)
         suspect = True
-        return _image(file, data, header, pixels.stored(header, syntax, little_endian, file.path))
+        return _image(file, data, header, pixels.stored(header, syntax, little_endian, file.path), scale_of)
     except DicomError as error:
         return Refused(file.name, str(error), suspect)
     except OSError as error:
@@ -116,11 +119,11 @@ def _is_slice(header: Any) -> bool:
     raise DicomError(f"{what} ({modality or 'no modality'}): expected an RT Image or the slices of a CT")
 
 
-def _image(file: Found, data: bytes, header: Any, stored: pixels.Stored) -> tuple[Image, str]:
+def _image(file: Found, data: bytes, header: Any, stored: pixels.Stored, scale_of: Callable[[str], str] | None) -> tuple[Image, str]:
     uid = text(header, "SOPInstanceUID")
     if not uid:
         raise DicomError(f"no SOPInstanceUID, so the record could not name it; {pixels.RE_EXPORT}")
-    facts = rtimage.facts(file.name, header)
+    facts = rtimage.facts(file.name, header, scale_of)
     direction, note = polarity.grows(stored, facts.spacing_mm, facts.sid_mm / facts.sad_mm, facts.jaws, facts.sign, facts.radiation)
     notes = [*facts.notes, *([note] if note else [])]
     if data[128:132] != b"DICM":

@@ -1,7 +1,8 @@
 """When the tests of a protocol were last done on a machine, by the store's rows; no record is opened.
 
 Done is a record with a number in which every limit was decided, passed or failed, that nobody rejected and that is not dated later than
-today. What does not count is told beside it.
+today; where it is asked by which protocols, one that was judged by no fewer and no looser limits than these have. What does not count is
+told beside it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from itertools import chain, islice, takewhile
 
 from sqlalchemy import Connection, Table, and_, bindparam, func, select, text
 
-from qa import signing, tables
+from qa import done_limits, signing, tables
+from qa.done_limits import Judged
 from qa.events import Event
 from qa.exposure import NO_ZONE
 from qa.limit import Outcome
+from qa.protocol import Protocol
 from qa.widening import version
 
 _AT_ONCE = 500  # ids in one question to the database
@@ -33,13 +36,17 @@ _ZONE = timedelta(days=1)  # no clock is further ahead of UTC: what was taken mo
 
 Key = tuple[str, str, str]
 """A machine, a protocol and a procedure."""
+Judging = Mapping[str, Protocol]
+"""Protocols by their names, as they are now."""
+NOBODY: Judging = {}
 
 
 @dataclass(frozen=True)
 class Done:
     """The ``day`` on which it was last done, None never; ``failed``: a record of that day, or a newer one, failed.
 
-    ``unfinished``, ``rejected`` and ``ahead`` (of today) are the days of the newest records that do not count and are not older.
+    ``unfinished``, ``rejected``, ``looser`` (judged by fewer or looser limits than are asked for) and ``ahead`` (of today) are the days of
+    the newest records that do not count and are not older.
     """
 
     day: date | None = None
@@ -47,6 +54,7 @@ class Done:
     unfinished: date | None = None
     rejected: date | None = None
     ahead: date | None = None
+    looser: date | None = None
 
 
 @dataclass(frozen=True)
@@ -67,17 +75,23 @@ class _Facts:
     number: bool
     rejected: bool
     notes: tuple[str, ...]
+    looser: bool
 
 
 def read(
-    connection: Connection, own_name: Callable[[str], str], today: date, zone: tzinfo | None, protocols: Collection[str] | None
+    connection: Connection,
+    own_name: Callable[[str], str],
+    today: date,
+    zone: tzinfo | None,
+    protocols: Collection[str] | None,
+    judged_by: Judging = NOBODY,
 ) -> dict[Key, Done]:
     """Of every machine (by its own name), protocol (of these, None: of all) and procedure that has records, when it was last done.
 
     Records are looked at from the newest back until older ones say nothing more, ever more at once, so the time does not grow with the
-    years. ``zone`` is that of the days, None this computer's.
+    years. ``zone`` is that of the days, None this computer's. Records of a protocol in ``judged_by`` are held against its limits.
     """
-    return _known(connection, _heads(connection, own_name, protocols), today, zone)
+    return _known(connection, _heads(connection, own_name, protocols), today, zone, judged_by)
 
 
 def as_of(
@@ -110,6 +124,7 @@ def since(
     later: Collection[str],
     today: date,
     zone: tzinfo | None,
+    judged_by: Judging = NOBODY,
 ) -> dict[Key, Done]:
     """The same of one machine, by the names it has, by the records that were taken after its service began, and by no other.
 
@@ -119,7 +134,7 @@ def since(
     found = {}
     for key, heads in _heads(connection, own_name, None, names).items():
         recent, _ = _parted(heads, start)
-        facts = _facts(connection, [head.record_id for head in recent])
+        facts = _facts(connection, [head.record_id for head in recent], judged_by)
         done = Done()
         for head in recent:
             own = facts[head.record_id]
@@ -152,12 +167,14 @@ def _by(day: date, heads: Sequence[_Head], facts: Mapping[str, _Facts], before: 
     return replace(before, failed=done.failed or before.failed, unfinished=unfinished, rejected=rejected, ahead=None)
 
 
-def _known(connection: Connection, heads: Mapping[Key, Iterator[_Head]], today: date, zone: tzinfo | None) -> dict[Key, Done]:
+def _known(
+    connection: Connection, heads: Mapping[Key, Iterator[_Head]], today: date, zone: tzinfo | None, judged_by: Judging = NOBODY
+) -> dict[Key, Done]:
     """What is known of each test, from its newest record back."""
     every = {key: _Back(of) for key, of in heads.items()}
     waiting, step = list(every.values()), 1
     while parts := [(one, part) for one in waiting if (part := one.next(step))]:
-        facts = _facts(connection, [head.record_id for _, part in parts for head in part])
+        facts = _facts(connection, [head.record_id for _, part in parts for head in part], judged_by)
         for one, part in parts:
             for head in part:
                 one.done = _with(one.done, head, facts[head.record_id], today, zone)
@@ -203,6 +220,8 @@ def _with(done: Done, head: _Head, facts: _Facts, today: date, zone: tzinfo | No
         return replace(done, ahead=done.ahead or day)
     failed = done.failed or not _BAD.isdisjoint(facts.outcomes)
     if facts.number and facts.outcomes and facts.outcomes <= _DECIDED:
+        if facts.looser:
+            return replace(done, failed=failed, looser=done.looser or (day if done.day is None else None))
         return replace(done, day=done.day or day, failed=failed)
     return replace(done, failed=failed, unfinished=done.unfinished or (day if done.day is None else None))
 
@@ -259,19 +278,24 @@ def _newest(connection: Connection, machine: str, protocol: str, test: str) -> I
         seen, count = seen + len(rows), 2 * count
 
 
-def _facts(connection: Connection, record_ids: Sequence[str]) -> dict[str, _Facts]:
+def _facts(connection: Connection, record_ids: Sequence[str], judged_by: Judging = NOBODY) -> dict[str, _Facts]:
     found: dict[str, _Facts] = {}
     for some in (record_ids[start : start + _AT_ONCE] for start in range(0, len(record_ids), _AT_ONCE)):
         own, reading = tables.record.c, tables.reading.c
-        notes = dict(tuple(row) for row in connection.execute(select(own.record_id, own.notes).where(own.record_id.in_(some))))
+        rows = connection.execute(
+            select(own.record_id, own.notes, own.protocol, own.procedure, own.coverage_factor).where(own.record_id.in_(some))
+        ).all()
+        notes = {row.record_id: row.notes for row in rows}
+        heads = {row.record_id: Judged(row.protocol, row.procedure, row.coverage_factor) for row in rows}
         number = select(reading.record_id).where(reading.record_id == own.record_id, reading.value.is_not(None)).exists()
         numbers = select(own.record_id).where(own.record_id.in_(some), number)
         measured = set(connection.scalars(numbers)) - _seen_before(connection, some)
         outcomes = _outcomes(connection, some)
         signed = signing.found(connection, some)
+        looser = done_limits.short(connection, heads, judged_by) if judged_by else set()
         for one in some:
             rejected = bool(signing.rejections(signed.get(one, ())))
-            found[one] = _Facts(frozenset(outcomes[one]), one in measured, rejected, tuple(json.loads(notes[one])))
+            found[one] = _Facts(frozenset(outcomes[one]), one in measured, rejected, tuple(json.loads(notes[one])), one in looser)
     return found
 
 
@@ -292,7 +316,7 @@ def _outcomes(connection: Connection, record_ids: Sequence[str]) -> Mapping[str,
     def look(table: Table, *wanted: Outcome) -> None:
         own = table.c
         query = select(own.record_id, own.outcome).where(own.record_id.in_(record_ids), own.outcome.in_([one.name for one in wanted]))
-        for record_id, outcome in connection.execute(query.distinct()):
+        for record_id, outcome in connection.execute(query.distinct()).all():
             found[record_id].add(Outcome[outcome])
 
     look(tables.judgement, *Outcome)

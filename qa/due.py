@@ -12,7 +12,8 @@ from qa.calibrations import PERIOD_DAYS
 from qa.done import Done, Key
 from qa.events import BACK, NOT_USED, Event, in_service
 from qa.protocol import Protocol
-from qa.site import Site, Task
+from qa.site import Site
+from qa.site_tables import Task
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LOOK_BACK = 8  # days: every weekday once
@@ -42,9 +43,10 @@ class State(IntEnum):
 class Due:
     """One protocol on one machine: when all of it was ``last`` done, when it is ``due``, what of it is ``missing`` since then.
 
-    ``failed`` are the procedures that failed when they were done or tried last. ``unfinished``, ``rejected`` and ``ahead`` are those with
-    newer records that do not count, with their days. ``undecidable`` are limits without a number: nothing judged by them is ever done.
-    ``because`` is the event that explains why it is not asked for.
+    ``failed`` are the procedures that failed when they were done or tried last. ``unfinished``, ``rejected``, ``ahead`` and ``looser``
+    (judged by fewer or looser limits than the protocol has) are those with newer records that do not count, with their days.
+    ``undecidable`` are limits without a number: nothing judged by them is ever done. ``because`` is the event that explains why it is not
+    asked for.
     """
 
     machine: str
@@ -60,18 +62,23 @@ class Due:
     ahead: tuple[tuple[str, date], ...] = ()
     undecidable: tuple[str, ...] = ()
     because: Event | None = None
+    looser: tuple[tuple[str, date], ...] = ()
 
 
 Last = Mapping[Key, Done]
 """When a procedure of a protocol was last done on a machine."""
 
 
-def due(site: Site, last: Last, today: date, events: Sequence[Event] = ()) -> tuple[Due, ...]:
+def due(
+    site: Site, last: Last, today: date, events: Sequence[Event] = (), judged_by: Mapping[str, Protocol] | None = None
+) -> tuple[Due, ...]:
     """Every task of the schedule on every machine, in the file's order; ``events`` are those of all machines, the first one first.
+
+    ``judged_by`` are the site's ``protocols``, read now where they are not handed in.
 
     A protocol is done when all procedures that it has limits for were done: its date is that of the one that is oldest.
     """
-    judged_by = {name: protocol.read(name) for name in dict.fromkeys(task.protocol for task in site.schedule)}
+    judged_by = protocols(site) if judged_by is None else judged_by
     of_machine = {one.name: [event for event in events if site.own_name(event.machine) == one.name] for one in site.machine}
     return tuple(
         of_task(task, judged_by[task.protocol], machine, last, today, of_machine[machine])
@@ -91,13 +98,22 @@ def under_service(site: Site, events: Sequence[Event]) -> tuple[tuple[str, Event
     return tuple((name, event) for name, event in found if event is not None)
 
 
+def protocols(site: Site) -> dict[str, Protocol]:
+    """The protocols that the site file names in its schedule and for machines after a service, as it names them and as records do."""
+    asked = dict.fromkeys([*(task.protocol for task in site.schedule), *(name for one in site.machine for name in one.return_to_use)])
+    found = {name: protocol.read(name) for name in asked}
+    return found | {one.name: one for one in found.values()}
+
+
 def lacking(site: Site, since: Last, machine: str) -> tuple[str, ...]:
     """What of the machine's return-to-use list is not done ``since`` its service was put down, or failed then; () when all of it passed."""
     asked = next(one.return_to_use for one in site.machine if one.name == machine)
     found = []
     for judged_by in map(protocol.read, asked):
         known = [since.get((machine, judged_by.name, name), Done()) for name in judged_by.procedures]
-        if any(one.day is None for one in known):
+        if any(one.day is None and one.looser is not None for one in known):
+            found.append(f"{judged_by.name} (judged by fewer or looser limits than it has: judge the images by the protocol as it is now)")
+        elif any(one.day is None for one in known):
             found.append(f"{judged_by.name} (not done since then)")
         elif any(one.failed for one in known):
             found.append(f"{judged_by.name} (failed since then; repair, and measure again: a pass of a later day counts)")
@@ -132,6 +148,7 @@ def _one(task: Task, judged_by: Protocol, machine: str, last: Last, today: date,
         tuple((name, one.rejected) for name, one in known.items() if one.rejected is not None),
         tuple((name, one.ahead) for name, one in known.items() if one.ahead is not None),
         tuple(limit.limit_id for limit in judged_by.limits if limit.tolerance is None and limit.kind != "functional"),
+        looser=tuple((name, one.looser) for name, one in known.items() if one.looser is not None),
     )
 
 

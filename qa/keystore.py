@@ -13,7 +13,7 @@ from qa.reading import QaError
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from qa.site import Keys
+    from qa.site_tables import Keys
 
 PASSPHRASE = "IGRTQA_PASSPHRASE"
 YEARS = 10  # that a certificate made here holds

@@ -87,7 +87,7 @@ def machine_of(check: Check, site: Site | None, said: str) -> str:
         if not said:
             raise MpcError(f"{check.place}: say which machine it is of with --machine, or name the site file with --site")
         return said
-    from qa.site import nearest
+    from qa.spelling import nearest
 
     found = [one.name for one in site.machine if check.serial in one.serials]
     if len(found) != 1 and not said:

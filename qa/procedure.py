@@ -106,7 +106,7 @@ def subject(name: str) -> str:
 def load(name: str) -> Procedure:
     """The procedure of that name; QaError lists the known ones when there is none."""
     if name not in names():
-        from qa.site import nearest
+        from qa.spelling import nearest
 
         raise QaError(f"there is no test {name!r}{nearest(name, names())}")
     procedure = importlib.import_module(f"qa.procedures.{name}").PROCEDURE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
@@ -16,6 +15,7 @@ from qa.exposure import NO_ZONE
 from qa.fit import Key, averaged, of_before
 from qa.limit import Baseline, Outcome
 from qa.reading import QaError, Quantity
+from qa.spelling import nearest
 from qa.valid_runs import Left, Since, newest
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def propose(store: Store, machine: str, test: str, last: int = 10, record: str =
     QaError for a test or machine that there is not (with the nearest spelling), and where no run, or not the named one, is valid.
     """
     if test not in procedure.names():
-        raise QaError(f"there is no test {test!r}{_nearest(test, procedure.names())}")
+        raise QaError(f"there is no test {test!r}{nearest(test, procedure.names())}")
     runs = store.runs(machine, test)
     if not runs and not set(store.names(machine)).intersection(store.machines()):
-        raise QaError(f"no record is of a machine {machine!r}{_nearest(machine, store.machines())}")
+        raise QaError(f"no record is of a machine {machine!r}{nearest(machine, store.machines()) or ': there are no records yet'}")
     if not runs:
         raise QaError(f"no record is of {test} on {machine}: run it first (igrtqa run)")
     events = [one for one in store.events(machine) if one.kind in (SERVICE, BACK)]
@@ -124,9 +124,3 @@ def _bad(outcome: Outcome) -> bool:
 
 def _said(texts: Iterable[str]) -> list[str]:
     return sorted({text for text in texts if text})
-
-
-def _nearest(asked: str, known: Sequence[str]) -> str:
-    folded = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(asked.casefold(), list(folded), 1, 0.5)
-    return f"; did you mean {folded[near[0]]}?" if near else f"; there are: {', '.join(known)}" if known else ": there are no records yet"

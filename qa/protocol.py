@@ -220,7 +220,7 @@ def read(path_or_name: str | Path) -> Protocol:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
-        from qa.site import nearest
+        from qa.spelling import nearest
 
         raise ProtocolError(
             f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); expected a .toml file or a protocol of the suite"

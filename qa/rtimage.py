@@ -6,11 +6,12 @@ Tags: DICOM PS3.3 C.8.8.2 (RT Image Module).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from qa import exposure, labels
+from qa import exposure, labels, scales
 from qa.frames import angle_difference
 from qa.header import AGREE_DEG, ANGLES, Header, text, whole
 from qa.polarity import Jaws
@@ -18,7 +19,8 @@ from qa.polarity import Jaws
 WORDS = (*labels.WORDS, "StudyDescription", "ImageComments")
 COUCH = ("TableTopLateralPosition", "TableTopLongitudinalPosition", "TableTopVerticalPosition")
 KEPT = ("RTImagePosition", "TableTopPitchAngle", "TableTopRollAngle", "PhotometricInterpretation", "Manufacturer", "ManufacturerModelName")
-FRAME, LYING = "FrameOfReferenceUID", "PatientPosition"  # kept as text, for the test that asks for them
+FRAME, LYING = "FrameOfReferenceUID", "PatientPosition"  # kept as text, for who asks for them
+DETECTOR = "DetectorID"  # the panel's own serial number, where a file names it
 DISTANCE_MM = (300.0, 5000.0)  # from the shortest source-axis distance in use, with room, to ceiling-mounted panels
 SPACING_MM = (0.01, 5.0)
 CONTRADICTS_DEG = 1.0  # people write whole degrees
@@ -53,14 +55,16 @@ class Facts:
     notes: tuple[str, ...]
 
 
-def facts(name: str, dataset: Any) -> Facts:
+def facts(name: str, dataset: Any, scale_of: Callable[[str], str] | None = None) -> Facts:
     """The header of one RT Image. DicomError names everything that is missing, wrong or not handled, and how to supply it.
 
-    ``name`` is the file's name as the user knows it: the last place where angles and distances are looked for.
+    ``name`` is the file's name as the user knows it: the last place where angles and distances are looked for. ``scale_of`` says in
+    which of ``qa.scales`` words state angles, by the machine's name; without it in IEC 61217, as the tags do.
     """
     header = Header(name, dataset)
-    written = _written(header)
-    angles = {key: _angle(header, key, keyword, written) for key, keyword in ANGLES.items()}
+    scale = scale_of(exposure.machine(Header(name, dataset))) if scale_of else scales.IEC
+    written = _written(header, scale)
+    angles = {key: _angle(header, key, keyword, written, scale) for key, keyword in ANGLES.items()}
     spacing = _spacing(header)
     sid = _distance(header, "RTImageSID", "sid", "source-image distance", written)
     sad = _distance(header, "RadiationMachineSAD", "sad", "source-axis distance", written)
@@ -69,7 +73,7 @@ def facts(name: str, dataset: Any) -> Facts:
     acquired, day = exposure.acquired(header)
     slope, intercept, sign = exposure.scale(header)
     receptor, couch = _receptor(header), _couch(header)
-    for keyword in (*KEPT, *labels.WORDS, FRAME, LYING):
+    for keyword in (*KEPT, *labels.WORDS, FRAME, LYING, DETECTOR):
         header.text(keyword)
     if (origin := header.text("ReportedValuesOrigin")) not in ("", "ACTUAL"):
         header.notes.append(f"angles and positions are no readouts (ReportedValuesOrigin {origin})")
@@ -99,19 +103,22 @@ def facts(name: str, dataset: Any) -> Facts:
     )
 
 
-def _written(header: Header) -> Written:
-    """What is written in words, by place: {"RTImageLabel": {"gantry": 90.0}, "the file name": {...}}."""
+def _written(header: Header, scale: str) -> Written:
+    """What is written in words, by place, angles of that scale in IEC 61217: {"RTImageLabel": {"gantry": 90.0}, "the file name": {...}}."""
     places = {keyword: text(header.dataset, keyword) for keyword in WORDS} | {"the file name": header.file}
-    return {place: said for place, words in places.items() if (said := labels.numbers(words))}
+    found = {place: said for place, words in places.items() if (said := labels.numbers(words))}
+    return {place: {key: scales.iec(scale, key, number) for key, number in said.items()} for place, said in found.items()}
 
 
-def _angle(header: Header, key: str, keyword: str, written: Written) -> float:
+def _angle(header: Header, key: str, keyword: str, written: Written, scale: str) -> float:
     """The angle from its tag, else from words that agree; degrees as read out."""
     before = len(header.wrong)
     value = header.number(keyword)
     said = {place: numbers[key] for place, numbers in written.items() if key in numbers}
     if value is None and len(header.wrong) == before:
         value = _agreed(header, f"{key} angle", keyword, said)
+        if value is not None and key in scales.MIRRORED[scale]:
+            header.notes.append(f"the {key} angle in words was converted from the machine's scale {scale} (site file) to IEC 61217")
     elif value is not None:
         for place, other in said.items():
             if abs(angle_difference(value, other)) > CONTRADICTS_DEG:

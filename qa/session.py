@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +26,10 @@ from qa.record import Input, Record
 
 if TYPE_CHECKING:
     from qa.certificate import Certificate
+
+
+Doubts = Callable[[str, Acquisition, datetime | None, Collection[str]], Sequence[str]]
+"""Why nothing of images may pass: by the machine's name, the images, when they were taken, and the models of phantoms that they show."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ def run(
     answers: Mapping[str, bool] | None = None,
     certificate: Certificate | None = None,
     named: Callable[[str, str], str] | None = None,
-    doubts: Callable[[str, Acquisition, datetime | None], Sequence[str]] | None = None,
+    doubts: Doubts | None = None,
+    remarks: Callable[[Collection[str]], Sequence[str]] | None = None,
+    scale_of: Callable[[str], str] | None = None,
 ) -> Session:
     """Reads, measures, judges and stores: one record per acquisition and procedure that accepts it.
 
@@ -69,9 +75,10 @@ def run(
     that do not say where it stood. ``answers`` are the performer's to the protocol's questions, by name; ProtocolError for one that it
     does not ask. ``phantom`` is which one it is, in the performer's words, ``certificate`` that of a ball phantom: procedures hold both
     against the images, and where they name two phantoms nothing passes; nor where ``doubts`` has reasons against it, by the machine's
-    name and when the images were taken. A record with a number in it is stored as soon as it is made, one without when no other test
-    measured the same images. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing could be
-    measured (it says why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
+    name, when the images were taken and the phantoms that they show. ``remarks`` are notes for the record, by these phantoms, ``scale_of``
+    as in ``qa.rtimage.facts``. A record with a number in it is stored as soon as it is made, one without when no other test measured the
+    same images. ``second_engine`` asks for a second opinion wherever a procedure has one. QaError when nothing could be measured (it says
+    why), ProtocolError when the protocol asks for what nobody measures, RecordError when the store refuses.
     """
     from qa import dicom
 
@@ -83,14 +90,14 @@ def run(
         )
     places = [Path(path) for path in paths]
     by_digest: AbstractContextManager[dict[str, Path]] = engines.files_by_digest(places) if second_engine else nullcontext({})
-    with dicom.opened(places, lambda done, total: say(f"reading: {done} of {total} files")) as batch, by_digest as files:
+    with dicom.opened(places, lambda done, total: say(f"reading: {done} of {total} files"), scale_of) as batch, by_digest as files:
         given = [replace(one, couch_still=couch_still, phantom=phantom.strip(), certificate=certificate) for one in batch.acquisitions]
         refused = tuple(file for file in batch.refused if certificate is None or Path(file.name).name != certificate.file)
         offered = offer(given, chosen, refused)
         called = whose.machines(machine.strip(), [one for _, one in offered.accepted], batch.acquisitions, named)
         if answers:
             whose.one_morning([one for procedure, one in offered.accepted if procedure.name in protocol.asking], called)
-        said, unused = _Said(called, performer.strip(), answers or {}, doubts), offered.unused
+        said, unused = _Said(called, performer.strip(), answers or {}, doubts, remarks), offered.unused
         desk = Desk(store, every=procedures is not None)
         for place, (procedure, acquisition) in sorted(enumerate(offered.accepted), key=lambda item: item[1][1].day):  # sets before days
             if acquisition.day and desk.measured(acquisition, by_sets=True) and not moved(acquisition.images):
@@ -109,13 +116,14 @@ def run(
 @dataclass(frozen=True)
 class _Said:
     """What is said beside the images: the machines' names by their labels, who took them, the answers to the protocol's questions, and
-    what a clinic has against a pass.
+    what a clinic has against a pass, and what it remarks.
     """
 
     called: Mapping[str, str]
     performer: str
     answers: Mapping[str, bool]
-    doubts: Callable[[str, Acquisition, datetime | None], Sequence[str]] | None = None
+    doubts: Doubts | None = None
+    remarks: Callable[[Collection[str]], Sequence[str]] | None = None
 
 
 def _record(
@@ -132,9 +140,10 @@ def _record(
     asked = tuple(kind for kind in procedure.applies if kind in protocol.apply)
     calibrations, told = in_force(archive, (*procedure.uses, *asked), machine, acquired)
     another = acquisition.certificate.another(acquisition.phantom) if acquisition.certificate is not None else ""
-    against_it = said.doubts(machine, acquisition, acquired) if said.doubts else ()
-    doubts = [*filter(None, [another, *against_it]), *_unread(lost), *_not_applied(protocol, asked, calibrations)]
     analysis = _of_its_beam(_analyse(procedure, replace(acquisition, calibrations=calibrations)), acquisition)
+    shown = sorted({str(one.at["setting"]).partition(" | ")[0] for one in analysis.readings if "setting" in one.at})
+    against_it = said.doubts(machine, acquisition, acquired, shown) if said.doubts else ()
+    doubts = [*filter(None, [another, *against_it]), *_unread(lost), *_not_applied(protocol, asked, calibrations)]
     if machine != acquisition.machine:
         notes = (f"recorded for machine {machine!r}; the images say {acquisition.machine!r}", *notes)
     notes = (*circumstances.stated(acquisition), *notes)
@@ -163,7 +172,7 @@ def _record(
         readings=analysis.readings,
         judgements=_of_the_whole(judge(protocol, procedure.name, analysis.readings, against, said.answers), doubts),
         evidence=analysis.evidence,
-        notes=(*told, *against.notes, *notes, *circumstances.image_notes(acquisition)),
+        notes=(*told, *against.notes, *(said.remarks(shown) if said.remarks else ()), *notes, *circumstances.image_notes(acquisition)),
     )
 
 

@@ -13,7 +13,7 @@ from qa.options import count
 if TYPE_CHECKING:
     from qa.keeping import Kept
     from qa.record import Record
-    from qa.site import Keys
+    from qa.site_tables import Keys
     from qa.store import Store
     from qa.verification import Verified
 
@@ -46,7 +46,7 @@ def shown(
         else:
             from reports.pdf import write
 
-            path = pdf if len(records) == 1 else pdf.with_name(f"{pdf.stem}-{number}{pdf.suffix}")
+            path = place(pdf, number, len(records))
             print(f"report of {record.record_id}: {write(record, path, standings.get(record.record_id), keys)}")
     if json is not None:
         from qa.export import write_json
@@ -58,6 +58,11 @@ def shown(
         if record not in decided and decided:
             print(f"measured and not judged: {record.procedure_title}; {record.protocol_title} has no limit for it")
     return worst(judged([j.outcome for j in record.judgements], [c.outcome for c in record.comparisons]) for record in decided or records)
+
+
+def place(pdf: Path, number: int, of: int) -> Path:
+    """Where the report of the record of that number, from 1, is written, of so many."""
+    return pdf if of == 1 else pdf.with_name(f"{pdf.stem}-{number}{pdf.suffix}")
 
 
 def verified(found: Verified, where: str) -> list[str]:

@@ -13,6 +13,13 @@ from qa.site import SiteError, read
 ROLES = """
 Uncomment and complete what you need; docs/site.md says what stands in it. Keys that nobody knows are refused.
 
+[[machine.imager]]          # of the machine above it; images of another panel give no pass
+radiation = "MV"            # or "kV"
+sid_mm = [1500]
+columns = 1280
+rows = 1280
+pitch_mm = 0.336
+
 [[phantom]]
 name = "5-ball cube"
 serial = "0815"
@@ -26,6 +33,12 @@ role = "physicist"          # or "therapist"
 protocol = "tg142_morning"  # see: igrtqa list --protocols
 machines = ["Linac 1"]
 every = "daily"             # weekly, monthly, quarterly, semiannual, annual
+
+[notification]
+to = ["physics@clinic.example"]
+from = "igrtqa@clinic.example"
+server = "mail.clinic.example"
+on = ["stop", "overdue"]    # and "repeat"
 
 [[preset]]
 name = "morning"            # igrtqa daily FOLDER --preset morning

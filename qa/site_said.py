@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from qa import phantom_said, scales, site_imagers
 from qa.grouping import beam
-from qa.site import Person, Preset, Site, SiteError, folded, nearest
+from qa.site import Site
+from qa.site_tables import Person, Phantom, Preset, SiteError
+from qa.spelling import folded, nearest
 
 if TYPE_CHECKING:
     from qa.acquisition import Acquisition
@@ -47,11 +50,15 @@ def performer(site: Site | None, name: str) -> str:
 
 
 def phantom(site: Site | None, said: str) -> Used:
-    """The phantom that a person names by its name, its serial number or both. SiteError for none, or several, of the list."""
+    """The phantom that a person names by its name, its serial number or both. SiteError for none, or several, of the list.
+
+    Without a list it is taken as it is said; QaError for a misspelt name of a model that is known.
+    """
     one = site.phantom_of(said) if site is not None else None
     if one is None:
+        phantom_said.check(said)
         return Used(said)
-    return Used(f"{one.name}, serial {one.serial}", one.certificate, one.expires)
+    return _used(one)
 
 
 def machine(site: Site, preset: Preset | None, label: str, said: str) -> str:
@@ -65,16 +72,58 @@ def machine(site: Site, preset: Preset | None, label: str, said: str) -> str:
     return found
 
 
-def doubts(site: Site, used: Used, machine: str, acquisition: Acquisition, acquired: datetime | None) -> list[str]:
-    """Why nothing of these images may pass by what the site file says: a phantom past its last day, a beam that the machine lacks."""
-    found = [_outdated(used, acquired, site)]
+def scale(site: Site, said: str, label: str) -> str:
+    """In which scale words of images that state ``label`` give angles; ``said`` as in ``Site.machine_of``."""
+    try:
+        name = site.machine_of(label, said)
+    except SiteError:  # such images are refused later, with the reason
+        return scales.IEC
+    return next(one.scale for one in site.machine if one.name == name)
+
+
+def doubts(
+    site: Site, used: Used, machine: str, acquisition: Acquisition, acquired: datetime | None, shown: Collection[str] = ()
+) -> list[str]:
+    """Why nothing of these images may pass by the site file: a phantom past its last day, a beam or a panel that the machine lacks.
+
+    Where no phantom was said, that counts which the images show by the names of models in ``shown``: when every one listed is past it.
+    """
+    meant = [used] if used.words else [_used(one) for one in _listed(site, shown)]
+    past = [_outdated(one, acquired, site) for one in meant]
+    found = ["; ".join(past)] if past and all(past) else []
     known = next((one.energies for one in site.machine if one.name == machine), ())
     if known and (strange := sorted({beam(image) for image in acquisition.images} - {"", *known})):
         found.append(
             f"the images state {' and '.join(strange)}, and {machine} has {', '.join(known)} by the site file: find out whether they are "
             "of another machine"
         )
-    return [words for words in found if words]
+    listed = next((one for one in site.machine if one.name == machine), None)
+    return [words for words in (*found, *(site_imagers.strange(listed, acquisition.images) if listed else ())) if words]
+
+
+def remarks(site: Site, used: Used, shown: Collection[str]) -> list[str]:
+    """What a record must say of a phantom that nobody named: whose last day counted, or that none was looked at."""
+    if used.words or not any(one.expires for one in site.phantom):
+        return []
+    listed = _listed(site, shown)
+    names = " and ".join(_used(one).words for one in listed)
+    if len(listed) == 1:
+        return [
+            f"nobody said which phantom it is: the site file lists one of a model that the images show, {names}, so its last day counts"
+        ]
+    if listed:
+        return [f"no phantom's last day was checked: the images may show {names}; say which one it is (--phantom)"]
+    return ["no phantom's last day was checked: nobody said which phantom it is (--phantom), and the images alone do not tell"]
+
+
+def _listed(site: Site, shown: Collection[str]) -> list[Phantom]:
+    """The phantoms in the site file of a model that the images show."""
+    keys = frozenset[str]().union(*map(phantom_said.models, shown))
+    return [one for one in site.phantom if phantom_said.models(one.name) & keys]
+
+
+def _used(one: Phantom) -> Used:
+    return Used(f"{one.name}, serial {one.serial}", one.certificate, one.expires)
 
 
 def _outdated(used: Used, acquired: datetime | None, site: Site) -> str:

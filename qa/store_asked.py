@@ -44,20 +44,27 @@ class Asked(Records):
             return runs.read(connection, self._names(connection, machine), procedure)
 
     def last_days(
-        self, today: date | None = None, zone: tzinfo | None = None, protocols: Collection[str] | None = None
+        self,
+        today: date | None = None,
+        zone: tzinfo | None = None,
+        protocols: Collection[str] | None = None,
+        judged_by: done.Judging = done.NOBODY,
     ) -> dict[done.Key, done.Done]:
         """When each machine was last measured, by its own name, protocol (of these, None: all) and procedure, and what does not count.
 
-        ``zone`` is that of the days and of ``today`` (None: now), None this computer's.
+        ``zone`` is that of the days and of ``today`` (None: now), None this computer's. What was judged by fewer or looser limits than
+        the protocol of its name in ``judged_by`` has does not count.
         """
         with self._transaction(steady=True) as connection:
-            return done.read(connection, self._own_name, today or datetime.now(zone).date(), zone, protocols)
+            return done.read(connection, self._own_name, today or datetime.now(zone).date(), zone, protocols, judged_by)
 
-    def done_since(self, service: Event, today: date, zone: tzinfo | None) -> dict[done.Key, done.Done]:
+    def done_since(
+        self, service: Event, today: date, zone: tzinfo | None, judged_by: done.Judging = done.NOBODY
+    ) -> dict[done.Key, done.Done]:
         """The same of one machine, of what was measured since its service was put down and of nothing else."""
         with self._transaction(steady=True) as connection:
             later = chain.stored_after(connection, "event", str(service.number))
-            return done.since(connection, self._own_name, self._names(connection, service.machine), service, later, today, zone)
+            return done.since(connection, self._own_name, self._names(connection, service.machine), service, later, today, zone, judged_by)
 
     def done_by(
         self, machine: str, days: Sequence[date], zone: tzinfo | None, protocols: Collection[str]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qa.reading import At, Identity, Measured, QaError, identity
+from qa.spelling import nearest
 
 if TYPE_CHECKING:
     from qa.history import Point
@@ -85,10 +85,10 @@ def _one(what: str, quantity: str, named: Iterable[str], asked: str) -> str:
         return same[0]
     if not asked and len(choices) == 1:
         return choices[0]
-    known = _nearest(asked, [name for name in choices if name])
+    known = nearest(asked, [name for name in choices if name], _SHOWN, 3)
     if asked:
-        raise QaError(f"{quantity} has no {what} {asked!r}; {known}" if any(choices) else f"{quantity} has no {what}s: leave --{what} out")
-    raise QaError(f"{quantity} is measured by several {what}s: choose with --{what}; {known}")
+        raise QaError(f"{quantity} has no {what} {asked!r}{known}" if any(choices) else f"{quantity} has no {what}s: leave --{what} out")
+    raise QaError(f"{quantity} is measured by several {what}s: choose with --{what}{known}")
 
 
 def _several(quantity: str, found: Sequence[Identity], texts: Mapping[str, str]) -> str:
@@ -109,13 +109,5 @@ def _unknown(store: Store, machine: str, quantity: str) -> str:
     if not machines:
         return "there are no records yet: run a test first (igrtqa run)"
     if machine not in machines:
-        return f"no record is of a machine {machine!r}; {_nearest(machine, machines)}"
-    return f"no record of {machine} has a quantity {quantity!r}; {_nearest(quantity, store.quantities(machine))}"
-
-
-def _nearest(asked: str, known: Sequence[str]) -> str:
-    folded = {name.casefold(): name for name in known}
-    near = [folded[name] for name in difflib.get_close_matches(asked.casefold(), list(folded), 3, 0.5)] if asked else []
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"there are: {', '.join(known[:_SHOWN])}" + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
+        return f"no record is of a machine {machine!r}{nearest(machine, machines, _SHOWN, 3)}"
+    return f"no record of {machine} has a quantity {quantity!r}{nearest(quantity, store.quantities(machine), _SHOWN, 3)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qa.audit import Audit
 
 if TYPE_CHECKING:
-    from qa.site import Keys
+    from qa.site_tables import Keys
     from reports.lines import Line
 
 

@@ -97,6 +97,7 @@ def due(one: Due) -> Line:
         "not done with the rest": ", ".join(one.missing),
         "not finished, repeat or complete": _dated(one.unfinished),
         "rejected, does not count": _dated(one.rejected),
+        "judged by fewer or looser limits than the protocol has now, does not count": _dated(one.looser),
         "dated in the future, does not count, see to that clock": _dated(one.ahead),
         "never finished by limits without a number, set them in a protocol of your own": ", ".join(one.undecidable),
     }

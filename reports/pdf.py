@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qa.record import Record
 
 if TYPE_CHECKING:
-    from qa.site import Keys
+    from qa.site_tables import Keys
     from qa.standing import Standing
 
 

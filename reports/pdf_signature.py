@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
     from pyhanko.sign.diff_analysis import StandardDiffPolicy
 
-    from qa.site import Keys
+    from qa.site_tables import Keys
 
 FIELD = "Signature"
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL + 1)  # what it cannot read is said here in words

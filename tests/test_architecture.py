@@ -20,6 +20,7 @@ HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "alembic",
 FRONT = {
     *(f"qa/cli_{name}.py" for name in ("audit", "baseline", "cause", "clinic", "events", "exchange", "records", "verify")),
     "qa/shown.py",
+    "qa/telling.py",
     "qa/keeping.py",
 }
 DICOM_FAMILY = {"qa/dataset.py", "qa/codec.py"}  # the module that knows the library, and what it decodes pixels with
@@ -27,6 +28,7 @@ SQL_FAMILY = {
     *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "accepted_baselines", "audit_rows", "runs")),
     *(f"qa/{name}.py" for name in ("chain", "done", "events", "history", "imported", "signing", "standing", "verification", "as_stored")),
     *(f"qa/{name}.py" for name in ("audit_vouched", "store_opened", "store_records", "store_said", "store_asked", "store_checked")),
+    "qa/done_limits.py",
 }
 DRAWS = {"qa/rehearsal.py"}  # with the modules named *_rehearsal and *_demonstration: they may have phantoms drawn
 PAGES = (

@@ -91,7 +91,7 @@ def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
         raise NotImplementedError
 
     @contextmanager
-    def opened(paths: Sequence[Path], progress: Callable[[int, int], None]) -> Iterator[Batch]:
+    def opened(paths: Sequence[Path], progress: Callable[[int, int], None], scale_of: object = None) -> Iterator[Batch]:
         yield Batch(built.batch)
 
     inserts = Procedure("inserts", "Inserts", "1", (HU,), lambda a: "", analyse, rehearse, uses=("CT number to density",))

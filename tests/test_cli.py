@@ -124,7 +124,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
         raise NotImplementedError
 
     @contextmanager
-    def opened(paths: Sequence[Path], progress: Callable[[int, int], None]) -> Iterator[dicom.Batch]:
+    def opened(paths: Sequence[Path], progress: Callable[[int, int], None], scale_of: object = None) -> Iterator[dicom.Batch]:
         progress(1, 1)
         yield built.batch
 

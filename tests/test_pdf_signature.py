@@ -28,7 +28,8 @@ from bench.records import filled, whole_after_damage
 from qa import keystore, site
 from qa.cli import app
 from qa.keystore import KeystoreError, Opened
-from qa.site import Keys, SiteError
+from qa.site import SiteError
+from qa.site_tables import Keys
 from qa.store import Store
 from reports import held, pdf
 from reports.held import Pages, hold, told

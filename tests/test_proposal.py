@@ -203,8 +203,8 @@ def test_disagreement_is_no_baseline(clinic: Clinic) -> None:  # noqa: F811
 def test_names_that_there_are_not_come_back_with_the_nearest(clinic: Clinic) -> None:  # noqa: F811
     month(clinic, 990.0)
     for machine, test, words in (
-        ("LINAC-B", "insert", "there is no test 'insert'; did you mean inserts?"),
-        ("LINAC-8", "inserts", "no record is of a machine 'LINAC-8'; did you mean LINAC-B?"),
+        ("LINAC-B", "insert", "there is no test 'insert'; did you mean 'inserts'?"),
+        ("LINAC-8", "inserts", "no record is of a machine 'LINAC-8'; did you mean 'LINAC-B'?"),
         ("LINAC-B", "curve", "no record is of curve on LINAC-B: run it first"),
     ):
         with pytest.raises(QaError, match="^" + words.replace("?", r"\?").replace("(", r"\(")):
@@ -471,7 +471,7 @@ def test_commands_propose_accept_and_list(clinic: Clinic) -> None:  # noqa: F811
     assert invoke("accept", runs[0].record_id, "--by", "Zoë", *kept)[1].splitlines()[-1] == (
         "it is the baseline of LINAC-B for inserts, for what baseline 1 lacks"
     )
-    assert "did you mean inserts?" in invoke("baseline", "propose", "inserst", "--machine", "LINAC-B", *kept)[1]
+    assert "did you mean 'inserts'?" in invoke("baseline", "propose", "inserst", "--machine", "LINAC-B", *kept)[1]
 
 
 def test_device_is_what_the_records_name_where_nobody_says_it(clinic: Clinic) -> None:  # noqa: F811

@@ -142,7 +142,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         return built.theirs
 
     @contextmanager
-    def opened(paths: Sequence[Path], progress: Callable[[int, int], None]) -> Iterator[dicom.Batch]:
+    def opened(paths: Sequence[Path], progress: Callable[[int, int], None], scale_of: object = None) -> Iterator[dicom.Batch]:
         yield dicom.Batch((Acquisition((image("A"), image("B")), "A", "MV", "6 MV, A"),), ())
 
     def rehearse(rng: np.random.Generator) -> Rehearsal:

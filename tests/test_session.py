@@ -84,7 +84,7 @@ def handed_in(monkeypatch: pytest.MonkeyPatch, known: dict[str, Procedure]) -> o
 
     def set_batch(*acquisitions: Acquisition, refused: tuple[Refused, ...] = ()) -> None:
         @contextmanager
-        def opened(paths: Sequence[Path], progress: Callable[[int, int], None]) -> Iterator[Batch]:
+        def opened(paths: Sequence[Path], progress: Callable[[int, int], None], scale_of: object = None) -> Iterator[Batch]:
             progress(1, 1)
             yield Batch(acquisitions, refused)
 

@@ -309,9 +309,11 @@ def test_init_writes_a_file_that_can_be_read_and_never_over_another(tmp_path: Pa
         ("Linac 2", ("Linac 2",), ()),
     ]
     lines = file.read_text("utf-8").splitlines()
-    example = "\n".join(line.removeprefix("# ") for line in lines[lines.index("# [[phantom]]") :])
+    first = next(number for number, line in enumerate(lines) if line.startswith("# [["))
+    example = "\n".join(line.removeprefix("# ") for line in lines[first:])
     file.write_text("\n".join([*lines, example]), "utf-8")
     assert [one.name for one in site.read(file).preset] == ["morning"]
+    assert [one.radiation for one in site.read(file).machine[-1].imager] == ["MV"]
     assert [one.name for one in site.read(file).person] == ["A. Physicist"]  # the comments are right when they are no comments any more
     before = file.read_text("utf-8")
     status, text = invoke("init", file, said="Clinic C\n\n")
@@ -372,6 +374,19 @@ def test_images_after_a_phantoms_last_day_give_no_pass(images: Path, tmp_path: P
     assert ("5-ball cube, serial 0815 may be used until 2024-01-01 only" in words) == (status == 3)
     (record,) = Store(tmp_path / "r.sqlite").list()
     assert (record.phantom, record.performer) == ("5-ball cube, serial 0815", "A. Physicist")
+
+
+@pytest.mark.parametrize(("sid", "status"), [("1500", 0), ("1600", 3)])
+def test_images_of_another_panel_give_no_pass(images: Path, tmp_path: Path, sid: str, status: int) -> None:
+    """The drawn panel is a part of one of 1024 x 1024 pixels, 0.4 mm, at 1500 mm."""
+    (tmp_path / "own.toml").write_text(OWN, "utf-8")
+    panel = f'[[machine.imager]]\nradiation = "MV"\nsid_mm = {sid}\ncolumns = 1024\nrows = 1024\npitch_mm = 0.4\n'
+    text = WHOLE.replace('serials = ["4711"]\n', f'serials = ["4711"]\n\n{panel}')
+    (tmp_path / "site.toml").write_text(text, "utf-8")
+    options = ("--site", tmp_path / "site.toml", "--database", tmp_path / "r.sqlite", "--protocol", tmp_path / "own.toml")
+    ended, words = invoke("run", images, *options)
+    assert ended == status, words
+    assert ("can be of no MV imager of Linac 1 in the site file (SID 1500.0 mm where it stands at 1600 mm)" in words) == (status == 3)
 
 
 def test_a_listed_phantoms_certificate_is_used_and_looked_for_beside_the_site_file(images: Path, tmp_path: Path) -> None:

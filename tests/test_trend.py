@@ -119,7 +119,7 @@ def test_what_is_measured_of_several_things_must_be_chosen(machine: Machine) -> 
     machine.add(2, missing("no kV images: take some", at={}))
     with pytest.raises(QaError, match=r"2 things; choose one with --set:\nset 'kV 1'\nset 'kV 2'"):
         machine.trend()
-    with pytest.raises(QaError, match=r"no set 'kv 3'; did you mean kV [12]"):
+    with pytest.raises(QaError, match=r"no set 'kv 3'; did you mean 'kV [12]'"):
         machine.trend(set="kv 3")
     with pytest.raises(QaError, match="has no parts"):
         machine.trend(part="Teflon")
@@ -133,7 +133,7 @@ def test_what_is_measured_of_several_things_must_be_chosen(machine: Machine) -> 
 def test_several_tests_with_one_quantity_must_be_chosen(machine: Machine) -> None:
     machine.add(0, of(0.1))
     machine.add(1, of(0.2), procedure="other")
-    with pytest.raises(QaError, match="several tests: choose with --test; there are: offsets, other"):
+    with pytest.raises(QaError, match="several tests: choose with --test; known: offsets, other"):
         machine.trend()
     assert len(trend(machine.store, "LINAC-B", OFFSET.key, {}, "other").points) == 1
 
@@ -142,11 +142,11 @@ def test_unknown_names_come_with_the_nearest_spelling(machine: Machine) -> None:
     with pytest.raises(QaError, match="no records yet"):
         machine.trend()
     machine.add(0, of(0.1))
-    with pytest.raises(QaError, match="no record is of a machine 'linac_b'; did you mean LINAC-B"):
+    with pytest.raises(QaError, match="no record is of a machine 'linac_b'; did you mean 'LINAC-B'"):
         trend(machine.store, "linac_b", OFFSET.key)
-    with pytest.raises(QaError, match="no record of LINAC-B has a quantity 'kv_ofset_x'; did you mean kv_offset_x"):
+    with pytest.raises(QaError, match="no record of LINAC-B has a quantity 'kv_ofset_x'; did you mean 'kv_offset_x'"):
         trend(machine.store, "LINAC-B", "kv_ofset_x")
-    with pytest.raises(QaError, match="'zzz'; there are: kv_offset_x"):
+    with pytest.raises(QaError, match="'zzz'; known: kv_offset_x"):
         trend(machine.store, "LINAC-B", "zzz")
 
 
@@ -432,7 +432,7 @@ def test_narrow_terminal_has_fewer_columns(drifting: Machine) -> None:
 def test_wrong_names_end_with_the_nearest_spelling_and_status_2(machine: Machine) -> None:
     machine.add(0, of(0.1))
     code, said = run(machine, "--set", "kv1")
-    assert (code, "did you mean kV 1?" in said) == (2, True)
+    assert (code, "did you mean 'kV 1'?" in said) == (2, True)
     assert run(machine, "--of", "set=kV 1")[0] == 0
     assert run(machine, "--of", "set")[0] == 2
 

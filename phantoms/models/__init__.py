@@ -11,6 +11,7 @@ shows it, the origin at the middle of its outline. All lengths are in mm at the 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import MISSING, dataclass, fields
 from datetime import date
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_h
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+LONGEST = 6  # words of a name
 T = TypeVar("T", bound="DataclassInstance")
 
 
@@ -291,15 +293,26 @@ def materials() -> dict[str, Material]:
 
 
 def named(text: str, kind: str) -> Model | None:
-    """The model that a person's words name, "CatPhan 604, serial 12": by key, name or alias, the longest one; None when they name none."""
-    said = _folded(text)
-    known = [(_folded(name), model) for model in models(kind) for name in (model.key, model.name, *model.aliases)]
-    found = [(len(name), model) for name, model in known if name in said]
-    return max(found, key=lambda pair: pair[0])[1] if found else None
+    """The model that a person's words name, the first where they name several alike; None when they name none."""
+    return next(iter(all_named(text, kind)), None)
 
 
-def _folded(text: str) -> str:
-    return "".join(letter for letter in text.lower() if letter.isalnum())
+def all_named(text: str, kind: str) -> tuple[Model, ...]:
+    """The models that a person's words name, "CatPhan 604, serial 12": by key, name or alias, the longest one, which two models may share.
+
+    Only whole words name one, however they are parted: "catphan604" does, and "CatPhan 604x" is another thing.
+    """
+    said = _words(text)
+    known = [("".join(_words(name)), model) for model in models(kind) for name in (model.key, model.name, *model.aliases)]
+    parts = {"".join(said[start : start + count]) for start in range(len(said)) for count in range(1, LONGEST + 1)}
+    found = [(len(name), model) for name, model in known if name in parts]
+    most = max((length for length, _ in found), default=0)
+    return tuple({model.key: model for length, model in found if length == most}.values())
+
+
+def _words(text: str) -> list[str]:
+    """Its runs of letters and digits; signs such as ®, - and _ part them."""
+    return re.findall(r"[^\W_]+", text.lower())
 
 
 def made(kind: type[T], table: Any, where: str) -> T:
