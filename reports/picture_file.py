@@ -36,6 +36,6 @@ def _png(content: bytes) -> bytes:
     from pypdfium2 import PdfDocument
 
     document, target = PdfDocument(content), io.BytesIO()
-    document[0].render(scale=2).to_pil().save(target, "PNG", dpi=(144, 144))
+    document[0].render(scale=2).to_pil().save(target, "PNG", dpi=(144, 144), compress_level=3)
     document.close()
     return target.getvalue()

@@ -15,7 +15,6 @@ from reports.style import BOLD, FACES, FONT, INK, MUTED, WHITE
 
 Canvas = Any  # reportlab carries no types
 Point = tuple[float, float]
-Put = Callable[[float, float], None]  # draws something at a place
 
 
 class Drawn(Flowable):  # type: ignore[misc]
@@ -50,20 +49,21 @@ def path(canvas: Canvas, points: Iterable[Point], close: bool = False, fill: int
     canvas.drawPath(outline(canvas, points, close), stroke=stroke, fill=fill)
 
 
-def disc(canvas: Canvas, radius: float) -> Put:
-    """What draws a circle of that radius, stroked and filled, at any number of places; a page is told its numbers once only."""
+def discs(canvas: Canvas, centres: Iterable[Point], radius: float) -> None:
+    """Circles of that radius, stroked and filled, a later one over an earlier one; a page is told the numbers of a circle once only."""
     if not hasattr(canvas, "translate"):
-        return lambda x, y: canvas.circle(x, y, radius, stroke=1, fill=1)
-    line = canvas.beginPath()
+        for x, y in centres:
+            canvas.circle(x, y, radius, stroke=1, fill=1)
+        return
+    line, before = canvas.beginPath(), (0.0, 0.0)
     line.circle(0, 0, radius)
-
-    def draw(x: float, y: float) -> None:
-        canvas.saveState()
-        canvas.translate(x, y)
+    canvas.saveState()
+    for x, y in centres:
+        step = round(x - before[0], 3), round(y - before[1], 3)
+        canvas.translate(*step)
         canvas.drawPath(line, stroke=1, fill=1)
-        canvas.restoreState()
-
-    return draw
+        before = before[0] + step[0], before[1] + step[1]  # as rounded: what is rounded away does not add up
+    canvas.restoreState()
 
 
 def corners(count: int, x: float, y: float, radius: float, turn: float) -> list[Point]:
