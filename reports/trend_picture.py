@@ -20,8 +20,8 @@ from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
 from reports import axes, date_axis, labels, legend, picture_file, trend_opinions, trend_signs, trend_words
-from reports.shapes import Canvas, Drawn, path, symbol, write
-from reports.style import BOLD, INK, MUTED, RULE, SERIES, lines, register_fonts
+from reports.ink import BOLD, INK, MUTED, RULE, SERIES, lines, register_fonts
+from reports.strokes import Canvas, Picture, path, symbol, write
 
 WIDTH, UPPER, LOWER = 560.0, 190.0, 110.0  # points: the picture, the two panels
 EDGE, SIZE = 10.0, 6.6
@@ -33,7 +33,7 @@ def save(trend: Trend, place: Path, kind: str) -> Path:
     return picture_file.save(picture(trend), trend_words.title(trend), place, kind)
 
 
-def picture(whole: Trend) -> Drawn:
+def picture(whole: Trend) -> Picture:
     """The whole picture, of a size that depends on its words. One axis has one unit: the newest."""
     register_fonts()
     trend, numbers = whole.in_unit, {epoch.began: number for number, epoch in enumerate(whole.epochs, 1)}
@@ -68,7 +68,7 @@ def picture(whole: Trend) -> Drawn:
         for n, line in enumerate(words):
             write(canvas, line, EDGE, foot - key.height - 12 - SIZE * 1.35 * n, SIZE)
 
-    return Drawn(WIDTH, height, paint)
+    return Picture(WIDTH, height, paint)
 
 
 @dataclass(frozen=True)

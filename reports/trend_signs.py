@@ -11,8 +11,8 @@ from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
 from reports import legend, trend_opinions
-from reports.shapes import Canvas, Point, corners, discs, path, symbol, write
-from reports.style import BOLD, FACES, INK, MUTED, SERIES, WHITE
+from reports.ink import BOLD, FACES, INK, MUTED, SERIES, WHITE
+from reports.strokes import Canvas, Point, corners, discs, path, symbol, write
 
 ALARM = FACES[Outcome.FAIL].colour
 DASHES = {"tolerance": [6.0, 2.0], "action level": [6.0, 2.0, 1.0, 2.0]}
