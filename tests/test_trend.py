@@ -370,6 +370,23 @@ def test_database_of_an_older_version_has_its_trends(tmp_path: Path, version: in
     assert any(isinstance(one.reading, Measured) for one in found)
 
 
+def test_each_number_has_the_limits_that_judged_it_then(machine: Machine) -> None:
+    """Under one id a limit became stricter, then one about a baseline, then about another one."""
+    stricter, held = replace(LIMIT, tolerance=0.8, action=1.6), replace(LIMIT, kind="baseline")
+    old, new = (Baseline(name, FIRST, "mm", value, 0.01) for name, value in (("old", 0.3), ("new", 0.5)))
+    for day, (limit, baseline) in enumerate(((LIMIT, None), (stricter, None), (held, old), (held, new), (LIMIT, None))):
+        machine.add(day, of(0.4), limit=limit, baseline=baseline)
+    judged = [one.judgements for one in machine.store.history("LINAC-B", OFFSET.key)]
+    shown = [(each.limit.kind, each.limit.tolerance, each.limit.action, each.baseline) for (each,) in judged]
+    assert shown == [
+        ("absolute", 1.0, 2.0, None),
+        ("absolute", 0.8, 1.6, None),
+        ("baseline", 1.0, 2.0, old),
+        ("baseline", 1.0, 2.0, new),
+        ("absolute", 1.0, 2.0, None),
+    ]
+
+
 def test_query_reads_by_the_index_which_a_database_without_it_gets_at_the_next_write(machine: Machine) -> None:
     machine.add(0, of(0.1))
     raw = sqlite3.connect(machine.path)
