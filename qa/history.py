@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -65,7 +65,7 @@ class Point:
     inputs: frozenset[str] = frozenset()
     asked: bool = True
 
-    @property
+    @cached_property
     def outcome(self) -> Outcome | None:
         """The worst outcome, None where no limit judged it."""
         return max((judged.outcome for judged in self.judgements), default=None)
