@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date
+from typing import TYPE_CHECKING
 
 from qa.limit import NO_BASELINE, NO_NUMBER, Judgement, Outcome
 from qa.reading import Identity, Measured, identity
 from qa.record import Record
+
+if TYPE_CHECKING:
+    from qa.history import Judged
 
 Key = tuple[str, Identity]
 """A quantity, and what it is of."""
@@ -35,7 +39,7 @@ def unfit(record: Record, renewed: date | None = None) -> str:
     return ""
 
 
-def of_before(judgement: Judgement, renewed: date | None) -> bool:
+def of_before(judgement: Judgement | Judged, renewed: date | None) -> bool:
     """Whether it was held against a baseline from before that day."""
     held = judgement.baseline
     return renewed is not None and held is not None and held.taken.astimezone(UTC).date() < renewed

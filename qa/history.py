@@ -8,29 +8,48 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, Select, func, select
 
 from qa import tables
-from qa.protocol import Baseline, Judgement, Outcome
+from qa.limit import Baseline, Outcome
 from qa.reading import At, Measured, NotMeasured, Quantity, Reading
-from qa.rows import baseline, limit
+from qa.rows import baseline
 from qa.widening import version
 
 _RECORD = ("record_id", "procedure", "procedure_version", "acquired", "analysed")
 _READING = ("record_id", "idx", "quantity", "unit", "meaning", "source", "value", "u", "low", "high", "missing", "reason", "at")
 _BETWEEN = "\n"  # two SHA-256
-_SAID = ("record_id", "idx", "reading", "outcome", "reason")  # of a judgement; the rest is its limit
+
+
+@dataclass(frozen=True)
+class Asked:
+    """As much of a limit as the course of a number shows; the rest of it is in the record. ``tolerance`` and ``action`` are in ``unit``."""
+
+    limit_id: str
+    unit: str
+    kind: str
+    tolerance: float | None
+    action: float | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How a limit judged a reading, and the baseline that it was held against; the words of it are in the record."""
+
+    limit: Asked
+    outcome: Outcome
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True)
 class Point:
-    """One reading of one record, when it was taken (the images, else their analysis), and every judgement of it at that time.
+    """One reading of one record, when it was taken (the images, else their analysis), and how every limit judged it at that time.
 
     ``inputs`` are the SHA-256 of the files that the record used; ``asked`` says whether any limit judged anything in that record.
     """
@@ -42,11 +61,11 @@ class Point:
     analysed: datetime
     dated: bool
     reading: Reading
-    judgements: tuple[Judgement, ...] = ()
+    judgements: tuple[Judged, ...] = ()
     inputs: frozenset[str] = frozenset()
     asked: bool = True
 
-    @property
+    @cached_property
     def outcome(self) -> Outcome | None:
         """The worst outcome, None where no limit judged it."""
         return max((judged.outcome for judged in self.judgements), default=None)
@@ -70,10 +89,10 @@ def read(connection: Connection, names: Sequence[str], quantity: str) -> tuple[P
     asked = _asked(connection, among, {row[0] for row in rows}, judged)
     quantities: dict[tuple[str, ...], Quantity] = {}
     points = []
-    for record_id, index, *what, value, u, low, high, missing, reason, at in rows:
-        if (key := tuple(what)) not in quantities:
-            quantities[key] = Quantity(*what)
-        made = reading_from(quantities[key], value, u, None if low is None else (low, high), missing, reason, at)
+    for record_id, index, key, unit, meaning, source, value, u, low, high, missing, reason, at in rows:
+        if (what := (key, unit, meaning, source)) not in quantities:
+            quantities[what] = Quantity(*what)
+        made = reading_from(quantities[what], value, u, None if low is None else (low, high), missing, reason, at)
         own_judgements = tuple(judged.get((record_id, index), ()))
         points.append(_point(records[record_id], made, own_judgements, inputs.get(record_id, frozenset()), record_id in asked))
     return tuple(sorted(points, key=attrgetter("taken", "analysed", "record_id")))
@@ -120,7 +139,7 @@ def _asked(connection: Connection, among: Select[Any], records: set[str], judged
     return set(connection.scalars(select(judgement_of).where(judgement_of.in_(among)).distinct()).all())
 
 
-def _point(row: Row[Any], reading: Reading, judgements: tuple[Judgement, ...], inputs: frozenset[str], asked: bool) -> Point:
+def _point(row: Row[Any], reading: Reading, judgements: tuple[Judged, ...], inputs: frozenset[str], asked: bool) -> Point:
     record_id, procedure, number, acquired, done = tuple(row)
     analysed = datetime.fromisoformat(done)
     taken = analysed if acquired is None else datetime.fromisoformat(acquired)
@@ -141,33 +160,21 @@ def reading_from(
     return NotMeasured(what, reason, at) if reason is not None else Measured(what, value, u, at, interval=interval, missing=missing or "")
 
 
-def _judgements(connection: Connection, among: Select[Any], quantity: str) -> Mapping[tuple[str, int], Sequence[Judgement]]:
-    """The judgements of each reading, by (record, index); one object for all that have one limit."""
-    known, judged = version(connection), tables.judgement.c
-    of_it = judged.quantity == quantity, judged.record_id.in_(among)
-    of_limit = [column for column in tables.columns(tables.judgement, known) if column.name not in _SAID]
-    limits = connection.execute(select(*of_limit).where(*of_it).distinct()).all()
-    telling = _telling(limits)
-    names, outcomes = [column.name for column in of_limit], dict(Outcome.__members__)
-    limit_of = {tuple(row[n] for n in telling): limit(dict(zip(names, row, strict=True))) for row in limits}
-    held = _baselines(connection, among) if known >= tables.SINCE[tables.baseline] else {}
-    found: dict[tuple[str, int], list[Judgement]] = defaultdict(list)
-    query = select(*(judged[name] for name in _SAID), *(of_limit[n] for n in telling)).where(*of_it)
-    for record_id, index, reading, outcome, reason, *own in connection.execute(query).all():
-        said = Judgement(limit_of[tuple(own)], reading, outcomes[outcome], reason, held.get((record_id, index)))
+def _judgements(connection: Connection, among: Select[Any], quantity: str) -> Mapping[tuple[str, int], Sequence[Judged]]:
+    """How each reading was judged, by (record, index); one object for all that were judged alike and against no baseline."""
+    judged, outcomes = tables.judgement.c, dict(Outcome.__members__)
+    held = _baselines(connection, among) if version(connection) >= tables.SINCE[tables.baseline] else {}
+    alike: dict[tuple[Any, ...], Judged] = {}
+    found: dict[tuple[str, int], list[Judged]] = defaultdict(list)
+    query = select(*(judged[name] for name in tables.JUDGED)).where(judged.quantity == quantity, judged.record_id.in_(among))
+    for record_id, index, reading, outcome, *limit in connection.execute(query.order_by(judged.record_id, judged.idx)).all():
+        if (key := (outcome, *limit)) not in alike:
+            alike[key] = Judged(Asked(*limit), outcomes[outcome])
+        said = alike[key]
+        if (record_id, index) in held:
+            said = replace(said, baseline=held[record_id, index])
         found[record_id, reading].append(said)
     return found
-
-
-def _telling(rows: Sequence[Row[Any]]) -> list[int]:
-    """The places of as few values as tell these different rows apart: those of the others need not be read again for every judgement."""
-    telling: list[int] = []
-    apart = min(1, len(rows))
-    for place in range(len(rows[0]) if rows else 0):
-        now = len({tuple(row[n] for n in (*telling, place)) for row in rows})
-        if now > apart:
-            telling, apart = [*telling, place], now
-    return telling
 
 
 def _baselines(connection: Connection, among: Select[Any]) -> dict[tuple[str, int], Baseline]:

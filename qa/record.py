@@ -10,8 +10,8 @@ from typing import Any
 
 from qa.compared import Compared
 from qa.evidence import Evidence
+from qa.limit import Judgement
 from qa.plain import canonical, decode, encode
-from qa.protocol import Judgement
 from qa.reading import Reading, RecordError
 
 SCHEMA_VERSION = 1

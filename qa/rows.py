@@ -12,8 +12,8 @@ from typing import Any
 from qa import tables
 from qa.compared import Compared
 from qa.evidence import Evidence
+from qa.limit import Baseline, Judgement, Limit, Outcome
 from qa.plain import canonical, decode, encode
-from qa.protocol import Baseline, Judgement, Limit, Outcome
 from qa.reading import At, Measured, NotMeasured, Quantity, Reading, RecordError
 from qa.record import Input, Record, json_hash, to_json
 

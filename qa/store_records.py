@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.schema import CreateIndex
 
 from qa import accepted_baselines, chain, signing, standing, tables
+from qa.limit import Judgement, Outcome
 from qa.plain import encode
-from qa.protocol import Judgement, Outcome, verdicts
 from qa.reading import RecordError
 from qa.record import Record, from_json, record_hash, to_json
 from qa.rows import from_rows, judgement, time, to_rows
@@ -166,6 +166,8 @@ def _select(connection: Connection, table: Table, record_id: str) -> list[dict[s
 
 
 def _summary(row: Mapping[str, Any], judgements: list[Judgement], signed: tuple[SignOff, ...]) -> Summary:
+    from qa.protocol import verdicts  # which loads what can be measured, and a trend needs not
+
     own = {field.name: row[field.name] for field in fields(Summary) if field.name in row}
     own |= {"analysed": datetime.fromisoformat(row["analysed"]), "acquired": time(row["acquired"])}
     return Summary(**own, verdicts=verdicts(judgements), signed=signed)

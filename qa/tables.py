@@ -249,8 +249,13 @@ link = _table(  # of the chain through all that is stored, in order of storing: 
 link_of = Index("link_of", link.c.id, link.c.kind)
 of_machine = Index("record_of_machine", record.c.machine, record.c.procedure)
 of_name = Index("opinion_of_name", opinion.c.name)  # for trends
+# What a trend reads of records and judgements: all of it is in an index, so that no row is opened.
+RECORD = ("machine", "procedure", "record_id", "acquired", "analysed", "procedure_version")
+JUDGED = ("record_id", "idx", "reading", "outcome", "limit_id", "unit", "kind", "tolerance", "action")
 ANY_VERSION = (  # made at the first write where they are lacking: nothing that is kept changes by them
     Index("reading_of_test", reading.c.quantity, reading.c.procedure, reading.c.record_id),  # for trends
+    Index("record_of_trend", *(record.c[name] for name in RECORD)),
+    Index("judgement_of_trend", judgement.c.quantity, *(judgement.c[name] for name in JUDGED)),
     Index("record_of_test", record.c.machine, record.c.protocol, record.c.procedure, TAKEN, record.c.analysed),  # for what is due
 )
 

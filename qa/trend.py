@@ -23,9 +23,9 @@ from qa.trend_left import why_left
 if TYPE_CHECKING:
     from qa.acceptance import Acceptance
     from qa.accepted_baselines import AcceptedBaseline
-    from qa.history import Point
+    from qa.history import Asked, Point
     from qa.imported import Opinion
-    from qa.limit import Baseline, Limit
+    from qa.limit import Baseline
     from qa.store import Store
 
 _DAY = 86400.0
@@ -164,7 +164,7 @@ def levels(point: Point, signed: bool = True) -> tuple[Level, ...]:
 
 
 @lru_cache(maxsize=1000)
-def _levels(judged_by: tuple[tuple[Limit, Baseline | None], ...], signed: bool) -> tuple[Level, ...]:
+def _levels(judged_by: tuple[tuple[Asked, Baseline | None], ...], signed: bool) -> tuple[Level, ...]:
     """The same of limits and what they held their reading against, which many points share."""
     found: dict[tuple[float, float], Level] = {}
     for limit, baseline in judged_by:

@@ -41,8 +41,8 @@ def _last_looks(points: Sequence[Point]) -> dict[str, Point]:
             of[point.record_id].append(point)
     found = {}
     for record_id, own in of.items():
-        looks = [look(point.reading.at)[1] for point in own]
-        if len(own) > 1 and len(set(looks)) == len(looks) and all(looks):
+        looks = [look(point.reading.at)[1] for point in own] if len(own) > 1 else []
+        if looks and len(set(looks)) == len(looks) and all(looks):
             found[record_id] = max(own, key=lambda one: (not getattr(one.reading, "missing", ""), look(one.reading.at)[1]))
     return found
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from reportlab.pdfbase.pdfmetrics import stringWidth
 
-from reports.shapes import Canvas, write
-from reports.style import FONT, INK, MUTED, RULE, lines
+from reports.ink import FONT, INK, MUTED, RULE, lines
+from reports.strokes import Canvas, write
 
 TICK_SIZE = 5.6
 NAME_SIZE = 6.2

@@ -9,8 +9,8 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 from qa.cause import Verdict
 from reports import axes, cause_words, legend, picture_file
 from reports.cause_words import Row
-from reports.shapes import Canvas, Drawn, corners, path, write
-from reports.style import BOLD, FONT, MUTED, PANEL, RULE, SERIES, lines, register_fonts
+from reports.ink import BOLD, FONT, MUTED, PANEL, RULE, SERIES, lines, register_fonts
+from reports.strokes import Canvas, Picture, corners, path, write
 
 WIDTH, EDGE, SIZE, TALL = 560.0, 10.0, 6.6, 10.5  # points
 MOST = 40  # bars
@@ -32,7 +32,7 @@ def shown(verdict: Verdict) -> tuple[list[Row], str]:
     return ordered, f"{others} more changes are not drawn: {'smaller, or ' if len(drawn) == MOST else ''}within 2 u" if others else ""
 
 
-def picture(verdict: Verdict) -> Drawn:
+def picture(verdict: Verdict) -> Picture:
     """Title, answer, bars and legend, of a height that depends on how many changes there are."""
     register_fonts()
     rows, others = shown(verdict)
@@ -69,7 +69,7 @@ def picture(verdict: Verdict) -> Drawn:
         for n, line in enumerate(words):
             write(canvas, line, EDGE, foot - key.height - 12 - SIZE * 1.35 * n, SIZE)
 
-    return Drawn(WIDTH, total, paint)
+    return Picture(WIDTH, total, paint)
 
 
 def _row(canvas: Canvas, frame: axes.Axes, y: float, row: Row, cell: tuple[str, ...], columns: list[float]) -> None:

@@ -8,8 +8,8 @@ from math import atan2, cos, hypot, pi, sin
 from reportlab.pdfbase.pdfmetrics import stringWidth
 
 from reports.axes import Axes
-from reports.shapes import Canvas, write
-from reports.style import FONT, INK, WHITE
+from reports.ink import FONT, INK, WHITE
+from reports.strokes import Canvas, write
 
 SIZE = 5.0
 AWAY = 1.6  # points between a mark and its label

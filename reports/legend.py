@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from reportlab.pdfbase.pdfmetrics import stringWidth
 
-from reports.shapes import Canvas, write
-from reports.style import FONT, lines, printable
+from reports.ink import FONT, lines, printable
+from reports.strokes import Canvas, write
 
 SIZE = 6.2
 LEADING = SIZE * 1.3

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from qa.limit import Limit
 from qa.reading import Measured
+
+if TYPE_CHECKING:
+    from qa.history import Asked
 
 EXACT = Context(prec=800, rounding=ROUND_HALF_EVEN)  # room for the largest beside the smallest number that a report may meet
 UNITS = ("mm", "deg", "HU", "px", "s")
@@ -52,7 +56,7 @@ def with_unit(number: str, unit: str) -> str:
 
 
 @lru_cache(maxsize=1000)
-def limit_words(limit: Limit) -> str:
+def limit_words(limit: Limit | Asked) -> str:
     """What the limit asks for, in words: "≤ 1 mm, action above 2 mm", "set your own limit"."""
     if limit.kind == "functional":
         return "functional: yes or no"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from reports import disk
 from reports.plain_canvas import Svg
-from reports.shapes import Drawn
+from reports.strokes import Picture
 
 
-def save(drawn: Drawn, title: str, place: Path, kind: str) -> Path:
+def save(drawn: Picture, title: str, place: Path, kind: str) -> Path:
     """As ".png", ".svg" or ".pdf" in a file that is either complete or not there. QaError when the disk refuses."""
     if kind == ".svg":
         canvas = Svg(drawn.width, drawn.height)
@@ -19,7 +19,7 @@ def save(drawn: Drawn, title: str, place: Path, kind: str) -> Path:
     return disk.put(_png(_pdf(drawn, title, packed=False)) if kind == ".png" else _pdf(drawn, title), place)
 
 
-def _pdf(drawn: Drawn, title: str, packed: bool = True) -> bytes:
+def _pdf(drawn: Picture, title: str, packed: bool = True) -> bytes:
     """One page of the drawing's size; the same drawing gives the same bytes."""
     from reportlab.pdfgen.canvas import Canvas as Page
 
@@ -36,6 +36,6 @@ def _png(content: bytes) -> bytes:
     from pypdfium2 import PdfDocument
 
     document, target = PdfDocument(content), io.BytesIO()
-    document[0].render(scale=2).to_pil().save(target, "PNG", dpi=(144, 144))
+    document[0].render(scale=2).to_pil().save(target, "PNG", dpi=(144, 144), compress_level=3)
     document.close()
     return target.getvalue()

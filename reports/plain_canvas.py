@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from reports.style import FONT
+from reports.ink import FONT
 
 Point = tuple[float, float]
 _ARC = 24  # corners of a circle

@@ -1,21 +1,27 @@
-"""Each outcome has its own shape, so that it is read without colour: circle-tick, triangle-mark, diamond-dash, two steps, octagon-cross."""
+"""Pictures in the flow of a page, and the shape of an outcome beside a text; what they are drawn with is in ``reports/strokes.py``."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
-from reportlab.lib.colors import Color
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import Flowable
 
 from qa.limit import Outcome
-from reports.style import BOLD, FACES, FONT, INK, MUTED, WHITE
+from reports.ink import BOLD, FACES, FONT, MUTED
+from reports.strokes import Canvas, Point, corners, discs, outline, path, symbol, write
 
-Canvas = Any  # reportlab carries no types
-Point = tuple[float, float]
-Put = Callable[[float, float], None]  # draws something at a place
+# What is drawn with goes on from here, with what follows, to all that is laid out in pages.
+__all__ = [
+    "Canvas",
+    "Point",
+    "corners",
+    "discs",
+    "outline",
+    "path",
+    "symbol",
+    "write",
+]
 
 
 class Drawn(Flowable):  # type: ignore[misc]
@@ -33,80 +39,6 @@ class Drawn(Flowable):  # type: ignore[misc]
     def draw(self) -> None:
         """Hand the canvas over."""
         self.paint(self.canv)
-
-
-def outline(canvas: Canvas, points: Iterable[Point], close: bool = False) -> Any:
-    """A polyline through the points, to be drawn by ``drawPath``, to a hundredth of a point."""
-    line = canvas.beginPath()
-    for n, (x, y) in enumerate(points):
-        (line.lineTo if n else line.moveTo)(round(x, 2), round(y, 2))
-    if close:
-        line.close()
-    return line
-
-
-def path(canvas: Canvas, points: Iterable[Point], close: bool = False, fill: int = 0, stroke: int = 1) -> None:
-    """A polyline through the points, drawn."""
-    canvas.drawPath(outline(canvas, points, close), stroke=stroke, fill=fill)
-
-
-def disc(canvas: Canvas, radius: float) -> Put:
-    """What draws a circle of that radius, stroked and filled, at any number of places; a page is told its numbers once only."""
-    if not hasattr(canvas, "translate"):
-        return lambda x, y: canvas.circle(x, y, radius, stroke=1, fill=1)
-    line = canvas.beginPath()
-    line.circle(0, 0, radius)
-
-    def draw(x: float, y: float) -> None:
-        canvas.saveState()
-        canvas.translate(x, y)
-        canvas.drawPath(line, stroke=1, fill=1)
-        canvas.restoreState()
-
-    return draw
-
-
-def corners(count: int, x: float, y: float, radius: float, turn: float) -> list[Point]:
-    """The corners of a regular polygon, the first one at ``turn`` degrees."""
-    angles = [math.radians(turn + 360 * n / count) for n in range(count)]
-    return [(x + radius * math.cos(a), y + radius * math.sin(a)) for a in angles]
-
-
-def symbol(canvas: Canvas, outcome: Outcome | None, x: float, y: float, size: float) -> None:
-    """The shape of an outcome, white sign on its colour, centred on (x, y); None, "not judged", is an empty dashed square."""
-    r = size / 2
-    canvas.saveState()
-    if outcome is None:
-        canvas.setStrokeColor(MUTED)
-        canvas.setLineWidth(size / 16)
-        canvas.setDash(size / 8, size / 12)
-        path(canvas, corners(4, x, y, r * 1.15, 45), close=True)
-        canvas.restoreState()
-        return
-    canvas.setFillColor(FACES[outcome].colour)
-    canvas.setStrokeColor(WHITE)
-    canvas.setLineWidth(size * 0.12)
-    canvas.setLineCap(1)
-    canvas.setLineJoin(1)
-    if outcome is Outcome.PASS:
-        canvas.circle(x, y, r, stroke=0, fill=1)
-        path(canvas, [(x - 0.45 * r, y), (x - 0.1 * r, y - 0.38 * r), (x + 0.48 * r, y + 0.38 * r)])
-    elif outcome is Outcome.INDETERMINATE:
-        path(canvas, corners(3, x, y - 0.16 * r, r * 1.16, 90), close=True, fill=1, stroke=0)
-        canvas.line(x, y + 0.42 * r, x, y - 0.12 * r)
-        canvas.setFillColor(WHITE)
-        canvas.circle(x, y - 0.45 * r, size * 0.07, stroke=0, fill=1)
-    elif outcome is Outcome.NOT_MEASURED:
-        path(canvas, corners(4, x, y, r * 1.08, 0), close=True, fill=1, stroke=0)
-        canvas.line(x - 0.42 * r, y, x + 0.42 * r, y)
-    elif outcome is Outcome.DISAGREEMENT:  # two that should be level are not
-        canvas.rect(x - r, y - 0.35 * r, 0.88 * r, 1.35 * r, stroke=0, fill=1)
-        canvas.rect(x + 0.12 * r, y - r, 0.88 * r, 1.35 * r, stroke=0, fill=1)
-    else:
-        path(canvas, corners(8, x, y, r * 1.05, 22.5), close=True, fill=1, stroke=0)
-        for s in (1, -1):
-            canvas.line(x - 0.4 * r, y - s * 0.4 * r, x + 0.4 * r, y + s * 0.4 * r)
-    canvas.restoreState()
 
 
 def tag(outcome: Outcome | None, size: float = 6.6) -> Drawn:
@@ -129,10 +61,3 @@ def marked(outcome: Outcome, text: str, size: float) -> Drawn:
         write(canvas, text, size * 1.35, size * 0.28, size)
 
     return Drawn(size * 1.35 + stringWidth(text, FONT, size), size * 1.28, paint)
-
-
-def write(canvas: Canvas, text: str, x: float, y: float, size: float, font: str = FONT, colour: Color = INK, anchor: str = "left") -> None:
-    """One line of text on the canvas; ``anchor`` is left, right or centre."""
-    canvas.setFont(font, size)
-    canvas.setFillColor(colour)
-    {"left": canvas.drawString, "right": canvas.drawRightString, "centre": canvas.drawCentredString}[anchor](x, y, text)

@@ -11,8 +11,8 @@ from qa.imported import Opinion
 from qa.trend import Trend
 from reports import date_axis, numbers
 from reports.axes import Axes
-from reports.shapes import Canvas, corners, path
-from reports.style import INK, WHITE
+from reports.ink import INK, WHITE
+from reports.strokes import Canvas, corners, path
 
 SHORT = {"Varian MPC": "MPC"}
 STATED_WELL = "pass"  # as the other program writes it; any other word is drawn full

@@ -20,8 +20,8 @@ from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
 from reports import axes, date_axis, labels, legend, picture_file, trend_opinions, trend_signs, trend_words
-from reports.shapes import Canvas, Drawn, Put, disc, path, symbol, write
-from reports.style import BOLD, INK, MUTED, RULE, SERIES, lines, register_fonts
+from reports.ink import BOLD, INK, MUTED, RULE, SERIES, lines, register_fonts
+from reports.strokes import Canvas, Picture, path, symbol, write
 
 WIDTH, UPPER, LOWER = 560.0, 190.0, 110.0  # points: the picture, the two panels
 EDGE, SIZE = 10.0, 6.6
@@ -33,7 +33,7 @@ def save(trend: Trend, place: Path, kind: str) -> Path:
     return picture_file.save(picture(trend), trend_words.title(trend), place, kind)
 
 
-def picture(whole: Trend) -> Drawn:
+def picture(whole: Trend) -> Picture:
     """The whole picture, of a size that depends on its words. One axis has one unit: the newest."""
     register_fonts()
     trend, numbers = whole.in_unit, {epoch.began: number for number, epoch in enumerate(whole.epochs, 1)}
@@ -68,7 +68,7 @@ def picture(whole: Trend) -> Drawn:
         for n, line in enumerate(words):
             write(canvas, line, EDGE, foot - key.height - 12 - SIZE * 1.35 * n, SIZE)
 
-    return Drawn(WIDTH, height, paint)
+    return Picture(WIDTH, height, paint)
 
 
 @dataclass(frozen=True)
@@ -112,31 +112,42 @@ def _values(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
         if frame.bottom <= y <= frame.bottom + frame.height:
             canvas.line(frame.x(first), y, max(frame.x(last), frame.x(first) + 3), y)
         canvas.setDash([])
-    small = len(trend.points) > CROWDED
-    put = disc(canvas, 1.1 if small else 1.9)
-    for epoch in trend.epochs:
-        for index, point in enumerate(epoch.points):
-            _point(canvas, frame, point, index not in epoch.left, small, put)
+    _points(canvas, frame, trend)
     trend_opinions.draw(canvas, frame, trend)
 
 
-def _point(canvas: Canvas, frame: axes.Axes, point: Point, charted: bool, small: bool, put: Put) -> None:
-    x = frame.x(date_axis.days(point.taken))
-    if not isinstance(point.reading, Measured):
-        trend_signs.gap(canvas, x, frame.bottom + 4)
-        return
-    y, half = frame.y(point.reading.value), frame.y(2 * point.reading.u) - frame.y(0)
+def _points(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
+    """The bars of all values first, so that none lies over a mark; then the marks, those off the chart and those that pass undermost."""
+    small = len(trend.points) > CROWDED
+    shown = [(point, index not in epoch.left) for epoch in trend.epochs for index, point in enumerate(epoch.points)]
+    places = [(frame.x(date_axis.days(point.taken)), point, charted) for point, charted in shown]
+    values = [
+        (x, frame.y(point.reading.value), point.reading, point, charted)
+        for x, point, charted in places
+        if isinstance(point.reading, Measured)
+    ]
     canvas.setStrokeColor(RULE if small else MUTED)
     canvas.setLineWidth(0.4)
+    for x, y, reading, _, _ in values:
+        _bar(canvas, x, y, frame.y(2 * reading.u) - frame.y(0), small)
+    for charted in (False, True):
+        passed = [(x, y) for x, y, _, point, on in values if on == charted and point.outcome in (None, Outcome.PASS)]
+        trend_signs.dots(canvas, passed, charted, 1.1 if small else 1.9)
+    for x, point, _ in places:
+        if not isinstance(point.reading, Measured):
+            trend_signs.gap(canvas, x, frame.bottom + 4)
+    for x, y, _, point, _ in values:
+        if not point.dated:
+            trend_signs.undated(canvas, x, y)
+        if point.outcome not in (None, Outcome.PASS):
+            symbol(canvas, point.outcome, x, y, 6.0)
+
+
+def _bar(canvas: Canvas, x: float, y: float, half: float, small: bool) -> None:
+    """U of a value; with caps where there is room."""
     canvas.line(x, y - half, x, y + half)
     if not small:
         canvas.lines([(x - 1.2, y + sign * half, x + 1.2, y + sign * half) for sign in (-1, 1)])
-    if not point.dated:
-        trend_signs.undated(canvas, x, y)
-    if point.outcome in (None, Outcome.PASS):
-        trend_signs.dot(canvas, x, y, charted, put)
-    else:
-        symbol(canvas, point.outcome, x, y, 6.0)
 
 
 def _averages(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 
@@ -11,19 +11,19 @@ from qa.limit import Outcome
 from qa.reading import Measured
 from qa.trend import Trend, levels
 from reports import legend, trend_opinions
-from reports.shapes import Canvas, Put, corners, disc, path, symbol, write
-from reports.style import BOLD, FACES, INK, MUTED, SERIES, WHITE
+from reports.ink import BOLD, FACES, INK, MUTED, SERIES, WHITE
+from reports.strokes import Canvas, Point, corners, discs, path, symbol, write
 
 ALARM = FACES[Outcome.FAIL].colour
 DASHES = {"tolerance": [6.0, 2.0], "action level": [6.0, 2.0, 1.0, 2.0]}
 
 
-def dot(canvas: Canvas, x: float, y: float, charted: bool, put: Put | None = None, radius: float = 1.9) -> None:
-    """A value; hollow where it has no place on the chart; ``put`` draws its circle where there are many of one radius."""
+def dots(canvas: Canvas, places: Iterable[Point], charted: bool, radius: float = 1.9) -> None:
+    """Values; hollow where they have no place on the chart."""
     canvas.setStrokeColor(INK)
     canvas.setLineWidth(0.6)
     canvas.setFillColor(SERIES[0] if charted else WHITE)
-    (put or disc(canvas, radius))(x, y)
+    discs(canvas, places, radius)
 
 
 def gap(canvas: Canvas, x: float, y: float) -> None:
@@ -79,10 +79,10 @@ def items(trend: Trend, numbers: Mapping[datetime, int]) -> list[legend.Item]:
         {point.outcome for _, _, point in of if point.outcome not in (None, Outcome.PASS) and isinstance(point.reading, Measured)}
     )
     charts = [epoch.chart for epoch in trend.epochs if isinstance(epoch.chart, Chart)]
-    found = [legend.Item("value ± U", lambda canvas, x, y: dot(canvas, x + 6, y, True))]
+    found = [legend.Item("value ± U", lambda canvas, x, y: dots(canvas, [(x + 6, y)], True))]
     shown = [(epoch, index) for epoch, index, point in of if isinstance(point.reading, Measured) and point.outcome in (None, Outcome.PASS)]
     if any(index in epoch.left for epoch, index in shown):
-        found.append(legend.Item("value not on the chart", lambda canvas, x, y: dot(canvas, x + 6, y, False)))
+        found.append(legend.Item("value not on the chart", lambda canvas, x, y: dots(canvas, [(x + 6, y)], False)))
     found += [legend.Item(FACES[outcome].word, partial(_outcome, outcome)) for outcome in outcomes]
     if any(not isinstance(point.reading, Measured) for _, _, point in of):
         found.append(legend.Item("no number", lambda canvas, x, y: gap(canvas, x + 6, y)))

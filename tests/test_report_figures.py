@@ -45,6 +45,15 @@ def boxes(page: pypdfium2.PdfPage, kind: int) -> list[Box]:
     return [item.get_bounds() for item in page.get_objects(filter=[kind])]
 
 
+def test_many_discs_are_each_where_they_belong() -> None:
+    """A page is told only the step from one to the next: after a thousand of them the last one has not moved."""
+    rng = np.random.default_rng(4)
+    centres = [(float(x), float(y)) for x, y in rng.uniform(20, 160, (1000, 2))]
+    page = drawn(lambda canvas: shapes.discs(canvas, centres, 1.5))
+    found = [((left + right) / 2 - 10, (bottom + top) / 2 - 10) for left, bottom, right, top in boxes(page, pdfium.FPDF_PAGEOBJ_PATH)]
+    assert np.allclose(found, centres, rtol=0, atol=0.005)
+
+
 def overlay(marks: tuple[Mark, ...], shape: tuple[int, int] = (40, 80), extent: Box = (-10.0, 30.0, -15.0, 5.0)) -> Overlay:
     grey = np.arange(shape[0] * shape[1], dtype=np.uint32).reshape(shape).astype(np.uint8)
     return Overlay("an overlay", grey, extent, marks, ("u / mm", "v / mm"))

@@ -26,8 +26,8 @@ from qa.evidence import Curve, Evidence, Mark, Overlay, Series, Table
 from qa.limit import Judgement, Limit, Outcome
 from qa.reading import Measured, NotMeasured, QaError, Quantity, Reading
 from qa.record import Input, Record, from_json, to_json
+from reports import ink, pdf, style
 from reports import page as pages
-from reports import pdf, style
 
 REPOSITORY = Path(__file__).parents[1]
 LONG_NAME = "RI." + "Winston-Lutz_exported_from_the_record_and_verify_system_" * 3 + "gantry_270_Büro_Ω.dcm"
@@ -436,7 +436,7 @@ def test_importing_the_report_loads_nothing_heavy() -> None:
 
 
 def test_a_missing_font_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(style, "find_spec", lambda _name: None)
+    monkeypatch.setattr(ink, "find_spec", lambda _name: None)
     style.register_fonts.cache_clear()
     with pytest.raises(QaError, match="DejaVu Sans"):
         style.register_fonts()

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,8 @@ def test_history_is_absolute_values_with_u_limits_and_outcomes_in_order_of_time(
     ]
     assert [one.record_id[:8] for one in found] == ["00000002", "00000001", "00000003"]
     assert [one.outcome for one in found] == [Outcome.PASS, held.judge(of(1.5, 0.1, interval=(1.2, 1.9)), 2.0, baseline)[0], None]
-    assert [one.judgements[0].limit for one in found[:2]] == [LIMIT, held]
+    shown = [(each.limit_id, each.unit, each.kind, each.tolerance, each.action) for each in (LIMIT, held)]
+    assert [astuple(one.judgements[0].limit) for one in found[:2]] == shown
     assert found[1].judgements[0].baseline == baseline
     assert found[0].reading.quantity == OFFSET
     assert identity(found[0].reading.at) == (("set", "kV 1"),)
@@ -369,23 +370,46 @@ def test_database_of_an_older_version_has_its_trends(tmp_path: Path, version: in
     assert any(isinstance(one.reading, Measured) for one in found)
 
 
+def test_each_number_has_the_limits_that_judged_it_then(machine: Machine) -> None:
+    """Under one id a limit became stricter, then one about a baseline, then about another one."""
+    stricter, held = replace(LIMIT, tolerance=0.8, action=1.6), replace(LIMIT, kind="baseline")
+    old, new = (Baseline(name, FIRST, "mm", value, 0.01) for name, value in (("old", 0.3), ("new", 0.5)))
+    for day, (limit, baseline) in enumerate(((LIMIT, None), (stricter, None), (held, old), (held, new), (LIMIT, None))):
+        machine.add(day, of(0.4), limit=limit, baseline=baseline)
+    judged = [one.judgements for one in machine.store.history("LINAC-B", OFFSET.key)]
+    shown = [(each.limit.kind, each.limit.tolerance, each.limit.action, each.baseline) for (each,) in judged]
+    assert shown == [
+        ("absolute", 1.0, 2.0, None),
+        ("absolute", 0.8, 1.6, None),
+        ("baseline", 1.0, 2.0, old),
+        ("baseline", 1.0, 2.0, new),
+        ("absolute", 1.0, 2.0, None),
+    ]
+
+
 def test_query_reads_by_the_index_which_a_database_without_it_gets_at_the_next_write(machine: Machine) -> None:
     machine.add(0, of(0.1))
     raw = sqlite3.connect(machine.path)
-    named = "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name IN ('reading_of_test', 'record_of_test')"
-    assert raw.execute(named).fetchone() == (2,)
-    raw.execute("DROP INDEX reading_of_test")
-    raw.execute("DROP INDEX record_of_test")
+    every = ", ".join(f"'{index.name}'" for index in tables.ANY_VERSION)
+    named = f"SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name IN ({every})"
+    assert raw.execute(named).fetchone() == (4,)
+    for index in tables.ANY_VERSION:
+        raw.execute(f"DROP INDEX {index.name}")
     raw.commit()
     assert len(machine.trend().points) == 1  # an old database, opened to be read, is read as it is
     machine.store = Store(machine.path)
     machine.add(1, of(0.2))
-    assert raw.execute(named).fetchone() == (2,)
+    assert raw.execute(named).fetchone() == (4,)
     assert raw.execute("SELECT version FROM schema_version").fetchall() == [(tables.SCHEMA_VERSION,)]
     among = "(SELECT record_id FROM record WHERE machine = 'LINAC-B' AND procedure IN ('offsets'))"
     query = f"SELECT value FROM reading WHERE quantity = 'kv_offset_x' AND procedure = 'offsets' AND record_id IN {among}"
     plan = " ".join(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {query}"))
+    own = f"SELECT {', '.join(tables.JUDGED)} FROM judgement WHERE quantity = 'kv_offset_x' AND record_id IN {among}"
+    judged = " ".join(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {own} ORDER BY record_id, idx"))
     raw.close()
+    assert "judgement USING COVERING INDEX judgement_of_trend (quantity=? AND record_id=?)" in judged
+    assert "SCAN" not in judged
+    assert "B-TREE" not in judged
     assert "reading USING INDEX reading_of_test (quantity=? AND procedure=? AND record_id=?)" in plan
     assert "record USING COVERING INDEX record_of_machine (machine=? AND procedure=?)" in plan
     assert "SCAN" not in plan
