@@ -40,6 +40,16 @@ def postgresql(postgresql_server: object) -> Iterator[str]:
     postgresql_server.drop("trial")
 
 
+@pytest.fixture(scope="module")
+def finders_shared() -> Iterator[None]:
+    """For a module whose tests change what lies around the same images: what is found in their pixels is found once."""
+    import found_once
+
+    with pytest.MonkeyPatch.context() as patch:
+        found_once.shared(patch)
+        yield
+
+
 @pytest.fixture
 def alone() -> Callable[[str], str]:
     """Runs Python code in a new process, with the tests to import from; what it printed last. Its errors are the test's."""

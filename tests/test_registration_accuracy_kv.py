@@ -21,6 +21,8 @@ from qa.reading import Measured, NotMeasured
 from qa.rtimage import FRAME, LYING
 from qa.store import Store
 
+pytestmark = pytest.mark.usefixtures("finders_shared")
+
 TEST = procedure.load("registration_accuracy")
 PART = "kV pair"
 SHIFTS = [f"registration_error_{axis}" for axis in ("x", "y", "z")]
