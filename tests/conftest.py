@@ -11,6 +11,11 @@ import pytest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported, as for the command line: beside each other threads only wait
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Groups in the order of their files: by number of tests, the few that take longest would come last, and to one process."""
+    config.option.loadscopereorder = False  # pytest-xdist's
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A group for each file; the contract's tests one for each procedure. pytest-xdist reads it with --dist loadgroup."""
     procedure = item.callspec.params.get("tested", "") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
