@@ -45,6 +45,11 @@ class Server:
         self._say(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)', f'CREATE DATABASE "{database}"')
         return self.url(database)
 
+    def copied(self, database: str, of: str) -> URL:
+        """A database of that name with what is in another one, to which nobody may be connected."""
+        self._say(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)', f'CREATE DATABASE "{database}" TEMPLATE "{of}"')
+        return self.url(database)
+
     def drop(self, database: str) -> None:
         """Away with it."""
         self._say(f'DROP DATABASE "{database}" WITH (FORCE)')

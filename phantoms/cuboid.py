@@ -1,7 +1,7 @@
 """A box of plastic, turned as one likes, as the fraction of the beam that passes along each ray: cube phantoms without a ball."""
 
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import combinations, permutations, product
 from math import pi, sqrt
 
 import numpy as np
@@ -126,20 +126,23 @@ class _Rays:
         """Some of the rays."""
         return _Rays(self.slopes, self.along[:, mask], self.near[:, mask], self.far[:, mask])
 
-    def inside(self, one: Array, k: int, other: Array, m: int) -> tuple[Array, Array, Array, Array]:
-        """How far a ray passes inside the line where two faces meet (mm; it is straight); its bend; `along` k and m on it."""
-        k_way, m_way = np.sign(self.along[k]), np.sign(self.along[m])
-        bend = (one[k][:, None] * self.slopes[m] - other[m][:, None] * self.slopes[k]) * (k_way * m_way)[:, None]
-        steep = np.maximum(np.hypot(bend[:, 0], bend[:, 1]), LEAST)
-        inside = (one[k] * self.along[m] - other[m] * self.along[k]) * k_way * m_way / steep
-        k_there, m_there = (self.along[axis] - inside / steep * (bend @ self.slopes[axis]) for axis in (k, m))
-        return inside, steep, k_there, m_there
+    def inside(self, one: Array, k: int, other: Array, m: int) -> tuple[Array, Array, Array]:
+        """How far a ray passes inside the line where two faces meet (mm; it is straight); its bend (two parts, and how steep it is)."""
+        way = np.sign(self.along[k]) * np.sign(self.along[m])
+        bend = np.stack([(one[k] * self.slopes[m, axis] - other[m] * self.slopes[k, axis]) * way for axis in (0, 1)])
+        steep = np.maximum(np.hypot(bend[0], bend[1]), LEAST)
+        return (one[k] * self.along[m] - other[m] * self.along[k]) * way / steep, bend, steep
+
+    def on_line(self, axis: int, inside: Array, bend: Array, steep: Array) -> Array:
+        """`along` of an axis on that line."""
+        return np.asarray(self.along[axis] - inside / steep * (self.slopes[axis] @ bend))
 
     def close_to_an_edge(self, reach_mm: float) -> NDArray[np.bool_]:
         """Rays within reach of a line where two faces meet, wherever that line ends."""
         close = np.zeros(self.along.shape[1], bool)
         for k, m in permutations(range(3), 2):
             close |= np.abs(self.inside(self.far, k, self.near, m)[0]) < reach_mm
+        for k, m in combinations(range(3), 2):
             for faces in (self.far, self.near):
                 close |= np.abs(self.inside(faces, k, faces, m)[0]) < reach_mm
         return close
@@ -152,8 +155,10 @@ class _Rays:
 
             Lines close to each other share the slope that the gap has at the outline: else their bends would not cancel.
             """
-            inside, steep, k_there, m_there = self.inside(one, k, other, m)
-            slope = steep / np.maximum(np.abs((k_there if on_k is None else on_k) * (m_there if on_m is None else on_m)), LEAST)
+            inside, bend, steep = self.inside(one, k, other, m)
+            k_there = self.on_line(k, inside, bend, steep) if on_k is None else on_k
+            m_there = self.on_line(m, inside, bend, steep) if on_m is None else on_m
+            slope = steep / np.maximum(np.abs(k_there * m_there), LEAST)
             x = np.abs(inside) / blur_mm
             rounded: Array = blur_mm * (np.exp(-(x**2) / 2) / sqrt(2 * pi) - x * ndtr(-x))
             sharp: Array = np.maximum(one[k] / self.along[k] - other[m] / self.along[m], 0.0)
@@ -163,7 +168,8 @@ class _Rays:
         out, into = leave.argmin(axis=0), enter.argmax(axis=0)
         nearest, share = np.full(out.shape, np.inf), np.zeros(out.shape)
         for k, m in permutations(range(3), 2):  # the outline's sides: left by one face, entered by the other
-            inside, _, k_there, m_there = self.inside(self.far, k, self.near, m)
+            inside, bend, steep = self.inside(self.far, k, self.near, m)
+            k_there, m_there = (self.on_line(axis, inside, bend, steep) for axis in (k, m))
             inside = np.where((out == k) | (into == m), inside, np.inf)
             k1, k2, m1, m2 = (k + 1) % 3, (k + 2) % 3, (m + 1) % 3, (m + 2) % 3
             here = cut(self.far, k, self.near, m)

@@ -10,7 +10,7 @@ from scipy.special import i0e
 
 Array = NDArray[np.float64]
 REACH = 8.0  # sigmas of the kernel that are integrated
-NODES = 96  # Gauss-Legendre nodes per integral
+NODES = 48  # Gauss-Legendre nodes per integral: from here on rounding is all that is left (6e-14 against 400 nodes)
 KNOTS_PER_SIGMA = 50  # cubic spline error 5/384 h^4 f'''' stays below 1e-9
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ def volume(
         sha256=digest,
         slices=slices,
         shape=grid.shape,
-        load=partial(_voxels, scanned.voxels),
+        load=cache(partial(_voxels, scanned.voxels)),  # slices are asked for one by one
         origin_mm=grid.origin_mm,
         steps_mm=(across, down, right),
         patient_position=grid.patient_position,
@@ -119,7 +119,9 @@ def _image(exposure: Exposure, index: int) -> Image:
 
 
 def _voxels(voxels: NDArray[np.int16]) -> NDArray[np.float32]:
-    return voxels.astype(np.float32)
+    read = voxels.astype(np.float32)
+    read.flags.writeable = False
+    return read
 
 
 def _pixels(pixels: NDArray[np.uint16]) -> NDArray[np.float32]:

@@ -11,6 +11,11 @@ import pytest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported, as for the command line: beside each other threads only wait
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Groups in the order of their files: by number of tests, the few that take longest would come last, and to one process."""
+    config.option.loadscopereorder = False  # pytest-xdist's
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A group for each file; the contract's tests one for each procedure. pytest-xdist reads it with --dist loadgroup."""
     procedure = item.callspec.params.get("tested", "") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
@@ -38,6 +43,16 @@ def postgresql(postgresql_server: object) -> Iterator[str]:
     assert isinstance(postgresql_server, Server)
     yield postgresql_server.empty("trial").render_as_string(hide_password=False)
     postgresql_server.drop("trial")
+
+
+@pytest.fixture(scope="module")
+def finders_shared() -> Iterator[None]:
+    """For a module whose tests change what lies around the same images: what is found in their pixels is found once."""
+    import found_once
+
+    with pytest.MonkeyPatch.context() as patch:
+        found_once.shared(patch)
+        yield
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from bench import (
     accuracy,
     campaign,
+    contracts,
     couch,
     daily,
     ours,
@@ -226,7 +227,9 @@ def test_the_bench_starts_every_part(monkeypatch):
     assert ended.value.code == 0
     folder = Path(couch.__file__).parent
     programs = {f"bench.{file.stem}" for file in folder.glob("*.py") if 'if __name__ == "__main__"' in file.read_text(encoding="utf-8")}
-    assert programs - {f"bench.{name}" for name in (*accuracy.PARTS, "adversarial", "size_of_store", "killing")} == set(started)
+    assert programs - {f"bench.{name}" for name in (*accuracy.PARTS, "adversarial", "contracts", "size_of_store", "killing")} == set(
+        started
+    )
 
 
 def test_the_projection_of_a_couch_move():
@@ -241,6 +244,18 @@ def test_the_long_form_of_the_rehearsals_is_of_every_procedure(monkeypatch: pyte
     monkeypatch.setattr(phantom_pulls, "rows", lambda name, n, seed: asked.append((name, n)) or [Row(name, n, "", "", "", "met")])
     assert phantom_pulls.main([]) == 0
     assert asked == [(name, 60) for name in procedure.names()]
+
+
+def test_the_long_form_of_the_contract_is_of_every_procedure_or_of_those_named(monkeypatch: pytest.MonkeyPatch):
+    started: list[tuple[list[str], str]] = []
+
+    def run(command, *, env, **_):
+        started.append((command[4:], env["IGRTQA_REHEARSALS"]))
+        return SimpleNamespace(returncode=1)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert contracts.main([]) == contracts.main(["--rehearsals", "40", "starshot"]) == 1
+    assert started == [(list(contracts.TESTS), "24"), ([contracts.TESTS[0], "-k", "[starshot"], "40")]
 
 
 def test_verdicts():

@@ -10,10 +10,10 @@ from bench.adversarial_count import SILENT_MM, Tally, Verdict, judge, scene_of, 
 from bench.adversarial_kinds import CLEAN, KINDS, KV_KINDS, NOTHING, ROUND, kind_of
 from bench.ours import Answer
 
-SEED, IMAGES = 11, 300
-CLEAN_REFUSED = 2
-"""Of some 50 clean images. At the goal of 1 % refused, more than 2 of 50 come by chance once in 70 seeds (binomial: 1.4 %); at 10 %
-refused, 2 or fewer come once in 9."""
+SEED, IMAGES = 11, 200
+CLEAN_REFUSED = 1
+"""Of 34 clean images. At the goal of 1 % refused, more than 1 of 34 come by chance once in 22 seeds (binomial: 4.5 %); at 10 % refused,
+1 or fewer come once in 8. What is rarer than one image in a hundred is found by the campaign itself, `python -m bench.adversarial`."""
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +28,15 @@ def test_no_answer_is_silently_wrong(tallies):
 
 def test_clean_images_are_measured(tallies):
     _, _, refused, clean = total(tallies)
-    assert clean >= 45
+    assert clean >= 31
     assert refused <= CLEAN_REFUSED, [one.refused for one in tallies if one.kind.expected == CLEAN]
 
 
 def test_every_kind_occurs(tallies):
-    """300 images are three rounds; the images of a round are of every kind, and a fifth of them are open-field kV images."""
+    """200 images are two rounds; the images of a round are of every kind, and a fifth of them are open-field kV images."""
     assert {one.kind.name for one in tallies} == {kind.name for kind in KINDS}
     assert sum(one.images for one in tallies) == IMAGES
-    assert len(ROUND) <= IMAGES / 3
+    assert len(ROUND) <= IMAGES / 2
     assert sum(one.images for one in tallies if one.kind in KV_KINDS) == IMAGES / 5
 
 

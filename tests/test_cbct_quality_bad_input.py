@@ -69,8 +69,9 @@ def volume(scanned: PhantomScan, change: Callable[[np.ndarray], np.ndarray] = la
 
 
 def replaced(scanned: Volume, voxels: np.ndarray) -> Volume:
-    stored = np.rint(voxels).astype(np.float32)
-    return replace(scanned, shape=stored.shape, load=stored.copy, load_planes=None)
+    stored = np.rint(voxels).astype(np.float32, copy=False)
+    stored.flags.writeable = False  # slices are asked for one by one: a copy of all of it for each would take longer than the analysis
+    return replace(scanned, shape=stored.shape, load=lambda: stored, load_planes=None)
 
 
 def part_of(scanned: Volume, first: int, last: int) -> Volume:

@@ -16,6 +16,8 @@ from qa.limit import Outcome
 from qa.reading import Measured, NotMeasured
 from qa.store import Store
 
+pytestmark = pytest.mark.usefixtures("finders_shared")
+
 TEST = procedure.load("couch_6dof")
 PLACES = ((0.0, 0.0, 0.0), (13.0, 6.0, -14.0), (-6.0, -12.0, -9.0), (14.0, -12.0, 13.0), (-12.0, 14.0, 10.0))
 GRID = Grid((45, 52, 59), (1.3, 1.1, 1.0))

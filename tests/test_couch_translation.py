@@ -24,6 +24,8 @@ from qa.limit import Outcome
 from qa.protocol import read
 from qa.reading import Measured, NotMeasured, Reading
 
+pytestmark = pytest.mark.usefixtures("finders_shared")
+
 TEST = procedure.load("couch_translation")
 CROSS = (0.0, 90.0, 180.0, 270.0)
 BALL = np.array([1.0, -2.0, 3.0])

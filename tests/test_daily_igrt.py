@@ -26,6 +26,8 @@ from qa.limit import Outcome
 from qa.reading import Measured, NotMeasured, Reading
 from qa.store import Store
 
+pytestmark = pytest.mark.usefixtures("finders_shared")
+
 TEST = procedure.load("daily_igrt")
 LINAC = Linac(name="small", panel=Panel("small", 118, 134, (0.56, 0.50)), noise_sigma=0.002)
 KV = kv_system(

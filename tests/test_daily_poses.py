@@ -24,6 +24,8 @@ from qa.limit import Outcome
 from qa.reading import Measured, NotMeasured, Reading
 from qa.shots import RECEPTOR_MM
 
+pytestmark = pytest.mark.usefixtures("finders_shared")
+
 TEST = procedure.load("daily_igrt")
 PLACES = np.array([(0.0, 0.0, 0.0), (11.0, 12.0, -10.0), (-17.0, -17.0, -16.0), (14.0, -10.0, 13.0), (-13.0, 17.0, 14.0)])
 MARK = np.array([14.0, 12.0, 10.0])

@@ -23,6 +23,8 @@ from qa.limit import Outcome
 from qa.reading import Measured, NotMeasured, Reading
 from qa.rehearsal import WHEN
 
+pytestmark = pytest.mark.usefixtures("finders_shared")
+
 TEST = procedure.load("imaging_isocenter")
 CARDINALS = (0.0, 90.0, 180.0, 270.0)
 LINAC = Linac(name="small", panel=Panel("small", 118, 134, (0.56, 0.50)), noise_sigma=0.002)

@@ -327,9 +327,10 @@ def test_a_beam_without_flattening_filter_is_no_contrast(name):
     """A disc against the plate round it; squares against one that stands elsewhere are seen in its light, which is their contrast."""
     frame = taken(name, beam=Beam(fff_mm=220.0))
     one = acquired(frame)
-    measured(answers(one), "planar_size_error", "planar_contrast", "planar_noise")
+    found = answers(one)
+    measured(found, "planar_size_error", "planar_contrast", "planar_noise")
     squares = [] if name == "las_vegas" else [f"planar_contrast {r.name}" for r in frame.scene.model.regions]
-    wrong = beside_light(far(answers(one), frame, one))
+    wrong = beside_light(far(found, frame, one))
     assert {key: said for key, said in wrong.items() if key not in squares} == {}
 
 
@@ -338,8 +339,9 @@ def test_a_heel_is_within_the_uncertainty(name):
     """The light falls by a quarter over the panel."""
     frame = taken(name, beam=Beam(tilt_per_mm=(0.0008, 0.0003)))
     one = acquired(frame)
-    measured(answers(one), "planar_size_error", *(["planar_bar_modulation"] if name == "qc3" else []))
-    assert beside_light(far(answers(one), frame, one)) == {}
+    found = answers(one)
+    measured(found, "planar_size_error", *(["planar_bar_modulation"] if name == "qc3" else []))
+    assert beside_light(far(found, frame, one)) == {}
 
 
 @pytest.mark.parametrize(("change", "factor"), [({"spacing_mm": (0.63, 0.5985)}, 1.05), ({"sid_mm": 1207.5}, 1 / 1.05)])

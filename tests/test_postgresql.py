@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,10 +27,20 @@ from qa.store import Store
 CLINIC = Clinic(machines=2, years=0.12, seed=5)
 
 
+@pytest.fixture(scope="module")
+def every_table(postgresql_server: Server) -> Iterator[str]:
+    """The name of a database with a row in every table, to be copied."""
+    store = with_every_table(Store(postgresql_server.empty("every table").render_as_string(hide_password=False)))
+    store._engine.dispose()
+    yield "every table"
+    postgresql_server.drop("every table")
+
+
 @pytest.fixture
-def store(postgresql: str) -> Store:
-    """A row in every table."""
-    return with_every_table(Store(postgresql))
+def store(postgresql_server: Server, every_table: str) -> Iterator[Store]:
+    """A row in every table, in a database of this test's own."""
+    yield Store(postgresql_server.copied("trial", every_table).render_as_string(hide_password=False))
+    postgresql_server.drop("trial")
 
 
 def test_what_goes_in_comes_out(postgresql: str) -> None:

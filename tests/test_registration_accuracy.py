@@ -17,6 +17,8 @@ from qa.reading import AnalysisError, Measured, NotMeasured
 from qa.registration_accuracy_proposed import Stated, by_object, of_volume
 from qa.store import Store
 
+pytestmark = pytest.mark.usefixtures("finders_shared")
+
 TEST = procedure.load("registration_accuracy")
 AXES = ("x", "y", "z", "pitch", "roll", "yaw")
 STILL = np.eye(4)

@@ -17,6 +17,8 @@ from qa.limit import Limit, Outcome
 from qa.procedure import Analysis, load
 from qa.reading import Measured, NotMeasured, QaError, Reading
 
+pytestmark = pytest.mark.usefixtures("finders_shared")
+
 TEST = load("winston_lutz")
 MACHINE = Linac(panel=Panel("crop", 118, 134, (0.56, 0.50)), aperture=Rectangle(20.0, 21.0), noise_sigma=0.0005, noise_correlation=0.3)
 BALL = BallSetup((0.5, -0.3, 0.2), 6.0)

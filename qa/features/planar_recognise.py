@@ -6,7 +6,9 @@ decide: where along the beam a phantom lies is not known. Fails to tell apart mo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +46,10 @@ def recognise(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], radiat
 
     AnalysisError when the image is blank.
     """
-    image = coarse(pixels, pitch_mm)
-    seen = outlines(image, _ratios())
+    held = _Held.of(coarse(pixels, pitch_mm))
     verdicts = []
     for falls in (False, True):
-        signal = logarithm(image, falls)
-        matches = [match for outline in seen for match in _matches(signal, outline)]
+        signal, seen, matches = _searched(held, falls)
         ranking = _ranking(matches, radiation)
         found, reason = _verdict(ranking, said, len(seen))
         other = _beside(found, matches) if found is not None else None
@@ -61,6 +61,38 @@ def recognise(pixels: NDArray[np.float32], pitch_mm: tuple[float, float], radiat
         if found is not None:
             return verdicts[-1]
     return verdicts[0]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A coarse image as plain values: it equals every image of the same content."""
+
+    content: bytes
+    shape: tuple[int, ...]
+    step_mm: tuple[float, float]
+    corner_mm: tuple[float, float]
+    levels: tuple[float, float]
+
+    @classmethod
+    def of(cls, image: Coarse) -> _Held:
+        """What the image holds."""
+        return cls(image.signal.tobytes(), image.signal.shape, image.step_mm, image.corner_mm, image.levels)
+
+    def image(self) -> Coarse:
+        """The image again, read-only."""
+        return Coarse(np.frombuffer(self.content).reshape(self.shape), self.step_mm, self.corner_mm, self.levels)
+
+
+@lru_cache(maxsize=2)
+def _outlined(held: _Held) -> tuple[Outline, ...]:
+    return outlines(held.image(), _ratios())
+
+
+@lru_cache(maxsize=8)  # an image is looked at when it is asked what it shows, and again when that is measured: a few MB
+def _searched(held: _Held, falls: bool) -> tuple[Coarse, tuple[Outline, ...], tuple[Match, ...]]:
+    """The logarithm of the image, everything that may be an outline in it, and every model that one of these may be of."""
+    signal, seen = logarithm(held.image(), falls), _outlined(held)
+    return signal, seen, tuple(match for outline in seen for match in _matches(signal, outline))
 
 
 def _matches(signal: Coarse, outline: Outline) -> list[Match]:
@@ -76,7 +108,7 @@ def _apart(one: Outline, other: Outline) -> bool:
     return far > (min(one.size_mm) + min(other.size_mm)) / 2
 
 
-def _beside(found: Match, matches: list[Match]) -> Match | None:
+def _beside(found: Match, matches: Sequence[Match]) -> Match | None:
     """A sure match whose middle lies outside the one found."""
     half = max(found.outline.size_mm) / 2
     far = (m for m in matches if m.score >= SURE and np.hypot(*np.subtract(m.outline.centre_mm, found.outline.centre_mm)) > half)
@@ -89,7 +121,7 @@ def _ratios() -> tuple[float, ...]:
     return tuple(sorted({max(pair) / min(pair) for pair in sides}))
 
 
-def _ranking(matches: list[Match], radiation: str) -> tuple[Match, ...]:
+def _ranking(matches: Sequence[Match], radiation: str) -> tuple[Match, ...]:
     """The best match of every model; of models that differ by nothing but the radiation they are for, the one for this radiation."""
     best: dict[str, Match] = {}
     for match in matches:
