@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +12,7 @@ from qa.site import Person, Preset, Site, SiteError, folded, nearest
 
 if TYPE_CHECKING:
     from qa.acquisition import Acquisition
+    from qa.record import Record
 
 
 class Signer(NamedTuple):
@@ -67,14 +68,30 @@ def machine(site: Site, preset: Preset | None, label: str, said: str) -> str:
 
 def doubts(site: Site, used: Used, machine: str, acquisition: Acquisition, acquired: datetime | None) -> list[str]:
     """Why nothing of these images may pass by what the site file says: a phantom past its last day, a beam that the machine lacks."""
-    found = [_outdated(used, acquired, site)]
-    known = next((one.energies for one in site.machine if one.name == machine), ())
-    if known and (strange := sorted({beam(image) for image in acquisition.images} - {"", *known})):
-        found.append(
-            f"the images state {' and '.join(strange)}, and {machine} has {', '.join(known)} by the site file: find out whether they are "
-            "of another machine"
-        )
+    found = [_outdated(used, acquired, site), _strange(site, machine, [beam(image) for image in acquisition.images])]
     return [words for words in found if words]
+
+
+def doubts_of(site: Site, record: Record) -> list[str]:
+    """The same of a stored record, as far as it tells. SiteError where no machine of the site, or more than one, is called as it is."""
+    machine = site.known(site.own_name(record.machine))
+    try:
+        expired = _outdated(phantom(site, record.phantom), record.acquired, site)
+    except SiteError as error:
+        expired = f"{error}: list it there, with the last day on which it may be used"
+    found = [expired, _strange(site, machine, [str(reading.at.get("beam", "")) for reading in record.readings])]
+    return [words for words in found if words]
+
+
+def _strange(site: Site, machine: str, beams: Iterable[str]) -> str:
+    known = next((one.energies for one in site.machine if one.name == machine), ())
+    strange = sorted({*beams} - {"", *known})
+    if not known or not strange:
+        return ""
+    return (
+        f"the images state {' and '.join(strange)}, and {machine} has {', '.join(known)} by the site file: find out whether they are of "
+        "another machine"
+    )
 
 
 def _outdated(used: Used, acquired: datetime | None, site: Site) -> str:
