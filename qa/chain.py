@@ -112,7 +112,7 @@ def stored_after(connection: Connection, kind: str, event: str) -> frozenset[str
         return frozenset()
     own = tables.basis.c
     found = set(connection.scalars(select(tables.link.c.id).where(tables.link.c.number > number, tables.link.c.kind == "record")))
-    of = dict(row.tuple() for row in connection.execute(select(own.record_id, own.judged_again).where(own.judged_again != "")))
+    of = {name: former for name, former in connection.execute(select(own.record_id, own.judged_again).where(own.judged_again != ""))}
     return frozenset(one for one in found if first(one, of) in found)
 
 
