@@ -23,6 +23,7 @@ from qa.acquisition import Acquisition, Refused
 from qa.audit_period import period
 from qa.compared import doubted
 from qa.exits import Status
+from qa.export import readings_json
 from qa.limit import Outcome
 from qa.proposal import propose
 from qa.protocol import Protocol
@@ -613,6 +614,21 @@ def test_command_stores_a_new_record_and_says_so(clinic: Clinic, tmp_path: Path)
     status, said = invoke("rejudge", record.record_id[:8], "--protocol", wide, "--by", "Bob Kay", *kept)
     assert (status, "nothing new" in said) == (Status.WRONG_INPUT, True)
     assert invoke("rejudge", record.record_id[:8], "--protocol", protocol_file(tmp_path, 901.0), "--by", "B", *kept)[0] == Status.FAILED
+
+
+def test_rejecting_the_old_record_names_the_new_one(clinic: Clinic, tmp_path: Path) -> None:  # noqa: F811
+    record = clinic.measure(of(990.0), by=NARROW)
+    new, said = again(clinic, record), ("--role", "physicist", "--database", tmp_path / "records.sqlite")
+    words = f"record {new.record_id} is of the same readings, judged again, and is not rejected by this"
+    status, text = invoke("sign", record.record_id, "--by", "Cy Dew", "--as", "rejected", *said)
+    assert (status, words in text) == (Status.PASSED, True)
+    assert clinic.store.rejected(new.record_id) is None
+    assert words not in invoke("sign", record.record_id, "--by", "Eve Fox", "--as", "performed", *said)[1]
+
+
+def test_export_tells_which_numbers_are_not_new(clinic: Clinic) -> None:  # noqa: F811
+    record = clinic.measure(of(990.0), by=NARROW)
+    assert [one["judged_again"] for one in readings_json([record, again(clinic, record)])["records"]] == ["", record.record_id]
 
 
 def test_command_refuses_what_it_cannot_do_before_it_stores_anything(clinic: Clinic, tmp_path: Path) -> None:  # noqa: F811
