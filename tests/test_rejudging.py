@@ -426,6 +426,16 @@ def test_acceptance_of_the_old_record_is_none_of_the_new_one(clinic: Clinic) -> 
     assert clinic.store.standing(new.record_id).signatures == ()
 
 
+def test_failure_judged_again_is_accepted_only_where_the_failure_was_rejected(clinic: Clinic) -> None:  # noqa: F811
+    record = clinic.measure(of(990.0), by=NARROW)
+    new = again(clinic, again(clinic, record), within(1030.0))
+    with pytest.raises(RecordError, match=f"its readings failed in record {record.record_id}: where that is wrong, sign that one"):
+        clinic.accept(new)
+    clinic.store.sign(record.record_id, "Cy Dew", "physicist", "rejected", "limits of another phantom")
+    clinic.accept(new)
+    assert [one.record.record_id for one in clinic.store.accepted("LINAC-B", ["inserts"])] == [new.record_id]
+
+
 def test_calibration_judged_again_is_not_in_force(clinic: Clinic) -> None:  # noqa: F811
     curve = calibrated(clinic)
     by = judged_by(limit(procedure="curve", quantity=SLOPE.key, unit="", kind="absolute", tolerance=3.0))
