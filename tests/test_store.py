@@ -36,7 +36,7 @@ def held() -> Record:
     """A record that was judged against a baseline, and that may be accepted."""
     (judged,) = example().judgements
     of_parts = dataclasses.replace(judged, limit=dataclasses.replace(judged.limit, parts=("Teflon", "LDPE")), baseline=BASELINE)
-    basis = Basis(("the phantom is past its last day",), ("couch readout to displacement",), "2b02")
+    basis = Basis(("the phantom is past its last day",), ("couch readout to displacement",))
     return example(judgements=(judged, of_parts), comparisons=example().comparisons[:1], basis=basis)
 
 
