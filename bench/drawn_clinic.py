@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Table
 from qa import chain, protocol, tables
 from qa.plain import encode
 from qa.reading import Measured, NotMeasured, Quantity, Reading
-from qa.record import Input, Record, json_hash, to_json
+from qa.record import Basis, Input, Record, json_hash, to_json
 from qa.rows import to_rows
 from qa.store import Store
 
@@ -152,6 +152,7 @@ def _record(rng: np.random.Generator, name: str, procedure: str) -> Record:
         judgements=protocol.judge(judged_by, procedure, readings, answers=answers),
         evidence=(),
         procedure_title="Drawn",
+        basis=Basis(),
     )
 
 

@@ -11,7 +11,7 @@ from qa.compared import Compared
 from qa.evidence import Curve, Mark, Overlay, Series, Table
 from qa.limit import Baseline, Judgement, Limit, Outcome
 from qa.reading import Measured, NotMeasured, Quantity
-from qa.record import Input, Record
+from qa.record import Basis, Input, Record
 
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
 OFFSET = Quantity("ball_offset_u", "mm", "ball minus field", "definition")
@@ -65,4 +65,5 @@ def drawn(rng: np.random.Generator, record_id: str) -> Record:
         notes=("a trial",),
         procedure_title="Trial",
         comparisons=(both,),
+        basis=Basis(("an image could not be read",), ("couch readout to displacement",)),
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-RECORD = ("record", "input", "reading", "judgement", "baseline", "comparison", "evidence")
+RECORD = ("record", "input", "reading", "judgement", "baseline", "comparison", "basis", "evidence")
 EVENTS = ("acceptance", "sign_off", "event", "accepted_baseline")
 # a kind is drawn first: all are tried alike
 TABLES = {"record": RECORD, "event": EVENTS, "import": ("imported", "opinion"), "link": ("link",)}

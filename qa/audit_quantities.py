@@ -124,11 +124,15 @@ def _measured(numbers: Iterable[Number]) -> bool:
 
 
 def _past(found: Iterable[tuple[Head, list[Number]]], unit: str, outside: Mapping[tuple[str, int], Outcome]) -> Iterable[Past]:
-    """Those in that unit: others have no place on the same line."""
+    """Those in that unit: others have no place on the same line. What was judged again is one number, by the worst of its judgements."""
     several = False
-    course = []
+    course: dict[tuple[str, int], Past] = {}
     for head, numbers in found:
         several = several or len(numbers) > 1
-        own = [(one, one.value) for one in numbers if one.value is not None and one.unit == unit]
-        course += [Past(head.at, value, outside.get((one.record_id, one.index))) for one, value in own]
-    return () if several else course
+        for one in numbers:
+            if one.value is not None and one.unit == unit:
+                key, came = (head.measured_as, one.index), outside.get((one.record_id, one.index))
+                before = course[key].outside if key in course else None
+                worst = max((each for each in (came, before) if each is not None), default=None)
+                course[key] = Past(head.at, one.value, worst)
+    return () if several else course.values()

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from qa import signing, tables
 from qa.audit_period import Period
-from qa.chain import ADOPTED
+from qa.chain import ADOPTED, first
 from qa.done import clock
 from qa.history import reading_from
 from qa.limit import Baseline, Judgement, Outcome
@@ -33,7 +33,8 @@ _WHAT = ("quantity", "unit", "meaning", "source")
 class Head:
     """What a record says of itself: ``day`` is that of the clinic's clock (``at``); ``k`` that of its decisions.
 
-    ``left`` is why it decides nothing, "" where it counts: somebody rejected it, or it is dated later than today.
+    ``left`` is why it decides nothing, "" where it counts: somebody rejected it, or it is dated later than today. ``measured_as`` is the
+    record that its readings were measured for, which is itself unless it was judged again.
     """
 
     record_id: str
@@ -51,6 +52,12 @@ class Head:
     versions: tuple[tuple[str, str], ...]
     signed: tuple[SignOff, ...]
     left: str
+    measured_as: str
+
+    @property
+    def judged_again(self) -> bool:
+        """Whether nothing was measured for it."""
+        return self.measured_as != self.record_id
 
     @property
     def day(self) -> date:
@@ -141,21 +148,35 @@ def _heads(connection: Connection, names: Sequence[str], period: Period, today: 
     signed: dict[str, list[SignOff]] = {}
     for some in _parts([row.record_id for row in rows]):
         signed |= signing.found(connection, some)
-    return sorted((_head(row, tuple(signed.get(row.record_id, ())), today, zone) for row in rows), key=lambda one: one.at)
+    of = _judged_again(connection, [row.record_id for row in rows])
+    made = (_head(row, tuple(signed.get(row.record_id, ())), today, zone, first(row.record_id, of)) for row in rows)
+    return sorted(made, key=lambda one: one.at)
+
+
+def _judged_again(connection: Connection, record_ids: Sequence[str]) -> dict[str, str]:
+    """Those of these records that were judged again, with the record that each was made of."""
+    if version(connection) < tables.SINCE[tables.basis]:
+        return {}
+    own, found = tables.basis.c, dict[str, str]()
+    for some in _parts(record_ids):
+        query = select(own.record_id, own.judged_again).where(own.record_id.in_(some), own.judged_again != "")
+        found |= {name: of for name, of in connection.execute(query)}
+    return found
 
 
 def _ends(period: Period) -> tuple[tuple[date, int], tuple[date, int]]:
     return (period.since, -1), (period.last + timedelta(days=1), 1)
 
 
-def _head(row: Any, signed: tuple[SignOff, ...], today: date, zone: tzinfo | None) -> Head:
+def _head(row: Any, signed: tuple[SignOff, ...], today: date, zone: tzinfo | None, measured_as: str) -> Head:
     analysed = datetime.fromisoformat(row.analysed)
     taken = analysed if row.acquired is None else datetime.fromisoformat(row.acquired)
     at = clock(taken, row.acquired is not None, json.loads(row.notes), zone)
     versions = tuple((str(name), str(number)) for name, number in json.loads(row.versions))
     own: dict[str, Any] = {name: getattr(row, name) for name in _OWN}
+    left = _left(signed, at.date(), today)
     return Head(
-        **own, k=row.coverage_factor, at=at, analysed=analysed, versions=versions, signed=signed, left=_left(signed, at.date(), today)
+        **own, k=row.coverage_factor, at=at, analysed=analysed, versions=versions, signed=signed, left=left, measured_as=measured_as
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qa.acceptance import Stored
 
 PERIOD_DAYS = {"daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "semiannual": 183, "annual": 366}  # the longest there are
+NONE_IN_FORCE = "no calibration is in force"
 GRACE = 0.1  # of the period: nobody repeats a check to the hour; 2.4 hours of a day, 3 days of a month, 5 weeks of a year
 
 
@@ -36,7 +37,7 @@ def in_force(
     for kind in uses:
         one, words = _of_kind(archive, kind, machine, when or datetime.now(UTC))
         found += [one] if one is not None else []
-        notes += [f"{kind}: {words if one is not None else f'no calibration is in force: {words}'}"] if words else []
+        notes += [f"{kind}: {words if one is not None else f'{NONE_IN_FORCE}: {words}'}"] if words else []
     return tuple(found), tuple(notes)
 
 

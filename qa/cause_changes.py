@@ -118,19 +118,21 @@ def _of_test(
 ) -> tuple[list[Change], list[tuple[str, str]]]:
     """The newest record of one test against its epoch's earlier records."""
     last = {point.taken: point for point in sorted(points, key=lambda p: (p.taken, p.analysed, p.record_id))}
-    counted = {point.record_id for point in last.values()}  # of images that were analysed again the later analysis counts
+    counts = {point.record_id: last[point.taken].record_id for point in points}  # of images that were analysed again the later analysis
+    counted = set(counts.values())
     points = [point for point in points if point.record_id in counted]
     newest = max(points, key=lambda point: (point.taken, point.record_id))
     if newest.taken < since:
         return [], []
     before = [point for point in points if point.taken < since and point.version == newest.version]
     taken = {point.record_id: point.taken for point in before}
-    baseline, epoch = _reference(taken, accepted, baselines)
+    named, epoch = _reference({name: taken[later] for name, later in counts.items() if later in taken}, accepted, baselines)
+    baseline = counts.get(named, "")
     before = [point for point in before if epoch is None or point.taken >= epoch]
     found: list[_Compared] = []
     left: list[tuple[str, str]] = []
     for now in _slots([point for point in points if point.record_id == newest.record_id]):
-        one = _compared(now, before, baseline)
+        one = _compared(now, before, baseline, named)
         if isinstance(one, _Compared):
             found.append(one)
         else:
@@ -141,7 +143,7 @@ def _of_test(
         left.append((_name(rare.point.reading.quantity.key, rare.point.reading.at), RARE))
         found.remove(rare)
         records = _common(found)
-    return [_change(one, records, baseline, others.get(newest.record_id, {})) for one in found], left
+    return [_change(one, records, baseline, named, others.get(newest.record_id, {})) for one in found], left
 
 
 def _reference(
@@ -228,7 +230,8 @@ def _value(points: Sequence[Point]) -> tuple[float, float] | str:
     return float(np.mean([one.value for one in numbers])), float(np.sqrt(np.mean([one.u**2 for one in numbers])))
 
 
-def _compared(now: Sequence[Point], before: Sequence[Point], baseline: str) -> _Compared | str:
+def _compared(now: Sequence[Point], before: Sequence[Point], baseline: str, named: str) -> _Compared | str:
+    """``baseline`` is the record whose number is the reference, ``named`` the accepted one that it counts for."""
     own = _value(now)
     if isinstance(own, str):
         return own
@@ -236,16 +239,16 @@ def _compared(now: Sequence[Point], before: Sequence[Point], baseline: str) -> _
     values = {record: _value(list(group)) for record, group in groupby(alike, key=lambda point: point.record_id)}
     earlier = {record: value for record, value in values.items() if not isinstance(value, str)}
     if baseline and baseline not in earlier:
-        return f"the accepted record {baseline[:8]} has no such number"
+        return f"the accepted record {named[:8]} has no such number"
     if len(earlier) < EARLIER:
         return ALONE.format(len(earlier), EARLIER)
     return _Compared(now[0], *own, earlier, {point.record_id: point.taken for point in alike})
 
 
-def _change(one: _Compared, records: Sequence[str], baseline: str, beside: Mapping[str, float]) -> Change:
+def _change(one: _Compared, records: Sequence[str], baseline: str, named: str, beside: Mapping[str, float]) -> Change:
     earlier = tuple(one.earlier[record][0] for record in records)
     reference = one.earlier[baseline][0] if baseline else float(np.mean(earlier))
-    words = f"accepted record {baseline[:8]}" if baseline else f"mean of {len(earlier)} earlier"
+    words = f"accepted record {named[:8]}" if baseline else f"mean of {len(earlier)} earlier"
     reading, point = one.point.reading, one.point
     what = reading.quantity.key, reading.quantity.unit, reading.at
     own = point.procedure, point.record_id, *what, one.value, one.u

@@ -22,7 +22,7 @@ from qa.exits import Debug, Status, guarded, worst
 from qa.options import Certified, Check, Database, Json, Named, Pdf, SiteFile, app, clinic, count
 from qa.options import ours as our_site
 from qa.reading import QaError
-from qa.shown import shown
+from qa.shown import shown, writable
 from qa.visible import visible
 
 if TYPE_CHECKING:
@@ -209,10 +209,7 @@ def _run(
     from qa import protocol as protocols
     from qa.keeping import keeping
 
-    for place in filter(None, (pdf, json)):
-        if place.is_dir() or not place.absolute().parent.is_dir():
-            wrong = "is a folder" if place.is_dir() else "is in no folder that there is"
-            raise QaError(f"{place} {wrong}: nothing was measured; name a file in a folder that there is")
+    writable((pdf, json), "nothing was measured")
     judged_by = protocols.read(protocol)
     site = clinic(who.site) if ours else None
     performer, used = site_said.performer(site, who.performer), site_said.phantom(site, who.phantom)
@@ -314,6 +311,7 @@ from qa import (  # noqa: E402, F401 - their commands come after these
     cli_events,
     cli_exchange,
     cli_records,
+    cli_rejudge,
     cli_verify,
 )
 

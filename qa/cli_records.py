@@ -147,14 +147,18 @@ def sign(
     sign, in their roles, and a physicist approves.
     """
     from qa import site_said
+    from qa.signing import REJECTED
     from qa.store import Store
     from reports import catalogue, screen
 
     ours, store = clinic(site), Store(database)
     signer = site_said.signer(ours, by, role, only=("physicist",) if meaning == "approved" else ())
     done = store.sign(record, signer.name, signer.role, meaning, comment, own_run=ours is not None and ours.own_review)
-    signatures = store.standing(done.record_id).signatures
-    screen.show([catalogue.signature(done.record_id, one) for one in signatures], screen.terminal())
+    standing = store.standing(done.record_id)
+    screen.show([catalogue.signature(done.record_id, one) for one in standing.signatures], screen.terminal())
+    if done.meaning == REJECTED:
+        for other in store.judged_again(done.record_id):
+            print(f"record {other} is of the same readings, judged again, and is not rejected by this: sign that too")
     return Status.PASSED
 
 

@@ -86,6 +86,7 @@ def _meta(record: Record) -> dict[str, Any]:
             {"quantity": judgement.limit.quantity, **_judgement(judgement)} for judgement in record.judgements if judgement.reading < 0
         ],
         "notes": list(record.notes),
+        "judged_again": record.basis.judged_again if record.basis is not None else "",
     }
 
 

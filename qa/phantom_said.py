@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from qa.reading import QaError
+from qa.reading import QaError, Reading
 
 KINDS = ("ct", "planar")
 ALIKE = 0.82  # by difflib's ratio of what is written without signs: "catpan604" is 0.95 like "catphan604", and "mc" 0.8 like "mc2"
@@ -67,3 +67,8 @@ def _parts(words: Sequence[str]) -> Iterator[Sequence[str]]:
 def _words(text: str) -> list[str]:
     """Runs of letters and of digits: "CatPhan604" and "CatPhan 604" are the same."""
     return re.findall(r"[^\W\d_]+|\d+", text.lower())
+
+
+def shown(readings: Iterable[Reading]) -> list[str]:
+    """The models of phantoms that readings say they are of."""
+    return sorted({str(one.at["setting"]).partition(" | ")[0] for one in readings if "setting" in one.at})

@@ -18,6 +18,7 @@ __all__ = ["Baseline", "Baselines", "Judgement", "Limit", "Outcome", "Protocol",
 KINDS = ("absolute", "baseline", "functional")
 TECHNIQUES = ("conventional", "imrt", "srs", "sbrt")
 FREQUENCIES = ("daily", "weekly", "monthly", "quarterly", "semiannual", "annual", "per_use", "commissioning")
+YES = "Yes, as the performer says"
 UNITS = ("mm", "deg", "HU", "1/mm", "%", "")
 
 
@@ -136,7 +137,7 @@ def _answered(limit: Limit, answers: Mapping[str, bool]) -> tuple[Outcome, str]:
     said = answers.get(limit.quantity)
     if said is None:
         return Outcome.NOT_MEASURED, f"{limit.note} Not answered: check it and say so (--check {limit.quantity}=yes or =no)"
-    return (Outcome.PASS, f"{limit.note} Yes, as the performer says") if said else (Outcome.FAIL, f"{limit.note} No, as the performer says")
+    return (Outcome.PASS, f"{limit.note} {YES}") if said else (Outcome.FAIL, f"{limit.note} No, as the performer says")
 
 
 def _asked(limit: Limit, readings: Sequence[Reading]) -> tuple[list[int], str]:

@@ -29,11 +29,24 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What the judgements of a record rest on beside its readings and their limits.
+
+    ``doubts`` are why nothing of it could pass, whatever its numbers are; ``applied`` the calibrations that the protocol applied, by what
+    they provide; ``judged_again`` the id of the record whose readings these are, "" where they were measured for this one.
+    """
+
+    doubts: tuple[str, ...] = ()
+    applied: tuple[str, ...] = ()
+    judged_again: str = ""
+
+
+@dataclass(frozen=True)
 class Record:
     """One run of one procedure on one acquisition, judged by one protocol.
 
     Times are UTC and aware; ``acquired`` is the first image's time or None when the files do not say. ``versions`` maps software
-    names to versions. ``record_id`` is a UUID as text.
+    names to versions. ``record_id`` is a UUID as text. ``basis`` is None in a record of an older program, which did not keep it.
     """
 
     record_id: str
@@ -56,6 +69,7 @@ class Record:
     notes: tuple[str, ...] = ()
     procedure_title: str = ""
     comparisons: tuple[Compared, ...] = ()  # with a second engine, where one was asked for
+    basis: Basis | None = None
 
 
 def to_json(record: Record) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from qa.evidence import Evidence
 from qa.limit import Baseline, Judgement, Limit, Outcome
 from qa.plain import canonical, decode, encode
 from qa.reading import At, Measured, NotMeasured, Quantity, Reading, RecordError
-from qa.record import Input, Record, json_hash, to_json
+from qa.record import Basis, Input, Record, json_hash, to_json
 
 _TEXTS = tuple[str, ...]
 _LISTS = ("techniques", "needs", "parts")  # of a limit
@@ -38,6 +38,7 @@ def to_rows(record: Record, packed: bool = True) -> dict[str, list[dict[str, Any
     }
     children["comparison"] = [_comparison_row(one) for one in record.comparisons]
     children["baseline"] = [_baseline_row(index, one.baseline) for index, one in enumerate(record.judgements) if one.baseline is not None]
+    children["basis"] = [_basis_row(record.basis)] if record.basis is not None else []
     for rows in children.values():
         for index, row in enumerate(rows):
             row |= {"record_id": record.record_id, "idx": row.get("idx", index)}
@@ -73,6 +74,11 @@ def _baseline_row(index: int, baseline: Baseline) -> dict[str, Any]:
     return row | {"value": baseline.value, "u": baseline.u, "low": low, "high": high}
 
 
+def _basis_row(basis: Basis) -> dict[str, Any]:
+    said = {"doubts": canonical(encode(_TEXTS, basis.doubts)), "applied": canonical(encode(_TEXTS, basis.applied))}
+    return said | {"judged_again": basis.judged_again}
+
+
 def _comparison_row(one: Compared) -> dict[str, Any]:
     row = {field.name: getattr(one, field.name) for field in fields(Compared)}
     return row | {"at": canonical(encode(At, one.at)), "outcome": one.outcome.name if one.outcome is not None else None}
@@ -94,6 +100,7 @@ def from_rows(stored: Mapping[str, Sequence[Mapping[str, Any]]]) -> Record:
             judgements=_judgements(stored["judgement"], stored.get("baseline", ())),
             evidence=tuple(decode(Evidence, json.loads(zlib.decompress(row["data"])), f"{where}.evidence") for row in stored["evidence"]),
             comparisons=tuple(_comparison(row) for row in stored.get("comparison", ())),
+            basis=_basis(stored.get("basis", ())),
             **own,
         )
     except (KeyError, TypeError, ValueError, zlib.error) as error:
@@ -125,6 +132,13 @@ def baseline(row: Mapping[str, Any]) -> Baseline:
     """What a judgement was held against, in a row of its own."""
     interval = None if row["low"] is None else (row["low"], row["high"])
     return Baseline(row["of_record"], datetime.fromisoformat(row["taken"]), row["unit"], row["value"], row["u"], interval)
+
+
+def _basis(rows: Sequence[Mapping[str, Any]]) -> Basis | None:
+    if len(rows) > 1:
+        raise ValueError("two rows in the table basis")
+    texts = [{name: decode(_TEXTS, json.loads(row[name]), f"basis.{name}") for name in ("doubts", "applied")} for row in rows]
+    return Basis(**texts[0], judged_again=rows[0]["judged_again"]) if rows else None
 
 
 def _comparison(row: Mapping[str, Any]) -> Compared:

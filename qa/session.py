@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qa import circumstances, engines, left_out, whose
-from qa.acquisition import Acquisition, Calibration, Image, Refused, Registration, Slice
+from qa import circumstances, engines, left_out, no_pass, phantom_said, whose
+from qa.acquisition import Acquisition, Image, Refused, Registration, Slice
 from qa.archive import Archive
 from qa.baselines import baselines
 from qa.calibrations import in_force
@@ -20,9 +20,9 @@ from qa.grouping import beam, moved
 from qa.left_out import LeftOut
 from qa.offered import choose, offer, reason
 from qa.procedure import Analysis, Procedure
-from qa.protocol import Judgement, Outcome, Protocol, judge
+from qa.protocol import Protocol, judge
 from qa.reading import NotMeasured, ProtocolError
-from qa.record import Input, Record
+from qa.record import Basis, Input, Record
 
 if TYPE_CHECKING:
     from qa.certificate import Certificate
@@ -141,9 +141,13 @@ def _record(
     calibrations, told = in_force(archive, (*procedure.uses, *asked), machine, acquired)
     another = acquisition.certificate.another(acquisition.phantom) if acquisition.certificate is not None else ""
     analysis = _of_its_beam(_analyse(procedure, replace(acquisition, calibrations=calibrations)), acquisition)
-    shown = sorted({str(one.at["setting"]).partition(" | ")[0] for one in analysis.readings if "setting" in one.at})
+    shown = phantom_said.shown(analysis.readings)
     against_it = said.doubts(machine, acquisition, acquired, shown) if said.doubts else ()
-    doubts = [*filter(None, [another, *against_it]), *_unread(lost), *_not_applied(protocol, asked, calibrations)]
+    doubts = (
+        *filter(None, [another, *against_it]),
+        *no_pass.unread(lost),
+        *no_pass.not_applied(protocol, asked, [one.provides for one in calibrations]),
+    )
     if machine != acquisition.machine:
         notes = (f"recorded for machine {machine!r}; the images say {acquisition.machine!r}", *notes)
     notes = (*circumstances.stated(acquisition), *notes)
@@ -170,33 +174,10 @@ def _record(
         versions=circumstances.versions(),
         inputs=(*used, *unused),
         readings=analysis.readings,
-        judgements=_of_the_whole(judge(protocol, procedure.name, analysis.readings, against, said.answers), doubts),
+        judgements=no_pass.lowered(judge(protocol, procedure.name, analysis.readings, against, said.answers), doubts),
         evidence=analysis.evidence,
         notes=(*told, *against.notes, *(said.remarks(shown) if said.remarks else ()), *notes, *circumstances.image_notes(acquisition)),
-    )
-
-
-def _unread(lost: Sequence[str]) -> list[str]:
-    """Why nothing passes when images were handed in that could not be read: the worst one may be among them."""
-    if not lost:
-        return []
-    return [f"{len(lost)} image(s) handed in could not be read ({', '.join(lost)}): export them again, or hand in the others alone"]
-
-
-def _not_applied(protocol: Protocol, asked: Sequence[str], calibrations: Sequence[Calibration]) -> list[str]:
-    """Why nothing passes when the protocol applies a calibration and none is in force: what was judged is not what it judges."""
-    lacking = [kind for kind in asked if kind not in {one.provides for one in calibrations}]
-    return [f"{protocol.title} applies the calibration {kind}, and none is in force: calibrate, and accept the record" for kind in lacking]
-
-
-def _of_the_whole(judgements: tuple[Judgement, ...], doubts: Sequence[str]) -> tuple[Judgement, ...]:
-    """The judgements, none a pass where there are doubts about all of them."""
-    if not doubts:
-        return judgements
-    why = "; ".join(doubts)
-    short = {Outcome.PASS, Outcome.INDETERMINATE}
-    return tuple(
-        replace(j, outcome=Outcome.NOT_MEASURED, reason=f"{why} (the rest: {j.reason})") if j.outcome in short else j for j in judgements
+        basis=Basis(doubts, tuple(kind for kind in asked if kind in {one.provides for one in calibrations})),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qa.exits import Status, judged, worst
 from qa.options import count
+from qa.reading import QaError
 
 if TYPE_CHECKING:
     from qa.keeping import Kept
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from qa.site_tables import Keys
     from qa.store import Store
     from qa.verification import Verified
+
+
+def writable(places: Sequence[Path | None], otherwise: str) -> None:
+    """Nothing where files can be put there; QaError before any work is done, which says that too."""
+    for place in filter(None, places):
+        if place.is_dir() or not place.absolute().parent.is_dir():
+            wrong = "is a folder" if place.is_dir() else "is in no folder that there is"
+            raise QaError(f"{place} {wrong}: {otherwise}; name a file in a folder that there is")
 
 
 def shown(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +15,7 @@ from qa.spelling import folded, nearest
 
 if TYPE_CHECKING:
     from qa.acquisition import Acquisition
+    from qa.record import Record
 
 
 class Signer(NamedTuple):
@@ -88,17 +89,10 @@ def doubts(
 
     Where no phantom was said, that counts which the images show by the names of models in ``shown``: when every one listed is past it.
     """
-    meant = [used] if used.words else [_used(one) for one in _listed(site, shown)]
-    past = [_outdated(one, acquired, site) for one in meant]
-    found = ["; ".join(past)] if past and all(past) else []
-    known = next((one.energies for one in site.machine if one.name == machine), ())
-    if known and (strange := sorted({beam(image) for image in acquisition.images} - {"", *known})):
-        found.append(
-            f"the images state {' and '.join(strange)}, and {machine} has {', '.join(known)} by the site file: find out whether they are "
-            "of another machine"
-        )
     listed = next((one for one in site.machine if one.name == machine), None)
-    return [words for words in (*found, *(site_imagers.strange(listed, acquisition.images) if listed else ())) if words]
+    panels = site_imagers.strange(listed, acquisition.images) if listed else ()
+    found = (_expired(site, used, acquired, shown), _strange(site, machine, map(beam, acquisition.images)), *panels)
+    return [words for words in found if words]
 
 
 def remarks(site: Site, used: Used, shown: Collection[str]) -> list[str]:
@@ -124,6 +118,34 @@ def _listed(site: Site, shown: Collection[str]) -> list[Phantom]:
 
 def _used(one: Phantom) -> Used:
     return Used(f"{one.name}, serial {one.serial}", one.certificate, one.expires)
+
+
+def doubts_of(site: Site, record: Record) -> list[str]:
+    """The same of a stored record, as far as it tells. SiteError where no machine of the site, or more than one, is called as it is."""
+    machine = site.known(site.own_name(record.machine))
+    try:
+        expired = _expired(site, phantom(site, record.phantom), record.acquired, phantom_said.shown(record.readings))
+    except SiteError as error:
+        expired = f"{error}: list it there, with the last day on which it may be used"
+    found = [expired, _strange(site, machine, (str(reading.at.get("beam", "")) for reading in record.readings))]
+    return [words for words in found if words]
+
+
+def _expired(site: Site, used: Used, acquired: datetime | None, shown: Collection[str]) -> str:
+    meant = [used] if used.words else [_used(one) for one in _listed(site, shown)]
+    past = [_outdated(one, acquired, site) for one in meant]
+    return "; ".join(past) if past and all(past) else ""
+
+
+def _strange(site: Site, machine: str, beams: Iterable[str]) -> str:
+    known = next((one.energies for one in site.machine if one.name == machine), ())
+    strange = sorted({*beams} - {"", *known})
+    if not known or not strange:
+        return ""
+    return (
+        f"the images state {' and '.join(strange)}, and {machine} has {', '.join(known)} by the site file: find out whether they are of "
+        "another machine"
+    )
 
 
 def _outdated(used: Used, acquired: datetime | None, site: Site) -> str:

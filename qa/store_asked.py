@@ -43,6 +43,11 @@ class Asked(Records):
         with self._transaction() as connection:
             return runs.read(connection, self._names(connection, machine), procedure)
 
+    def judged_again(self, record_id: str) -> tuple[str, ...]:
+        """The records that are that one's readings judged again."""
+        with self._transaction() as connection:
+            return runs.judged_again(connection, record_id)
+
     def last_days(
         self,
         today: date | None = None,

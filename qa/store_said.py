@@ -12,7 +12,9 @@ from qa.acceptance import Acceptance
 from qa.accepted_baselines import AcceptedBaseline
 from qa.events import Event
 from qa.imported import Imported, Opinion
+from qa.limit import Outcome
 from qa.reading import RecordError
+from qa.record import Record
 from qa.signing import SignOff
 from qa.store_records import Records, rows_of
 from qa.widening import widen
@@ -24,15 +26,27 @@ class Said(Records):
     def accept(self, record_id: str, who: str, comment: str = "") -> Acceptance:
         """A person signs that this record is what the machine shall be compared with, or that its calibration is in force from now on.
 
-        RecordError for nobody's name, a record that failed or was rejected or of which two engines disagree, or one without any number.
+        RecordError for nobody's name, a record that failed or was rejected or of which two engines disagree, or one without any number; for
+        one that was judged again where the record that its readings are of failed, unless that was rejected.
         """
         with self._transaction(writing=True) as connection:
             widen(connection)
             record = self._linked(connection, record_id)
             signed = signing.found(connection, [record.record_id])[record.record_id]
-            if why := acceptance.unacceptable(record, who, signed):
+            if why := acceptance.unacceptable(record, who, signed) or self._failed_before(connection, record):
                 raise RecordError(f"{self.where}: record {record.record_id} cannot be accepted: {why}")
             return acceptance.add(connection, record, who.strip(), comment.strip())
+
+    def _failed_before(self, connection: Connection, record: Record) -> str:
+        """Why the record that these readings were judged in before counts against them, "" when none does: other limits mend no machine."""
+        while record.basis is not None and record.basis.judged_again:
+            record = self._get(connection, record.basis.judged_again)
+            signed = signing.found(connection, [record.record_id])[record.record_id]
+            if any(one.outcome is Outcome.FAIL for one in record.judgements) and not signing.rejections(signed):
+                return (
+                    f"its readings failed in record {record.record_id}: where that is wrong, sign that one as rejected first (igrtqa sign)"
+                )
+        return ""
 
     def accepted(self, machine: str | None = None, procedures: Sequence[str] | None = None) -> tuple[Acceptance, ...]:
         """What was accepted, the first one first: of one machine and of some procedures only, or of all there are (None)."""

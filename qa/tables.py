@@ -161,6 +161,14 @@ baseline = _table(  # what a judgement held its reading against; idx is the judg
     CheckConstraint("typeof(value) = 'real' AND typeof(u) = 'real'", name="baseline_value_is_a_number").ddl_if("sqlite"),
 )
 
+basis = _table(  # what a record's judgements rest on beside readings and limits: one row of a record, none of an older program's
+    "basis",
+    *_of_record(),
+    Column("doubts", Text, nullable=False),  # JSON, as is applied
+    Column("applied", Text, nullable=False),
+    Column("judged_again", Text, nullable=False),  # a record's id: not a reference, so that one can be restored without the other
+)
+
 acceptance = _table(  # what a person says of a stored record, any number of times: idx counts
     "acceptance",
     *_of_record(),
@@ -259,9 +267,9 @@ ANY_VERSION = (  # made at the first write where they are lacking: nothing that 
     Index("record_of_test", record.c.machine, record.c.protocol, record.c.procedure, TAKEN, record.c.analysed),  # for what is due
 )
 
-CHILDREN = (input_, reading, judgement, baseline, comparison, evidence)  # the rows of a record beside its own
+CHILDREN = (input_, reading, judgement, baseline, comparison, basis, evidence)  # the rows of a record beside its own
 # The version a table came with, if not the first.
-SINCE = {comparison: 2, baseline: 3, acceptance: 3, sign_off: 5, event: 5, accepted_baseline: 5, imported: 5, opinion: 5, link: 5}
+SINCE = {comparison: 2, baseline: 3, acceptance: 3, basis: 5, sign_off: 5, event: 5, accepted_baseline: 5, imported: 5, opinion: 5, link: 5}
 _PARTS_SINCE = 3
 
 # Not closed by a record's row; PostgreSQL's primary keys are enough.

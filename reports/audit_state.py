@@ -133,6 +133,9 @@ def strange(audit: Audit) -> str:
 
 
 def counted(audit: Audit) -> str:
-    """How many records, and how many of them decide nothing."""
-    left = len(audit.records) - len(audit.counting)
-    return audit_words.many(len(audit.records), "record") + (f", {left} of which decide nothing" if left else "")
+    """How many records, how many of them decide nothing, and for how many nothing was measured."""
+    left, again = len(audit.records) - len(audit.counting), sum(one.head.judged_again for one in audit.records)
+    said = [f"{left} of which decide nothing"] * bool(left) + [
+        f"{again} of which {'is' if again == 1 else 'are'} another judged again"
+    ] * bool(again)
+    return ", ".join([audit_words.many(len(audit.records), "record"), *said])

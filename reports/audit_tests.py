@@ -64,7 +64,7 @@ def _records(audit: Audit, records: Sequence[Kept]) -> Flowable:
                 f"{one.head.at:%Y-%m-%d %H:%M}",
                 audit_words.short(one.head.record_id),
                 came,
-                paragraph(one.head.protocol_title, CELL_MUTED),
+                paragraph(f"{one.head.protocol_title}{audit_words.again(one.head)}", CELL_MUTED),
                 paragraph(one.head.performer or "not stated", CELL_MUTED),
                 paragraph(names or "nobody", CELL_MUTED),
             ]

@@ -46,7 +46,12 @@ def later(event: Event, audit: Audit) -> str:
 
 def record(head: Head) -> str:
     """A record by its day, time and the beginning of its id."""
-    return f"{head.at:%Y-%m-%d %H:%M}, record {short(head.record_id)}"
+    return f"{head.at:%Y-%m-%d %H:%M}, record {short(head.record_id)}{again(head)}"
+
+
+def again(head: Head) -> str:
+    """That nothing was measured for a record, and whose readings it has, "" where it was."""
+    return f" (record {short(head.measured_as)} judged again)" if head.judged_again else ""
 
 
 def short(record_id: str) -> str:

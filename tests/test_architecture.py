@@ -18,7 +18,7 @@ FORBIDDEN = {"phantoms": {"qa", "reports"}, "qa": {"reports"}, "reports": {"phan
 HEAVY = {"pylinac", "scipy", "matplotlib", "reportlab", "sqlalchemy", "alembic", "pandas", "skimage", "PIL", "pydicom"}
 # the command line: they may hand a record to a report
 FRONT = {
-    *(f"qa/cli_{name}.py" for name in ("audit", "baseline", "cause", "clinic", "events", "exchange", "records", "verify")),
+    *(f"qa/cli_{name}.py" for name in ("audit", "baseline", "cause", "clinic", "events", "exchange", "records", "rejudge", "verify")),
     "qa/shown.py",
     "qa/telling.py",
     "qa/keeping.py",

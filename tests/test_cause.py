@@ -233,11 +233,15 @@ def test_an_accepted_record_is_the_reference_and_begins_the_scatter_anew(tmp_pat
         (record,) = keep(store, year._day(shifted if n >= 6 else (), bench.FIRST + timedelta(days=30 * n)))
         if n == 6:
             store.accept(record, "Ann Lee")
+            accepted = store.get(record)
     keep(store, year._day(shifted, year.last))
     verdict = cause.ask(store, "LINAC-B")
     assert verdict.why == "nothing changed beyond the usual scatter"
     assert {change.reference_words for change in verdict.changes.rows} == {"accepted record 00002025"}
     assert {len(change.earlier) for change in verdict.changes.rows} == {6}
+    later = accepted.analysed + timedelta(days=1)
+    store.add(replace(accepted, record_id="again", analysed=later))  # its images analysed or judged again: they are still those accepted
+    assert cause.ask(store, "LINAC-B").changes == verdict.changes
 
 
 # Machines whose images are drawn and measured

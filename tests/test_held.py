@@ -198,7 +198,7 @@ def test_report_older_than_the_chain_is_right_when_its_record_was_adopted(tmp_pa
 def test_chain_that_was_cut_or_written_anew_is_found_by_a_report(store: Store, printed: bytes, tmp_path: Path) -> None:
     """The file alone looks intact then: the printed last link is what tells."""
     force = forced(Path(str(store.where)))
-    for table in ("record", "input", "reading", "judgement", "baseline", "comparison", "evidence", "acceptance", "sign_off"):
+    for table in ("record", "input", "reading", "judgement", "baseline", "comparison", "basis", "evidence", "acceptance", "sign_off"):
         force.execute(f"DELETE FROM {table} WHERE record_id = 'trial-1'")
     force.execute("DELETE FROM link WHERE number > 3")
     assert store.verify().intact

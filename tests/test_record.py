@@ -15,7 +15,7 @@ from qa.evidence import Arrow, Bar, Bars, Curve, Line, Mark, Overlay, Room, Seri
 from qa.plain import canonical
 from qa.protocol import Judgement, Limit, Outcome
 from qa.reading import Measured, NotMeasured, Quantity, RecordError
-from qa.record import Input, Record, from_json, record_hash, to_json
+from qa.record import Basis, Input, Record, from_json, record_hash, to_json
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e290, max_value=1e290)
 POSITIVE = st.floats(min_value=1e-290, max_value=1e290)
@@ -135,6 +135,7 @@ records = st.builds(
     TEXTS,
     TEXT,
     st.lists(comparisons, max_size=3).map(tuple),
+    st.none() | st.builds(Basis, TEXTS, TEXTS, TEXT),
 )
 
 

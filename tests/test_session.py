@@ -367,12 +367,12 @@ def test_records_before_a_failing_store_stay_stored(handed_in, known: dict[str, 
 
 def test_an_image_that_could_not_be_read_keeps_the_rest_from_passing() -> None:
     """The worst image may be the one that was lost; a text file beside the images loses nothing."""
-    from qa.session import _of_the_whole
+    from qa.no_pass import lowered
 
     limit = Limit("x", "p", "q", "mm", 1.0, None, "absolute", ("srs",), "monthly", "s", True)
     judged = tuple(Judgement(limit, 0, outcome, "why") for outcome in Outcome)
-    assert _of_the_whole(judged, ()) == judged
-    after = _of_the_whole(judged, ("a/bad.dcm",))
+    assert lowered(judged, ()) == judged
+    after = lowered(judged, ("a/bad.dcm",))
     assert [j.outcome for j in after] == [Outcome.NOT_MEASURED] * 3 + [Outcome.DISAGREEMENT, Outcome.FAIL]
     assert "a/bad.dcm" in after[0].reason
 

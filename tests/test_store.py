@@ -20,7 +20,7 @@ from bench.records import with_import
 from qa import accepted_baselines, tables
 from qa.protocol import Baseline, Outcome
 from qa.reading import Measured, NotMeasured, Quantity, RecordError
-from qa.record import Input, Record, record_hash
+from qa.record import Basis, Input, Record, record_hash
 from qa.store import Store, default_database
 
 
@@ -36,7 +36,8 @@ def held() -> Record:
     """A record that was judged against a baseline, and that may be accepted."""
     (judged,) = example().judgements
     of_parts = dataclasses.replace(judged, limit=dataclasses.replace(judged.limit, parts=("Teflon", "LDPE")), baseline=BASELINE)
-    return example(judgements=(judged, of_parts), comparisons=example().comparisons[:1])
+    basis = Basis(("the phantom is past its last day",), ("couch readout to displacement",))
+    return example(judgements=(judged, of_parts), comparisons=example().comparisons[:1], basis=basis)
 
 
 def with_every_table(store: Store) -> Store:
