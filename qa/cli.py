@@ -213,11 +213,12 @@ def _run(
     judged_by = protocols.read(protocol)
     site = clinic(who.site) if ours else None
     performer, used = site_said.performer(site, who.performer), site_said.phantom(site, who.phantom)
-    certified = None
+    certified, looked_at = None, used
     if (certificate_file := who.certificate or used.certificate) is not None:
         from qa import certificate
 
         certified = certificate.read(certificate_file)
+        looked_at = site_said.certified(site, used, certified)
     machine = site.known(who.machine.strip()) if site and who.machine.strip() else who.machine
     own_name = site.own_name if site else str
     with keeping(database, own_name) if store else nullcontext() as kept:
@@ -236,14 +237,20 @@ def _run(
                 answers=who.answers,
                 certificate=certified,
                 named=partial(site_said.machine, site, who.preset) if site else None,
-                doubts=partial(site_said.doubts, site, used) if site else None,
-                remarks=partial(site_said.remarks, site, used) if site else None,
+                doubts=partial(site_said.doubts, site, looked_at) if site else None,
+                remarks=partial(site_said.remarks, site, looked_at) if site else None,
                 scale_of=partial(site_said.scale, site, machine) if site else None,
             )
-        status = shown(result.records, kept, pdf, json, database, site.keystore if site else None)
+        missing = [name for name in result.missing if tests is None or name in tests]
+        try:
+            status = shown(result.records, kept, pdf, json, database, site.keystore if site else None)
+        except Exception:  # the records are stored all the same: whoever is to know of them is told
+            if site is not None and store:
+                telling.of_records(site, result.records, missing, None, database)
+            raise
         for words in result.set_aside:
             print(f"no record: {words}")
-        if missing := [name for name in result.missing if tests is None or name in tests]:
+        if missing:
             print(f"not fulfilled: {judged_by.title} also asks for {', '.join(missing)}, and nothing that was handed in shows it")
             status = worst([status, Status.UNDECIDED])
     if site is not None and store:

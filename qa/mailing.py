@@ -90,12 +90,20 @@ def _send(made: EmailMessage, how: Notification, seconds: float, tell: Callable[
         if how.tls == "starttls":
             client.starttls(context=trusted)
         if how.user is not None:
-            client.login(how.user, _password(how))
+            _log_in(client, how)
         refused = client.send_message(made, how.sender, list(how.to))
         tell(Delivery(tuple(one for one in how.to if one not in refused), _refused(refused)))
         client.quit()
     finally:
         client.close()
+
+
+def _log_in(client: smtplib.SMTP, how: Notification) -> None:
+    """OSError where the password cannot be had, or is no ASCII, which is all that smtplib sends; the words for it quote nothing of it."""
+    try:
+        client.login(str(how.user), _password(how))
+    except UnicodeError:
+        raise OSError(f"user {how.user} and the password must be in plain letters, digits and signs (ASCII), their file too") from None
 
 
 def _password(how: Notification) -> str:
@@ -113,7 +121,7 @@ def _refused(refused: dict[str, tuple[int, bytes]]) -> str:
 
 def _why(error: Exception, how: Notification) -> str:
     """Why the mail was not sent, in words that say where to look."""
-    server = f"the mail server {how.server}"
+    server, port = f"the mail server {how.server}", how.port or PORTS[how.tls]
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return f"{server}: {_refused(error.recipients)}"
     if isinstance(error, smtplib.SMTPAuthenticationError):
@@ -123,6 +131,8 @@ def _why(error: Exception, how: Notification) -> str:
     if isinstance(error, TimeoutError):
         return f"{server} did not answer in time"
     said = visible(str(error)) or type(error).__name__
+    if isinstance(error, ConnectionError | ssl.SSLError | smtplib.SMTPServerDisconnected | smtplib.SMTPNotSupportedError):
+        return f'{server}: {said}; check port {port} and tls "{how.tls}" in [notification]'
     return f"{server}: {said}" if isinstance(error, OSError) else f"the mail could not be made or sent: {said}"
 
 

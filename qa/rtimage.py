@@ -122,7 +122,9 @@ def _angle(header: Header, key: str, keyword: str, written: Written, scale: str)
     elif value is not None:
         for place, other in said.items():
             if abs(angle_difference(value, other)) > CONTRADICTS_DEG:
-                header.notes.append(f"{key} angle {value:g} from {keyword}, although {place} says {other:g}")
+                shown = scales.iec(scale, key, other)  # as it is written there
+                of = f" in the machine's scale {scale} (site file)" if key in scales.MIRRORED[scale] else ""
+                header.notes.append(f"{key} angle {value:g} from {keyword}, although {place} says {shown:g}{of}")
     if value is not None and abs(value) > 360.0:
         header.wrong.append(f"a {key} angle of {value:g} degrees is not possible")
     return math.nan if value is None else value

@@ -131,8 +131,11 @@ def read(path: str | Path) -> Site:
         raise SiteError(
             f"{file}: the site file cannot be read ({error.strerror}); name it with --site, or make one: igrtqa init"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SiteError(f"{file}: not a TOML file in UTF-8: {error}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SiteError(f"{file}: not written in UTF-8 (line {line}): save it in that encoding, as any text editor can") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SiteError(f"{file}: not a TOML file: {error}; docs/site.md shows how it is written") from error
     try:
         return placed(Site(**table), file)
     except ValidationError as error:

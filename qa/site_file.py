@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,17 @@ def words(error: Any, whole: type[BaseModel]) -> str:
     if error["type"] == "too_short":
         what = "table" if at and at[0] == "schedule" and key == "machines" else "key"
         return f"{before}: name at least one, or leave the {what} out"
+    if error["type"] == "tuple_type":
+        return f"{before}: {_as_list(key, error['input'])}"
+    if error["type"].startswith("date_"):
+        return f"{before}: write the day as in 2027-01-31, without quotes, found {error['input']!r}"
     if error["type"] == "missing":
         return f"{f'{where}: ' if where else ''}{key} is missing"
     return f"{before}: {error['msg'][:1].lower()}{error['msg'][1:]}, found {error['input']!r}"
+
+
+def _as_list(key: str, found: Any) -> str:
+    """How to write what may be there several times, by what stands there as one."""
+    if isinstance(found, dict):
+        return f"each begins with [[{key}]], in two brackets, found [{key}]"
+    return f"write it in brackets, as in {key} = [{json.dumps(found, ensure_ascii=False, default=str)}]"

@@ -15,6 +15,7 @@ from qa.spelling import folded, nearest
 
 if TYPE_CHECKING:
     from qa.acquisition import Acquisition
+    from qa.certificate import Certificate
     from qa.record import Record
 
 
@@ -62,6 +63,12 @@ def phantom(site: Site | None, said: str) -> Used:
     return _used(one)
 
 
+def certified(site: Site | None, used: Used, certificate: Certificate) -> Used:
+    """Whose last day counts: the phantom that was said, else the listed one whose serial number the certificate that was handed in has."""
+    found = [one for one in site.phantom if folded(one.serial) == folded(certificate.serial)] if site is not None else []
+    return _used(found[0]) if not used.words and len(found) == 1 else used
+
+
 def machine(site: Site, preset: Preset | None, label: str, said: str) -> str:
     """As ``Site.machine_of``; SiteError for a machine that the preset is not for."""
     found = site.machine_of(label, said)
@@ -101,6 +108,8 @@ def remarks(site: Site, used: Used, shown: Collection[str]) -> list[str]:
         return []
     listed = _listed(site, shown)
     names = " and ".join(_used(one).words for one in listed)
+    if len(listed) == 1 and listed[0].expires is None:
+        return [f"no phantom's last day was checked: the images show {names} as the site file lists it, which states none"]
     if len(listed) == 1:
         return [
             f"nobody said which phantom it is: the site file lists one of a model that the images show, {names}, so its last day counts"
@@ -132,9 +141,10 @@ def doubts_of(site: Site, record: Record) -> list[str]:
 
 
 def _expired(site: Site, used: Used, acquired: datetime | None, shown: Collection[str]) -> str:
-    meant = [used] if used.words else [_used(one) for one in _listed(site, shown)]
-    past = [_outdated(one, acquired, site) for one in meant]
-    return "; ".join(past) if past and all(past) else ""
+    """Of the phantom that was said; where the words name no model, a ball beside a CatPhan say, of those that the images show as well."""
+    said = [_outdated(used, acquired, site)] if used.words else []
+    alike = [] if phantom_said.models(used.words) else [_outdated(_used(one), acquired, site) for one in _listed(site, shown)]
+    return "; ".join(filter(None, [*said, *(alike if all(alike) else [])]))
 
 
 def _strange(site: Site, machine: str, beams: Iterable[str]) -> str:
@@ -144,7 +154,7 @@ def _strange(site: Site, machine: str, beams: Iterable[str]) -> str:
         return ""
     return (
         f"the images state {' and '.join(strange)}, and {machine} has {', '.join(known)} by the site file: find out whether they are of "
-        "another machine"
+        "another machine, or add the beam to its energies"
     )
 
 

@@ -129,7 +129,9 @@ def test_names_that_no_encoding_can_hold_are_told_all_the_same() -> None:
 
 
 def test_a_dead_server_is_said() -> None:
-    assert deliver(LETTER, how(free_port())).told == ()
+    port = free_port()
+    assert deliver(LETTER, how(port)).told == ()
+    assert deliver(LETTER, how(port)).why.endswith(f'; check port {port} and tls "none" in [notification]')
     assert "the mail server 127.0.0.1: " in deliver(LETTER, how(free_port())).why
     assert "the mail server nowhere.invalid" in deliver(LETTER, how(25, server="nowhere.invalid")).why
 
@@ -242,6 +244,11 @@ def test_the_password_goes_only_to_a_server_that_is_trusted(
         assert deliver(LETTER, asked).why == "the mail server 127.0.0.1 does not know the user qa with that password"
         assert deliver(LETTER, asked.model_copy(update={"password_file": tmp_path / "password"})).why == ""
         assert "gone" in deliver(LETTER, asked.model_copy(update={"password_file": tmp_path / "gone"})).why
+        for secret in ("geh\u00e9im".encode("latin-1"), "geh\u00e9im".encode()):  # in no UTF-8; no letter that is sent
+            (tmp_path / "password").write_bytes(secret)
+            why = deliver(LETTER, asked.model_copy(update={"password_file": tmp_path / "password"})).why
+            assert "must be in plain letters, digits and signs (ASCII)" in why
+            assert not any(part in why for part in ("geh", "\u00e9", "xe9", "position"))
         monkeypatch.delenv(mailing.PASSWORD)
         assert f"there is no password for the user qa: set {mailing.PASSWORD}" in deliver(LETTER, asked).why
     assert len(post.taken) == 2
@@ -461,6 +468,23 @@ def test_a_morning_with_stop_is_told_with_its_report(images: Path, tmp_path: Pat
     assert body is not None
     assert "is outside the tolerance of 0.5 mm [own.offset]" in body.get_content()
     assert Store(tmp_path / "r.sqlite").list()[0].record_id in body.get_content()
+
+
+def test_a_stop_is_told_also_where_the_report_cannot_be_written(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    post = Post()
+
+    def no_room(*_: object) -> Path:
+        raise QaError("nothing could be written: the disk is full")
+
+    monkeypatch.setattr("reports.pdf.write", no_room)
+    with serving(post) as port:
+        options = clinic(tmp_path, port, 0.5)
+        status, words = ran("run", images, *options, "--protocol", tmp_path / "own.toml", "--pdf", tmp_path / "r.pdf")
+    assert (status, "nothing could be written" in words) == (2, True), words
+    (record,) = Store(tmp_path / "r.sqlite").list()
+    (got,) = post.taken
+    assert got["Subject"] == "STOP: Linac 1, own, 2024-01-02"
+    assert f"report: igrtqa report {record.record_id}" in got.get_content()
 
 
 def test_a_go_tells_nobody_and_a_dead_server_changes_nothing(images: Path, tmp_path: Path) -> None:

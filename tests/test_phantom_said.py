@@ -148,8 +148,47 @@ def test_what_the_images_do_not_tell_is_said_to_be_unchecked() -> None:
     assert said(clinic(catphan("12", LAST)), "CatPhan 504") == (NONE, unchecked)
     assert said(clinic(catphan("12", LAST)), "6 MV, gantry 0") == (NONE, unchecked)  # a setting that is no phantom
     assert said(clinic(catphan("12", None)), "CatPhan 604") == (NONE, NONE)  # there is no last day
+    assert said(clinic(CUBE, catphan("12", None)), "CatPhan 604") == (
+        NONE,
+        ["no phantom's last day was checked: the images show CatPhan 604, serial 12 as the site file lists it, which states none"],
+    )
     assert said(clinic()) == (NONE, NONE)
     assert said(clinic(CUBE), "CatPhan 604", used="CatPhan 604, serial 12")[1] == NONE
+
+
+def test_a_phantom_that_was_said_does_not_stand_for_another_that_the_images_show() -> None:
+    """A ball was said, and a CatPhan past its last day lies in the same folder."""
+    cube = CUBE.model_copy(update={"expires": date(2030, 1, 1)})
+    site = clinic(cube, catphan("12", LAST))
+    words = site_said.phantom(site, cube.serial)
+    (against,) = doubts(site, words, "Linac 1", IMAGES, AFTER, ("CatPhan 604",))
+    assert against.startswith("CatPhan 604, serial 12 may be used until 2027-01-01 only (site file)")
+    assert doubts(site, words, "Linac 1", IMAGES, AFTER, ("6 MV, gantry 0",)) == NONE
+    (both,) = doubts(
+        clinic(CUBE.model_copy(update={"expires": LAST}), catphan("12", LAST)),
+        words._replace(expires=LAST),
+        "Linac 1",
+        IMAGES,
+        AFTER,
+        ("CatPhan 604",),
+    )
+    assert both.count("may be used until 2027-01-01 only") == 2
+    good = site_said.phantom(clinic(catphan("12", LAST), catphan("13", date(2030, 1, 1))), "13")
+    assert doubts(clinic(catphan("12", LAST), catphan("13", date(2030, 1, 1))), good, "Linac 1", IMAGES, AFTER, ("CatPhan 604",)) == NONE
+
+
+def test_a_certificate_that_is_handed_in_says_which_phantom_it_is() -> None:
+    from types import SimpleNamespace
+
+    def used(site: Site | None, serial: str, said: str = "") -> Used:
+        return site_said.certified(site, Used(said), SimpleNamespace(serial=serial))  # type: ignore[arg-type]
+
+    cube = CUBE.model_copy(update={"expires": LAST})
+    assert used(clinic(cube, catphan("12", None)), cube.serial).expires == LAST
+    assert used(clinic(cube), "another number") == Used("")
+    assert used(clinic(cube), cube.serial, "what a person says") == Used("what a person says")
+    assert used(clinic(cube, catphan(cube.serial, None)), cube.serial) == Used("")  # two have it: nobody guesses
+    assert used(None, cube.serial) == Used("")
 
 
 def test_a_planar_phantom_is_known_by_either_of_its_areas() -> None:

@@ -84,6 +84,11 @@ def test_tags_count_as_they_are_and_words_are_compared_in_their_scale(tmp_path: 
     assert image is not None
     assert (image.gantry_deg, image.collimator_deg, image.couch_deg) == (0.0, 0.0, 0.0)
     assert not any("although" in note or "converted" in note for note in image.notes)
+    image, _ = read(tmp_path, "c_gantry90_coll180_couch180.dcm", KEYWORDS, "varian_standard")
+    assert image is not None
+    assert image.gantry_deg == 0.0
+    (note,) = [note for note in image.notes if "although" in note]  # the number that stands in the name
+    assert note == "gantry angle 0 from GantryAngle, although the file name says 90 in the machine's scale varian_standard (site file)"
     image, _ = read(tmp_path, "b_gantry180_coll180_couch180.dcm", KEYWORDS, "iec61217")
     assert image is not None
     assert sum("although the file name says 180" in note for note in image.notes) == 3

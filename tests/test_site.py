@@ -183,6 +183,13 @@ def test_no_machine_is_guessed(clinic: site.Site, label: str, words: str) -> Non
         ('name = "Clinic A"', 'name = "A"\ntime_zone = "Europe/Brlin"', "did you mean 'Europe/Berlin'?"),
         ('role = "physicist"', 'role = "physics"', "role: input should be 'therapist' or 'physicist', found 'physics'"),
         ("[[machine]]", "[machine", "not a TOML file"),
+        (
+            'stations = ["LINAC-E"]',
+            'stations = "LINAC-E"',
+            'machine number 1, stations: write it in brackets, as in stations = ["LINAC-E"]',
+        ),
+        ("[[person]]", "[person]", "person: each begins with [[person]], in two brackets, found [person]"),
+        ("2027-01-01", '"1.1.2027"', "phantom number 1, expires: write the day as in 2027-01-31, without quotes, found '1.1.2027'"),
     ],
 )
 def test_what_is_wrong_is_named_with_the_nearest_right_spelling(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -191,6 +198,17 @@ def test_what_is_wrong_is_named_with_the_nearest_right_spelling(tmp_path: Path, 
         read(tmp_path, WHOLE.replace(old, new, 1))
     assert words in str(told.value)
     assert str(tmp_path / "site.toml") in str(told.value)
+
+
+def test_a_file_in_another_encoding_is_told_from_a_wrong_one(tmp_path: Path) -> None:
+    """Letters of the second line are outside ASCII; with the mark that some editors put before UTF-8 it is read."""
+    text = WHOLE.replace("Clinic A", "Klinik S\u00fcd")
+    for encoding in ("latin-1", "utf-16"):
+        (tmp_path / "site.toml").write_bytes(text.encode(encoding))
+        with pytest.raises(SiteError, match=f"not written in UTF-8 .line {2 if encoding == 'latin-1' else 1}.: save it in that encoding"):
+            site.read(tmp_path / "site.toml")
+    (tmp_path / "site.toml").write_bytes(text.encode("utf-8-sig"))
+    assert site.read(tmp_path / "site.toml").name == "Klinik S\u00fcd"
 
 
 def test_a_protocol_file_is_found_beside_the_site_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -396,6 +414,39 @@ def test_a_listed_phantoms_certificate_is_used_and_looked_for_beside_the_site_fi
     assert status == 2
     assert str(tmp_path / "cube_0815.toml") in words.replace("\n", "")
     assert invoke("run", images, *options)[0] != 2  # nobody says which phantom it is, so no certificate is asked for
+
+
+CERTIFICATE = """
+model = "5-ball cube"
+serial = "0815"
+issued = 2020-01-01
+expires = 2030-01-01
+source = "maker"
+
+[[balls]]
+name = "middle"
+x_mm = 0.0
+y_mm = 0.0
+z_mm = 0.0
+diameter_mm = 6.0
+u_mm = [0.05, 0.05, 0.05]
+
+[body]
+shape = "cube"
+size_mm = [60.0, 60.0, 60.0]
+"""
+
+
+@pytest.mark.parametrize(("until", "status"), [("2024-01-02", 0), ("2024-01-01", 3)])
+def test_the_last_day_of_the_phantom_whose_certificate_is_handed_in_counts(images: Path, tmp_path: Path, until: str, status: int) -> None:
+    """Nobody says --phantom, and the certificate itself is in force for years."""
+    (tmp_path / "own.toml").write_text(OWN, "utf-8")
+    (tmp_path / "cube.toml").write_text(CERTIFICATE, "utf-8")
+    (tmp_path / "site.toml").write_text(WHOLE.replace("2027-01-01", until), "utf-8")
+    options = ("--site", tmp_path / "site.toml", "--database", tmp_path / "r.sqlite", "--protocol", tmp_path / "own.toml")
+    ended, words = invoke("run", images, *options, "--certificate", tmp_path / "cube.toml")
+    assert ended == status, words
+    assert ("5-ball cube, serial 0815 may be used until 2024-01-01 only" in words) == (status == 3)
 
 
 # Presets

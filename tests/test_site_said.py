@@ -137,7 +137,8 @@ def test_a_beam_that_the_machine_lacks_is_doubted(ours: Site) -> None:
     assert found("15 MV", known=()) == []
     assert found("100 kV", radiation="kV") == []
     assert found("6 MV", "10 MV") == [
-        "the images state 10 MV, and Linac 1 has 6 MV, 10 MV FFF by the site file: find out whether they are of another machine"
+        "the images state 10 MV, and Linac 1 has 6 MV, 10 MV FFF by the site file: find out whether they are of another machine, "
+        "or add the beam to its energies"
     ]
 
 
