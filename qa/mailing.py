@@ -131,6 +131,8 @@ def _why(error: Exception, how: Notification) -> str:
     if isinstance(error, TimeoutError):
         return f"{server} did not answer in time"
     said = visible(str(error)) or type(error).__name__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{server}: {said}; let the variable SSL_CERT_FILE name the certificates that are trusted, its own or its issuer's"
     if isinstance(error, ConnectionError | ssl.SSLError | smtplib.SMTPServerDisconnected | smtplib.SMTPNotSupportedError):
         return f'{server}: {said}; check port {port} and tls "{how.tls}" in [notification]'
     return f"{server}: {said}" if isinstance(error, OSError) else f"the mail could not be made or sent: {said}"

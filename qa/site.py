@@ -109,8 +109,8 @@ class Site(Part):
         if not found:
             stations = [name for one in self.machine for name in (one.name, *one.stations)]
             raise SiteError(
-                f"the images say {label!r}, and no machine of {self.name} is called so{nearest(name_and_serial(label)[0], stations)}: add "
-                "it to the stations or serials of its machine in the site file, or say which one it is with --machine"
+                f"the images say {label!r}, and no machine of {self.name} is called so: add it to the stations or serials of its "
+                f"machine in the site file, or say which one it is with --machine{nearest(name_and_serial(label)[0], stations)}"
             )
         return found[0]
 
@@ -134,7 +134,7 @@ def read(path: str | Path) -> Site:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise SiteError(f"{file}: not written in UTF-8 (line {line}): save it in that encoding, as any text editor can") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SiteError(f"{file}: not a TOML file: {error}; docs/site.md shows how it is written") from error
     try:
         return placed(Site(**table), file)

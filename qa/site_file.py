@@ -98,6 +98,8 @@ def words(error: Any, whole: type[BaseModel]) -> str:
         return f"{before}: name at least one, or leave the {what} out"
     if error["type"] == "tuple_type":
         return f"{before}: {_as_list(key, error['input'])}"
+    if error["type"] == "string_type" and isinstance(error["input"], int | float) and not isinstance(error["input"], bool):
+        return f'{before}: write it in quotes, as in "{error["input"]}"'
     if error["type"].startswith("date_"):
         return f"{before}: write the day as in 2027-01-31, without quotes, found {error['input']!r}"
     if error["type"] == "missing":
