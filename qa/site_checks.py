@@ -51,7 +51,8 @@ def _alike(one: Machine, other: Machine) -> str:
     for this, that in ((one, other), (other, one)):
         if that.called(this.name):
             return f"machine {that.name}: its images may say {this.name}, the name of another machine: nothing tells their records apart"
-    if not (shared := sorted(one.names & other.names)):
+    shared = sorted({name for this, that in ((one, other), (other, one)) for name in this.names if that.stated(name)})
+    if not shared:
         return ""
     both = f"machines {one.name} and {other.name} are both called {shared[0]}"
     if lacking := [each.name for each in (one, other) if not each.serials]:

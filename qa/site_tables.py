@@ -39,6 +39,9 @@ Address = Annotated[Text, AfterValidator(_one_address)]
 WORKING: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri")
 
 
+ANY = frozenset("*?")  # in a station: any characters, or one
+
+
 class SiteError(QaError):
     """The site file must be mended; the message says where, what was expected and what was found."""
 
@@ -75,6 +78,7 @@ class Imager(Part):
 class Machine(Part):
     """A treatment machine: ``stations`` and ``serials`` are what its images may call it, its own name among the stations.
 
+    In a station "*" stands for any characters and "?" for one; it begins with two that stand for themselves.
     Where there are serials, those of its imagers are among them. ``energies`` are its treatment beams, "6 MV" or "10 MV FFF", none: any.
     ``return_to_use`` are the protocols that must have passed after a service before it is used again. ``scale`` is that of angles in words.
     """
@@ -95,10 +99,21 @@ class Machine(Part):
             raise ValueError(f"{wrong[0]!r} is no treatment beam; write '6 MV' or '10 MV FFF'")
         return names
 
+    @field_validator("stations")
+    @classmethod
+    def _stations_begin_with_something(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in names if set(name[:2]) & ANY]:
+            raise ValueError(f"{wrong[0]!r} may be any machine's: begin it with two characters at least before * or ?")
+        return names
+
     @property
     def names(self) -> frozenset[str]:
         """Its own name and its station names."""
         return frozenset((self.name, *self.stations))
+
+    def stated(self, station: str) -> bool:
+        """Whether its images may state that station name."""
+        return station in self.names or any(ANY & set(one) and _pattern(one).fullmatch(station) for one in self.stations)
 
     @property
     def all_serials(self) -> frozenset[str]:
@@ -108,7 +123,11 @@ class Machine(Part):
     def called(self, label: str) -> bool:
         """Whether images that state ``label``, "NAME (serial 4711)" or "NAME", are of this machine."""
         station, serial = name_and_serial(label)
-        return label in self.names or (station in self.names and (not serial or not self.serials or serial in self.all_serials))
+        return label in self.names or (self.stated(station) and (not serial or not self.serials or serial in self.all_serials))
+
+
+def _pattern(station: str) -> re.Pattern[str]:
+    return re.compile("".join({"*": ".*", "?": "."}.get(sign, re.escape(sign)) for sign in station), re.DOTALL)
 
 
 class Phantom(Part):

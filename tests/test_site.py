@@ -568,3 +568,56 @@ def test_two_protocol_files_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     same = text.replace('serials = ["4711"]', 'serials = ["4711"]\nreturn_to_use = ["sub/../wide.toml"]')
     assert read(tmp_path, same).machine[0].return_to_use  # one file, named in two ways
+
+
+RULES = """
+name = "Clinic A"
+
+[[machine]]
+name = "Linac 1"
+stations = ["TB1*"]
+
+[[machine]]
+name = "Linac 2"
+stations = ["TB2-?", "TB[2]"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("label", "machine"),
+    [("TB1", "Linac 1"), ("TB1-OBI (serial 9)", "Linac 1"), ("TB2-A", "Linac 2"), ("TB[2]", "Linac 2"), ("Linac 2", "Linac 2")],
+)
+def test_station_by_a_rule(tmp_path: Path, label: str, machine: str) -> None:
+    (tmp_path / "site.toml").write_text(RULES)
+    clinic = site.read(tmp_path / "site.toml")
+    assert clinic.machine_of(label) == machine
+    assert clinic.own_name(label) == machine
+
+
+@pytest.mark.parametrize("label", ["TB2", "TB2-AB", "TB2+", "XTB1", "tb1", "TB*"])
+def test_station_that_no_rule_fits_is_asked_for(tmp_path: Path, label: str) -> None:
+    (tmp_path / "site.toml").write_text(RULES)
+    with pytest.raises(SiteError, match="no machine of Clinic A is called so"):
+        site.read(tmp_path / "site.toml").machine_of(label)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"TB1*"', '"*"', "'\\*' may be any machine's"),
+        ('"TB1*"', '"T?1"', "may be any machine's"),
+        ('"TB1*"', '"TB2*"', "machines Linac 1 and Linac 2 are both called TB2-\\?: give Linac 1 and Linac 2 serials"),
+        ('"TB1*"', '"Lin*"', "machine Linac 1: its images may say Linac 2"),
+    ],
+)
+def test_rule_that_fits_another_machine_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    (tmp_path / "site.toml").write_text(RULES.replace(old, new))
+    with pytest.raises(SiteError, match=said):
+        site.read(tmp_path / "site.toml")
+
+
+def test_name_that_fits_two_rules_is_asked_for(tmp_path: Path) -> None:
+    """Two patterns may meet in a name that neither spells: then nobody guesses."""
+    (tmp_path / "site.toml").write_text(RULES.replace('"TB1*"', '"TB?-A"'))
+    with pytest.raises(SiteError, match="Linac 1 and Linac 2 are both called so"):
+        site.read(tmp_path / "site.toml").machine_of("TB2-A")
