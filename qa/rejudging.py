@@ -149,9 +149,9 @@ def _as_measured(judged: Judgement, procedure: Procedure, former: Record) -> Jud
 
 
 def _said_already(store: Store, former: Record, by_protocol: Protocol, judged: Sequence[Judgement]) -> str:
-    """The id of the record, this one or one that was made of it before, that says all of that already, "" none does."""
+    """The id of the record, this one or another of the same readings, that says all of that already, "" none does."""
     new = by_protocol.name, by_protocol.coverage_factor, [_decided(one) for one in judged]
-    known = [former, *(store.get(name) for name in store.judged_again(former.record_id))]
+    known = [former, *(store.get(name) for name in store.same_readings(former.record_id))]
     same = (one.record_id for one in known if (one.protocol, one.coverage_factor, [*map(_decided, one.judgements)]) == new)
     return next(same, "")
 
