@@ -155,6 +155,18 @@ def test_quantity_that_meant_something_else_then_does_not_pass(clinic: Clinic) -
     assert only(again(clinic, record, within(901.0)))[0] is Outcome.FAIL
 
 
+def test_need_that_meant_something_else_then_is_not_met(clinic: Clinic) -> None:  # noqa: F811
+    noise = Quantity("noise", "HU", "noise of the middle", "test")
+    clinic.procedures["inserts"] = replace(clinic.procedures["inserts"], quantities=(HU, noise))
+    record = clinic.measure(of(990.0), Measured(noise, 3.0, 0.1), by=NARROW)
+    asked = judged_by(limit(limit_id="plain", kind="absolute", tolerance=1040.0, needs=("noise",)))
+    assert only(again(clinic, record, asked))[0] is Outcome.PASS
+    clinic.procedures["inserts"] = replace(clinic.procedures["inserts"], quantities=(HU, replace(noise, meaning="noise of the rim")))
+    outcome, reason = only(again(clinic, record, asked))
+    assert outcome is Outcome.NOT_MEASURED
+    assert "noise was 'noise of the middle' then, and is 'noise of the rim' today" in reason
+
+
 def test_value_of_which_a_part_is_missing_does_not_pass(clinic: Clinic) -> None:  # noqa: F811
     record = clinic.measure(of(990.0, missing="one insert was cut off"), by=NARROW)
     assert only(again(clinic, record))[0] is Outcome.NOT_MEASURED
