@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from qa import chain, signing, tables
+from qa import chain, same_readings, signing, tables
 from qa.limit import Outcome
 from qa.plain import encode
 from qa.reading import Measured
@@ -42,16 +42,21 @@ class Stored:
 
 @dataclass(frozen=True)
 class Rejection:
-    """What takes an acceptance back: a person rejected its record and has said nothing else of it since."""
+    """What takes an acceptance back: a person rejected its record and has said nothing else of it since.
+
+    ``former`` is the record that was rejected where that is another one, which had the same readings.
+    """
 
     who: str
     signed: datetime
     comment: str
     number: int  # of its link
+    former: str = ""
 
     def __str__(self) -> str:
         """By whom and when, and why if they said so."""
-        return f"rejected by {self.who} on {_day(self.signed)}{f' ({self.comment})' if self.comment else ''}"
+        said = f"rejected by {self.who} on {_day(self.signed)}{f' ({self.comment})' if self.comment else ''}"
+        return f"{said} as record {self.former}, whose readings it has" if self.former else said
 
 
 @dataclass(frozen=True)
@@ -131,8 +136,13 @@ def found(connection: Connection, machines: Sequence[str] | None = None, procedu
 
 
 def rejected(connection: Connection, record_ids: Iterable[str]) -> dict[str, Rejection]:
-    """The newest rejection that stands of each of these records."""
-    standing = {name: signing.rejections(signed) for name, signed in signing.found(connection, record_ids).items()}
+    """The newest rejection that stands of each of these records; of one that was judged again, else that of one that its readings are of.
+
+    Unless that one failed: who rejects a failure may mean its limits, who rejects anything else means what was measured.
+    """
+    wanted = set(record_ids)
+    of = same_readings.formers(connection, wanted)
+    standing = {name: signing.rejections(signed) for name, signed in signing.found(connection, wanted | set(of.values())).items()}
     if not any(standing.values()):
         return {}
     numbers = chain.numbers(connection, "sign-off", [f"{name}/{one.idx}" for name, against in standing.items() for one in against])
@@ -140,7 +150,21 @@ def rejected(connection: Connection, record_ids: Iterable[str]) -> dict[str, Rej
         name: [Rejection(one.who, one.signed, one.comment, numbers.get(f"{name}/{one.idx}", 0)) for one in against]
         for name, against in standing.items()
     }
-    return {name: max(each, key=lambda one: one.number) for name, each in made.items() if each}
+    own = {name: max(each, key=lambda one: one.number) for name, each in made.items() if each}
+    failed = _failed(connection, own.keys() & set(of.values()))
+    found = {}
+    for name in wanted:
+        line = (one for one in same_readings.line(name, of) if one in own and (one == name or one not in failed))
+        if (one := next(line, None)) is not None:
+            found[name] = own[one] if one == name else replace(own[one], former=one)
+    return found
+
+
+def _failed(connection: Connection, record_ids: Iterable[str]) -> set[str]:
+    """Those in which a limit failed."""
+    own = tables.judgement.c
+    query = select(own.record_id).where(own.record_id.in_(list(record_ids)), own.outcome == Outcome.FAIL.name)
+    return set(connection.scalars(query.distinct()))
 
 
 def lasting(accepted: Iterable[Acceptance]) -> Iterator[Acceptance]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from qa import signing, tables
+from qa import acceptance, same_readings, signing, tables
 from qa.audit_period import Period
-from qa.chain import ADOPTED, first
+from qa.chain import ADOPTED
 from qa.done import clock
 from qa.history import reading_from
 from qa.limit import Baseline, Judgement, Outcome
@@ -146,43 +146,40 @@ def _heads(connection: Connection, names: Sequence[str], period: Period, today: 
     query: Select[Any] = select(*wanted).where(own.machine.in_(names), taken >= low, taken <= high)
     rows = connection.execute(query.order_by(taken, own.analysed, own.record_id)).all()
     signed: dict[str, list[SignOff]] = {}
+    against: dict[str, acceptance.Rejection] = {}
     for some in _parts([row.record_id for row in rows]):
         signed |= signing.found(connection, some)
-    of = _judged_again(connection, [row.record_id for row in rows])
-    made = (_head(row, tuple(signed.get(row.record_id, ())), today, zone, first(row.record_id, of)) for row in rows)
+        against |= acceptance.rejected(connection, some)
+    of = same_readings.formers(connection, [row.record_id for row in rows])
+    made = (
+        _head(row, tuple(signed.get(row.record_id, ())), today, zone, same_readings.first(row.record_id, of), against.get(row.record_id))
+        for row in rows
+    )
     return sorted(made, key=lambda one: one.at)
-
-
-def _judged_again(connection: Connection, record_ids: Sequence[str]) -> dict[str, str]:
-    """Those of these records that were judged again, with the record that each was made of."""
-    if version(connection) < tables.SINCE[tables.basis]:
-        return {}
-    own, found = tables.basis.c, dict[str, str]()
-    for some in _parts(record_ids):
-        query = select(own.record_id, own.judged_again).where(own.record_id.in_(some), own.judged_again != "")
-        found |= {name: of for name, of in connection.execute(query)}
-    return found
 
 
 def _ends(period: Period) -> tuple[tuple[date, int], tuple[date, int]]:
     return (period.since, -1), (period.last + timedelta(days=1), 1)
 
 
-def _head(row: Any, signed: tuple[SignOff, ...], today: date, zone: tzinfo | None, measured_as: str) -> Head:
+def _head(
+    row: Any, signed: tuple[SignOff, ...], today: date, zone: tzinfo | None, measured_as: str, against: acceptance.Rejection | None
+) -> Head:
     analysed = datetime.fromisoformat(row.analysed)
     taken = analysed if row.acquired is None else datetime.fromisoformat(row.acquired)
     at = clock(taken, row.acquired is not None, json.loads(row.notes), zone)
     versions = tuple((str(name), str(number)) for name, number in json.loads(row.versions))
     own: dict[str, Any] = {name: getattr(row, name) for name in _OWN}
-    left = _left(signed, at.date(), today)
+    left = _left(signed, against, at.date(), today)
     return Head(
         **own, k=row.coverage_factor, at=at, analysed=analysed, versions=versions, signed=signed, left=left, measured_as=measured_as
     )
 
 
-def _left(signed: Sequence[SignOff], day: date, today: date) -> str:
-    against = [f"rejected by {one.who}{f' ({one.comment})' if one.comment else ''}" for one in signing.rejections(signed)]
-    return "; ".join([*against, *(["dated later than today: a clock is wrong"] if day > today else [])])
+def _left(signed: Sequence[SignOff], against: acceptance.Rejection | None, day: date, today: date) -> str:
+    own = [f"rejected by {one.who}{f' ({one.comment})' if one.comment else ''}" for one in signing.rejections(signed)]
+    of_readings = [str(against)] if against is not None and against.former else []
+    return "; ".join([*own, *of_readings, *(["dated later than today: a clock is wrong"] if day > today else [])])
 
 
 def _numbers(connection: Connection, record_ids: Sequence[str]) -> Iterable[Number]:

@@ -102,29 +102,6 @@ def numbers(connection: Connection, kind: str, of: Collection[str] | None = None
     return {name: number for name, number in connection.execute(query)}
 
 
-def stored_after(connection: Connection, kind: str, event: str) -> frozenset[str]:
-    """The ids of the records that were linked after that event, whatever a clock said; none where it has no link.
-
-    A record that was judged again was measured when the one was stored that its readings are of.
-    """
-    number = numbers(connection, kind, (event,)).get(event)
-    if number is None:
-        return frozenset()
-    own = tables.basis.c
-    found = set(connection.scalars(select(tables.link.c.id).where(tables.link.c.number > number, tables.link.c.kind == "record")))
-    of = {name: former for name, former in connection.execute(select(own.record_id, own.judged_again).where(own.judged_again != ""))}
-    return frozenset(one for one in found if first(one, of) in found)
-
-
-def first(record_id: str, of: Mapping[str, str]) -> str:
-    """The record that was measured, of one that was judged again, perhaps several times; ``of`` says which one that was each time."""
-    for _ in of:  # no more often, whatever was forged
-        if record_id not in of:
-            break
-        record_id = of[record_id]
-    return record_id
-
-
 def _one(connection: Connection, which: Any) -> Link | None:
     if version(connection) < tables.SINCE[tables.link]:
         return None

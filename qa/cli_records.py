@@ -157,7 +157,7 @@ def sign(
     standing = store.standing(done.record_id)
     screen.show([catalogue.signature(done.record_id, one) for one in standing.signatures], screen.terminal())
     if done.meaning == REJECTED:
-        for other in store.judged_again(done.record_id):
+        for other in (one for one in store.judged_again(done.record_id) if store.rejected(one) is None):
             print(f"record {other} is of the same readings, judged again, and is not rejected by this: sign that too")
     return Status.PASSED
 

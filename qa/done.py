@@ -19,7 +19,7 @@ from itertools import chain, islice, takewhile
 
 from sqlalchemy import Connection, Table, and_, bindparam, func, select, text
 
-from qa import done_limits, signing, tables
+from qa import acceptance, done_limits, tables
 from qa.done_limits import Judged
 from qa.events import Event
 from qa.exposure import NO_ZONE
@@ -291,11 +291,10 @@ def _facts(connection: Connection, record_ids: Sequence[str], judged_by: Judging
         numbers = select(own.record_id).where(own.record_id.in_(some), number)
         measured = set(connection.scalars(numbers)) - _seen_before(connection, some)
         outcomes = _outcomes(connection, some)
-        signed = signing.found(connection, some)
+        rejected = acceptance.rejected(connection, some)
         looser = done_limits.short(connection, heads, judged_by) if judged_by else set()
         for one in some:
-            rejected = bool(signing.rejections(signed.get(one, ())))
-            found[one] = _Facts(frozenset(outcomes[one]), one in measured, rejected, tuple(json.loads(notes[one])), one in looser)
+            found[one] = _Facts(frozenset(outcomes[one]), one in measured, one in rejected, tuple(json.loads(notes[one])), one in looser)
     return found
 
 

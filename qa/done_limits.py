@@ -79,5 +79,5 @@ def _covers(kept: _Kept, limit: Limit) -> bool:
     if limit.tolerance is not None and (kept.tolerance is None or kept.tolerance > limit.tolerance):
         return False
     techniques, needs, parts = (set(json.loads(text)) for text in (kept.techniques, kept.needs, kept.parts))
-    of_all_parts = not parts or (bool(limit.parts) and parts.issuperset(limit.parts))
+    of_all_parts = bool(parts) == bool(limit.parts) and parts.issuperset(limit.parts)  # one for all there are asks for none by name
     return techniques.issuperset(limit.techniques) and needs.issuperset(limit.needs) and of_all_parts

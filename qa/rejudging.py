@@ -141,17 +141,23 @@ def _as_measured(judged: Judgement, procedure: Procedure, former: Record) -> Jud
         return judged
     if judged.reading < 0:
         return replace(judged, reason=f"{judged.reason}: not measured then; {AGAIN}")
-    then, now = former.readings[judged.reading].quantity, procedure.quantity(judged.limit.quantity)
-    if then.meaning == now.meaning:
+    asked = [procedure.quantity(key) for key in (judged.limit.quantity, *judged.limit.needs)]
+    then = {one.quantity.key: one.quantity.meaning for one in former.readings}
+    other = [
+        f"{one.key} was {then[one.key]!r} then, and is {one.meaning!r} today"
+        for one in asked
+        if one.meaning != then.get(one.key, one.meaning)
+    ]
+    if not other:
         return judged
-    changed = f"{then.key} was {then.meaning!r} then, and is {now.meaning!r} today: {AGAIN} (the rest: {judged.reason})"
+    changed = f"{'; '.join(other)}: {AGAIN} (the rest: {judged.reason})"
     return replace(judged, outcome=max(judged.outcome, Outcome.NOT_MEASURED), reason=changed)
 
 
 def _said_already(store: Store, former: Record, by_protocol: Protocol, judged: Sequence[Judgement]) -> str:
-    """The id of the record, this one or one that was made of it before, that says all of that already, "" none does."""
+    """The id of the record, this one or another of the same readings, that says all of that already, "" none does."""
     new = by_protocol.name, by_protocol.coverage_factor, [_decided(one) for one in judged]
-    known = [former, *(store.get(name) for name in store.judged_again(former.record_id))]
+    known = [former, *(store.get(name) for name in store.same_readings(former.record_id))]
     same = (one.record_id for one in known if (one.protocol, one.coverage_factor, [*map(_decided, one.judgements)]) == new)
     return next(same, "")
 

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, func, select
 
 from qa import tables
 from qa.acceptance import STATED, Stored, as_stored
-from qa.widening import version
 
 
 @dataclass(frozen=True)
@@ -21,14 +20,6 @@ class Run:
     record: Stored
     notes: tuple[str, ...]
     images: frozenset[str]
-
-
-def judged_again(connection: Connection, record_id: str) -> tuple[str, ...]:
-    """The records that were made of that one's readings, by judging them again; none in a database of an older version."""
-    own = tables.basis.c
-    if version(connection) < tables.SINCE[tables.basis]:
-        return ()
-    return tuple(connection.scalars(select(own.record_id).where(own.judged_again == record_id).order_by(own.record_id)))
 
 
 def read(connection: Connection, machines: Sequence[str], procedure: str) -> tuple[Run, ...]:

@@ -133,7 +133,9 @@ def doubts_of(site: Site, record: Record) -> list[str]:
     """The same of a stored record, as far as it tells. SiteError where no machine of the site, or more than one, is called as it is."""
     machine = site.known(site.own_name(record.machine))
     try:
-        expired = _expired(site, phantom(site, record.phantom), record.acquired, phantom_said.shown(record.readings))
+        listed = site.phantom_of(record.phantom)
+        used = Used(record.phantom) if listed is None else _used(listed)
+        expired = _expired(site, used, record.acquired, phantom_said.shown(record.readings))
     except SiteError as error:
         expired = f"{error}: list it there, with the last day on which it may be used"
     found = [expired, _strange(site, machine, (str(reading.at.get("beam", "")) for reading in record.readings))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, tzinfo
 
-from qa import acceptance, audit_rows, audit_vouched, chain, done, history, runs
+from qa import acceptance, audit_rows, audit_vouched, done, history, runs, same_readings
 from qa.acceptance import Stored
 from qa.audit_period import Period
 from qa.events import Event
@@ -30,7 +30,7 @@ class Asked(Records):
 
     def history(self, machine: str, quantity: str) -> tuple[history.Point, ...]:
         """Every reading of one quantity on one machine, the first one first, with how it was judged; no record's hash is checked."""
-        with self._transaction() as connection:
+        with self._transaction(steady=True) as connection:
             return history.read(connection, self._names(connection, machine), quantity)
 
     def newest(self, machine: str, procedures: Sequence[str]) -> Stored | None:
@@ -44,9 +44,14 @@ class Asked(Records):
             return runs.read(connection, self._names(connection, machine), procedure)
 
     def judged_again(self, record_id: str) -> tuple[str, ...]:
-        """The records that are that one's readings judged again."""
+        """The records that came from that one by judging its readings again, directly or not."""
         with self._transaction() as connection:
-            return runs.judged_again(connection, record_id)
+            return same_readings.made_of(connection, record_id)
+
+    def same_readings(self, record_id: str) -> tuple[str, ...]:
+        """The other records of that one's readings, the one that was measured first."""
+        with self._transaction() as connection:
+            return same_readings.same(connection, record_id)
 
     def last_days(
         self,
@@ -68,7 +73,7 @@ class Asked(Records):
     ) -> dict[done.Key, done.Done]:
         """The same of one machine, of what was measured since its service was put down and of nothing else."""
         with self._transaction(steady=True) as connection:
-            later = chain.stored_after(connection, "event", str(service.number))
+            later = same_readings.stored_after(connection, "event", str(service.number))
             return done.since(connection, self._own_name, self._names(connection, service.machine), service, later, today, zone, judged_by)
 
     def done_by(
@@ -81,7 +86,7 @@ class Asked(Records):
     def stored_after(self, event: Event) -> frozenset[str]:
         """The ids of the records that were stored after that event."""
         with self._transaction() as connection:
-            return chain.stored_after(connection, "event", str(event.number))
+            return same_readings.stored_after(connection, "event", str(event.number))
 
     def audit_rows(self, machine: str, period: Period, today: date, zone: tzinfo | None) -> audit_rows.Rows:
         """What an audit of the machine reads of its records, by the clock of ``zone``; no record is opened."""

@@ -27,18 +27,20 @@ class Said(Records):
         """A person signs that this record is what the machine shall be compared with, or that its calibration is in force from now on.
 
         RecordError for nobody's name, a record that failed or was rejected or of which two engines disagree, or one without any number; for
-        one that was judged again where the record that its readings are of failed, unless that was rejected.
+        one that was judged again where the record that its readings are of failed and was not rejected, or was rejected and had not failed.
         """
         with self._transaction(writing=True) as connection:
             widen(connection)
             record = self._linked(connection, record_id)
             signed = signing.found(connection, [record.record_id])[record.record_id]
-            if why := acceptance.unacceptable(record, who, signed) or self._failed_before(connection, record):
+            if why := acceptance.unacceptable(record, who, signed) or self._of_bad_readings(connection, record):
                 raise RecordError(f"{self.where}: record {record.record_id} cannot be accepted: {why}")
             return acceptance.add(connection, record, who.strip(), comment.strip())
 
-    def _failed_before(self, connection: Connection, record: Record) -> str:
+    def _of_bad_readings(self, connection: Connection, record: Record) -> str:
         """Why the record that these readings were judged in before counts against them, "" when none does: other limits mend no machine."""
+        if (against := acceptance.rejected(connection, [record.record_id]).get(record.record_id)) is not None:
+            return f"it was {against}: measure again, or let them sign that one as reviewed or approved first"
         while record.basis is not None and record.basis.judged_again:
             record = self._get(connection, record.basis.judged_again)
             signed = signing.found(connection, [record.record_id])[record.record_id]

@@ -139,8 +139,9 @@ def _points(canvas: Canvas, frame: axes.Axes, trend: Trend) -> None:
     for x, y, _, point, _ in values:
         if not point.dated:
             trend_signs.undated(canvas, x, y)
-        if point.outcome not in (None, Outcome.PASS):
-            symbol(canvas, point.outcome, x, y, 6.0)
+    signs = [(point.outcome, x, y) for x, y, _, point, _ in values if point.outcome not in (None, Outcome.PASS)]
+    for outcome, x, y in sorted(signs, key=lambda one: one[0] or Outcome.PASS):  # where two analyses of one image meet, the worse is seen
+        symbol(canvas, outcome, x, y, 6.0)
 
 
 def _bar(canvas: Canvas, x: float, y: float, half: float, small: bool) -> None:

@@ -28,7 +28,7 @@ SQL_FAMILY = {
     *(f"qa/{name}.py" for name in ("store", "tables", "rows", "database", "acceptance", "accepted_baselines", "audit_rows", "runs")),
     *(f"qa/{name}.py" for name in ("chain", "done", "events", "history", "imported", "signing", "standing", "verification", "as_stored")),
     *(f"qa/{name}.py" for name in ("audit_vouched", "store_opened", "store_records", "store_said", "store_asked", "store_checked")),
-    "qa/done_limits.py",
+    *(f"qa/{name}.py" for name in ("done_limits", "same_readings")),
 }
 DRAWS = {"qa/rehearsal.py"}  # with the modules named *_rehearsal and *_demonstration: they may have phantoms drawn
 PAGES = (

@@ -203,6 +203,20 @@ def test_what_the_server_refuses_is_said_and_nothing_is_stored(store: Store, cod
     assert (found.intact, found.records) == (True, 1)
 
 
+def test_a_trend_knows_nothing_of_what_is_stored_while_it_is_read(postgresql: str) -> None:
+    store, other = Store(postgresql), Store(postgresql)
+    store.add(example(record_id="first"))
+    asked = store.get("first").machine, store.get("first").readings[0].quantity.key
+
+    def meanwhile(connection: object, cursor: object, said: str, *_: object) -> None:
+        if "FROM reading" in said and "reading.value" in said and len(other.list()) == 1:
+            other.add(example(record_id="second"))
+
+    event.listen(store._engine, "before_cursor_execute", meanwhile)
+    assert {point.record_id for point in store.history(*asked)} == {"first"}
+    assert {point.record_id for point in store.history(*asked)} == {"first", "second"}
+
+
 def test_a_server_that_is_not_there_is_named(postgresql_server: Server, tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"cannot be reached.*nothing was stored"):
         Store(Server(tmp_path).url("trial"))

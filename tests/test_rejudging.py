@@ -32,7 +32,7 @@ from qa.record import Basis, Record, from_json, record_hash, to_json
 from qa.rejudging import JUDGED_BY, rejudged
 from qa.site import SiteError
 from qa.trend import trend
-from reports import audit_state, audit_words
+from reports import audit_state, audit_words, trend_picture
 
 PASSING = (Outcome.PASS, Outcome.INDETERMINATE)
 QUESTION = limit(limit_id="door", quantity="door", unit="", tolerance=None, kind="functional", note="Does the door stop the beam?")
@@ -153,6 +153,18 @@ def test_quantity_that_meant_something_else_then_does_not_pass(clinic: Clinic) -
     assert outcome is Outcome.NOT_MEASURED
     assert "'mean CT number of an insert' then, and is 'median CT number' today" in reason
     assert only(again(clinic, record, within(901.0)))[0] is Outcome.FAIL
+
+
+def test_need_that_meant_something_else_then_is_not_met(clinic: Clinic) -> None:  # noqa: F811
+    noise = Quantity("noise", "HU", "noise of the middle", "test")
+    clinic.procedures["inserts"] = replace(clinic.procedures["inserts"], quantities=(HU, noise))
+    record = clinic.measure(of(990.0), Measured(noise, 3.0, 0.1), by=NARROW)
+    asked = judged_by(limit(limit_id="plain", kind="absolute", tolerance=1040.0, needs=("noise",)))
+    assert only(again(clinic, record, asked))[0] is Outcome.PASS
+    clinic.procedures["inserts"] = replace(clinic.procedures["inserts"], quantities=(HU, replace(noise, meaning="noise of the rim")))
+    outcome, reason = only(again(clinic, record, asked))
+    assert outcome is Outcome.NOT_MEASURED
+    assert "noise was 'noise of the middle' then, and is 'noise of the rim' today" in reason
 
 
 def test_value_of_which_a_part_is_missing_does_not_pass(clinic: Clinic) -> None:  # noqa: F811
@@ -436,6 +448,28 @@ def test_failure_judged_again_is_accepted_only_where_the_failure_was_rejected(cl
     assert [one.record.record_id for one in clinic.store.accepted("LINAC-B", ["inserts"])] == [new.record_id]
 
 
+def test_rejected_readings_are_no_baseline_by_other_limits(clinic: Clinic) -> None:  # noqa: F811
+    """What was not failed was rejected for its readings, which judging again leaves as they are."""
+    record = clinic.measure(of(990.0), by=WIDE, performer="Ann Lee")
+    accepted, new = (again(clinic, record, within(size)) for size in (1030.0, 1020.0))
+    third = again(clinic, new, within(1010.0))
+    clinic.accept(accepted)
+    clinic.store.sign(record.record_id, "Cy Dew", "physicist", "rejected", "turned phantom")
+    said = rf"was rejected by Cy Dew on .* \(turned phantom\) as record {record.record_id}, whose readings it has"
+    for one in (new, third):
+        with pytest.raises(RecordError, match=said):
+            clinic.accept(one)
+        with pytest.raises(RecordError, match=said):
+            clinic.store.accept_baseline([one.record_id], "Zoë", "first")
+    with pytest.raises(QaError, match=said):
+        propose(clinic.store, "LINAC-B", "inserts", 1, third.record_id, UTC)
+    outcome, reason = only(clinic.measure(of(991.0), when=FIRST + DAY))
+    assert (outcome, "Cy Dew" in reason) == (Outcome.NOT_MEASURED, True)
+    clinic.store.sign(record.record_id, "Cy Dew", "physicist", "reviewed", "it stood right")
+    assert only(clinic.measure(of(991.0), when=FIRST + DAY))[0] is Outcome.PASS
+    clinic.accept(third)
+
+
 def test_calibration_judged_again_is_not_in_force(clinic: Clinic) -> None:  # noqa: F811
     curve = calibrated(clinic)
     by = judged_by(limit(procedure="curve", quantity=SLOPE.key, unit="", kind="absolute", tolerance=3.0))
@@ -455,6 +489,17 @@ def test_trend_has_one_point(clinic: Clinic) -> None:  # noqa: F811
     assert list(epoch.left.values()) == [f"the same images were measured again: record {new.record_id[:8]} counts"]
 
 
+def test_picture_of_a_trend_shows_a_failure_over_what_was_made_of_it(clinic: Clinic, tmp_path: Path) -> None:  # noqa: F811
+    """Both are at one place, and what is drawn last is seen."""
+    again(clinic, clinic.measure(of(990.0), by=NARROW), within(990.0))
+    drawn: list[tuple[Outcome, float, float]] = []
+    with pytest.MonkeyPatch.context() as then:
+        then.setattr(trend_picture, "symbol", lambda canvas, outcome, x, y, size: drawn.append((outcome, x, y)))
+        trend_picture.save(trend(clinic.store, "LINAC-B", HU.key), tmp_path / "a.pdf", ".pdf")
+    shown = [one for one in drawn if one[1:] == drawn[0][1:]]
+    assert [outcome for outcome, *_ in shown] == [Outcome.INDETERMINATE, Outcome.FAIL]
+
+
 def test_protocol_is_done_on_the_day_of_the_images_and_the_old_failure_stays(clinic: Clinic) -> None:  # noqa: F811
     record = clinic.measure(of(990.0), by=NARROW)
     again(clinic, record)
@@ -464,6 +509,26 @@ def test_protocol_is_done_on_the_day_of_the_images_and_the_old_failure_stays(cli
     assert (done["within_900"].day, done["within_900"].failed) == (FIRST.date(), True)
     assert (done["within_1040"].day, done["within_1040"].failed) == (FIRST.date(), False)
     assert (done["within_1030"].day, done["within_1030"].unfinished) == (None, FIRST.date())  # a part of it was not measured
+
+
+def test_rejected_readings_are_nothing_done_by_other_limits(clinic: Clinic, tmp_path: Path) -> None:  # noqa: F811
+    """And nothing in an audit; a failure may have been rejected for its limits."""
+    record, failed = (clinic.measure(of(990.0), by=by, when=FIRST + n * DAY) for n, by in enumerate((WIDE, NARROW)))
+    new, loosened = again(clinic, again(clinic, record, within(1030.0)), within(1020.0)), again(clinic, failed, within(1010.0))
+    said = ("--by", "Cy Dew", "--role", "physicist", "--as", "rejected", "--database", tmp_path / "records.sqlite")
+    assert "sign that too" not in invoke("sign", record.record_id, *said)[1]
+    assert f"record {loosened.record_id} is of the same readings" in invoke("sign", failed.record_id, *said)[1]
+    days = clinic.store.last_days(FIRST.date() + 9 * DAY, UTC)
+    done = {protocol: days["LINAC-B", protocol, "inserts"] for protocol in ("within_1030", "within_1020", "within_1010")}
+    assert [(one.day, one.rejected) for one in done.values()] == [(None, FIRST.date()), (None, FIRST.date()), (FIRST.date() + DAY, None)]
+    with pytest.MonkeyPatch.context() as then:
+        then.setattr(chain, "clock", lambda: FIRST)
+        found = audit.audit(clinic.store, "LINAC-B", period("2024-01"))
+    left = {one.head.record_id: one.head.left for one in found.records}
+    assert left[new.record_id].endswith(f"as record {record.record_id}, whose readings it has")
+    assert left[loosened.record_id] == ""
+    (verdict,) = found.verdicts
+    assert verdict.records == {Outcome.PASS: 1}
 
 
 def test_machine_is_not_back_by_images_from_before_its_service(clinic: Clinic) -> None:  # noqa: F811
@@ -533,6 +598,13 @@ def test_site_file_is_asked_as_for_images(clinic: Clinic) -> None:  # noqa: F811
         rejudged(clinic.store, plain.record_id, WIDE, "Bob Kay", site.Site(name="A", machine=(site.Machine(name="Linac 2"),)))
 
 
+def test_phantom_that_a_record_misspells_is_no_reason_where_the_site_lists_none(clinic: Clinic) -> None:  # noqa: F811
+    """What an older program stored as it was typed cannot be spelled better now."""
+    record = clinic.measure(of(990.0), by=NARROW, phantom="Catphn 604")
+    ours = site.Site(name="A", time_zone="UTC", machine=(site.Machine(name="LINAC-B"),))
+    assert only(again(clinic, record, site=ours))[0] is Outcome.PASS
+
+
 # What cannot be judged again
 
 
@@ -544,6 +616,16 @@ def test_what_brings_nothing_new_is_refused(clinic: Clinic) -> None:  # noqa: F8
     with pytest.raises(QaError, match=f"as record {new.record_id} says already"):
         again(clinic, record)
     assert again(clinic, record, replace(WIDE, coverage_factor=1.0)).coverage_factor == 1.0
+
+
+def test_what_any_record_of_the_same_readings_says_is_nothing_new(clinic: Clinic) -> None:  # noqa: F811
+    """Else two protocols in turn make records without end."""
+    first = clinic.measure(of(990.0), by=NARROW)
+    second = again(clinic, first)
+    third, side = again(clinic, second, within(1030.0)), again(clinic, second, within(1020.0))
+    for source, by, said in ((third, NARROW, first), (third, WIDE, second), (first, within(1030.0), third), (side, within(1030.0), third)):
+        with pytest.raises(QaError, match=f"it comes out as record {said.record_id} says already"):
+            rejudged(clinic.store, source.record_id, by, "Bob Kay")
 
 
 def test_same_protocol_is_new_where_a_baseline_is_there_now(clinic: Clinic) -> None:  # noqa: F811
