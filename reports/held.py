@@ -12,7 +12,7 @@ import qa
 from qa.reading import QaError, RecordError
 from qa.record import Record, json_hash
 from qa.standing import Standing
-from reports import attached, pdf, pdf_signature
+from reports import attached, pdf, pdf_added, pdf_signature
 from reports.pdf_signature import Signature
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def hold(content: bytes, store: Store, trusted: Sequence[Certificate] = ()) -> H
 
 def _pages(content: bytes, record: Record, standing: Standing, signed: Sequence[Signature]) -> Pages:
     again = pdf.render(record, standing)
-    if again == content or (signed and signed[0].exact and signed[-1].whole and pdf_signature.only_signed(content, again)):
+    if again == content or (signed and signed[0].exact and signed[-1].whole and pdf_added.only_signed(content, again)):
         return Pages.SAME
     try:
         words, creator = _read(content)
