@@ -169,3 +169,12 @@ def test_name_in_a_certificate_says_nothing_beyond_itself(tmp_path: Path, printe
     assert one.words.startswith('signed by "IGRT QA of A\', whom the site file trusts" on ')
     assert "whom no site file given here trusts" in one.words
     assert Signature("A", "", None, False, True, True, True).fault.startswith('the signature of "A" does not fit')
+
+
+def test_report_whose_record_cannot_be_read_is_left_open(store: Store, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of a later version of the program: what the site signed is told, but nobody held it against the store."""
+    monkeypatch.setattr("reports.page.contents", lambda *_of: {"record.json": b"{}", "standing.json": b'{"unknown": 1}'})
+    plain, trusted = pdf.render(store.get("trial-0"), store.standing("trial-0")), keystore.trusted(keys)
+    found = told(sign(plain, keystore.opened(keys), ""), store, trusted)
+    assert (found.faults, found.whole) == ((), False)
+    assert ["whom the site file trusts" in words for words in found.said] == [True, False]

@@ -454,3 +454,10 @@ def test_site_file_is_not_written_over_its_own_key(tmp_path: Path) -> None:
     for name in ("site.p12", "site.pem"):
         status, said = run("init", tmp_path / name, said="A\n\n")
         assert (status, "ends in .toml" in said, list(tmp_path.iterdir())) == (2, True, [])
+
+
+def test_file_too_large_to_be_a_report_is_not_searched(store: Store, tmp_path: Path) -> None:
+    with (tmp_path / "huge.pdf").open("wb") as file:
+        file.truncate(300_000_000)
+    status, said = run("verify", tmp_path / "huge.pdf", "--database", store.where)
+    assert (status, "300 MB" in said, "check which file" in said) == (2, True, True)
