@@ -1,4 +1,4 @@
-"""python -m bench.audit: how long a monthly audit takes, how large it is, and whether PDF readers complain of it.
+"""python -m bench.audit: how long a monthly audit takes, signed, how large it is, and whether PDF readers complain of it.
 
 The store is of one machine: a morning check on 20 days and the monthly checks once each, all measured from drawn images (one measured
 morning stands on every day, so that drawing does not take an hour; its evidence is printed once as it would be anyway).
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bench import audit_store
 from bench.table import MET, MISSED, NONE, Row, show, within
-from qa import progress
+from qa import keystore, progress
 from qa.record import Record
 
 GOAL_S, GOAL_MB = 5.0, 10.0
@@ -49,7 +49,8 @@ def timed(folder: Path, records: Sequence[Record], mornings: int = audit_store.M
     """The store made in that folder, and the quickest of some runs of the command."""
     store = audit_store.filled(folder / "r.sqlite", records, mornings)
     place, site = folder / "audit.pdf", folder / "site.toml"
-    site.write_text(audit_store.SITE, "utf-8")
+    keystore.make(folder / "site.p12", audit_store.MACHINE)
+    site.write_text(audit_store.SITE + '\n[keystore]\nfile = "site.p12"\ntrusted = ["site.pem"]\n', "utf-8")
     month = f"{audit_store.FIRST:%Y-%m}"
     options = ["--machine", audit_store.MACHINE, "--month", month, "--site", str(site), "--database", str(store.where), "--pdf", str(place)]
     found = [_process(["-c", CLI, "audit", *options], folder / "said.txt") for _ in range(runs)]
@@ -92,7 +93,7 @@ def rows(runs: int) -> list[Row]:
             records = list(audit_store.demonstrated(say=say))
         found = timed(Path(name), records, runs=runs)
     monthly = len(records) - 1
-    what = f"audit of {audit_store.MORNINGS} mornings and {monthly} monthly records, whole process"
+    what = f"audit of {audit_store.MORNINGS} mornings and {monthly} monthly records, signed, whole process"
     remark = f"processor time {found.processor:.2f} s; load {os.getloadavg()[0]:.1f}"
     lacking = [reader for reader in READERS if reader not in found.readers]
     note = (f"not installed here: {', '.join(lacking)}",) if lacking else ()

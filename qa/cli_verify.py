@@ -9,12 +9,15 @@ import typer
 
 from qa.exits import Debug, Status, guarded, worst
 from qa.options import Database, SiteFile, app, clinic
+from qa.reading import QaError
 from qa.shown import verified
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from qa.store import Store
+
+LARGEST = 200_000_000  # bytes, more than ten times what is printed: a reader of PDFs searches a damaged file for minutes
 
 
 @app.command()
@@ -51,6 +54,8 @@ def _report(file: Path, store: Store, trusted: tuple[Certificate, ...]) -> Statu
     from qa.visible import visible
     from reports.held import told
 
+    if (size := file.stat().st_size) > LARGEST:
+        raise QaError(f"{file} has {size / 1e6:.0f} MB and is no report or audit of this program: check which file you mean")
     found = told(file.read_bytes(), store, trusted)
     for fault in found.faults:
         print(visible(f"BROKEN: {file}: {fault}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,13 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa.reading import QaError
+from qa.visible import visible
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12KeyAndCertificates
     from cryptography.x509 import Certificate
 
     from qa.site_tables import Keys
 
 PASSPHRASE = "IGRTQA_PASSPHRASE"
+LENGTH = 64  # most that a name in a certificate may have (RFC 5280, ub-common-name)
+OF = "IGRT QA of "
+RSA_BITS = 2048  # fewer are not trusted (NIST SP 800-131A)
 YEARS = 10  # that a certificate made here holds
 RENEW = "igrtqa keystore makes a new key"
 
@@ -44,14 +51,18 @@ def make(file: Path, clinic: str) -> Path:
     from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate, public = _certificate(key, clinic), file.with_suffix(".pem")
+    certificate, public, made = _certificate(key, clinic), file.with_suffix(".pem"), []
     if there := [place for place in (file, public) if place.exists()]:
         raise KeystoreError(f"{there[0]} is there already, and a key is never written over: name another file")
+    secret = serialize_key_and_certificates(b"igrtqa", key, certificate, None, NoEncryption())
     try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-            target.write(serialize_key_and_certificates(b"igrtqa", key, certificate, None, NoEncryption()))
-        public.write_bytes(certificate.public_bytes(Encoding.PEM))
+        for place, content, mode in ((file, secret, 0o600), (public, certificate.public_bytes(Encoding.PEM), 0o666)):
+            with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as target:
+                made.append(place)
+                target.write(content)
     except OSError as error:
+        for place in made:  # half of what was to be made is of no use, and would be in the way of another try
+            place.unlink(missing_ok=True)
         raise KeystoreError(f"{error.filename or file}: the key cannot be written ({error.strerror}): choose another folder") from error
     return public
 
@@ -65,8 +76,8 @@ def _certificate(key: object, clinic: str) -> Certificate:
 
     if not isinstance(key, EllipticCurvePrivateKey):
         raise TypeError("expected a key of an elliptic curve")
-    words = " ".join(clinic.split())[:40]  # a name in a certificate has 64 characters at most
-    name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, words), x509.NameAttribute(NameOID.COMMON_NAME, f"IGRT QA of {words}")])
+    words = " ".join(clinic.split()).encode()[: LENGTH - len(OF)].decode(errors="ignore")  # the library counts bytes
+    name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, words), x509.NameAttribute(NameOID.COMMON_NAME, f"{OF}{words}")])
     now = datetime.now(UTC).replace(microsecond=0)
     may_sign = x509.KeyUsage(
         digital_signature=True,
@@ -96,23 +107,37 @@ def _certificate(key: object, clinic: str) -> Certificate:
 
 def opened(keys: Keys) -> Opened:
     """The site's keystore, ready to sign. KeystoreError when there is none, it does not open, or its certificate does not hold today."""
-    from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     if keys.file is None:
         raise KeystoreError("the site file's [keystore] names no file with a key")
-    content, passphrase = _read(keys.file, "keystore"), _passphrase(keys)
-    try:
-        found = load_pkcs12(content, passphrase)
-    except (ValueError, TypeError) as error:
-        wrong = "with that passphrase" if passphrase else f"without a passphrase (passphrase_file in the site file, or {PASSPHRASE})"
-        raise KeystoreError(f"the keystore {keys.file} cannot be opened {wrong}, or is no PKCS#12 file") from error
+    content = _read(keys.file, "keystore")
+    found, passphrase = _loaded(content, _passphrase(keys), keys.file)
     if found.key is None or found.cert is None:
         raise KeystoreError(f"the keystore {keys.file} holds no key with its certificate: export both from where it was made")
+    strong = isinstance(found.key, EllipticCurvePrivateKey) or (isinstance(found.key, RSAPrivateKey) and found.key.key_size >= RSA_BITS)
+    if not strong:  # others sign what no PDF reader, and not this program either, takes for signed
+        raise KeystoreError(f"the key in {keys.file} signs no PDF: take one of an elliptic curve, or of RSA with {RSA_BITS} bits or more")
     certificate, now = found.cert.certificate, datetime.now(UTC)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         held = f"{certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}"
         raise KeystoreError(f"the certificate in {keys.file} holds from {held}, and not today: {RENEW}")
     return Opened(content, passphrase, named(certificate), certificate.not_valid_after_utc)
+
+
+def _loaded(content: bytes, passphrase: bytes | None, file: Path) -> tuple[PKCS12KeyAndCertificates, bytes | None]:
+    """What is in the keystore, and the passphrase that it needs: a key that ``make`` made has none, whatever opened the one before it."""
+    from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
+
+    if passphrase is not None:
+        with contextlib.suppress(ValueError, TypeError):
+            return load_pkcs12(content, passphrase), passphrase
+    try:
+        return load_pkcs12(content, None), None
+    except (ValueError, TypeError) as error:
+        wrong = "with that passphrase" if passphrase else f"without a passphrase (passphrase_file in the site file, or {PASSPHRASE})"
+        raise KeystoreError(f"the keystore {file} cannot be opened {wrong}, or is no PKCS#12 file") from error
 
 
 def trusted(keys: Keys | None) -> tuple[Certificate, ...]:
@@ -134,14 +159,23 @@ def named(certificate: Certificate) -> str:
     from cryptography.x509.oid import NameOID
 
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else certificate.subject.rfc4514_string()
+    return spelled(str(names[0].value) if names else certificate.subject.rfc4514_string())
+
+
+def spelled(name: str) -> str:
+    """A certificate's name, a short line to stand in quotation marks. Whoever makes a certificate names it as they like."""
+    shown = visible(name).replace('"', "'")
+    return shown if len(shown) <= LENGTH else f"{shown[: LENGTH - 1]}…"
 
 
 def _passphrase(keys: Keys) -> bytes | None:
     """What opens the keystore: the first line of its file, else the environment's; None: nothing."""
     if keys.passphrase_file is None:
-        return os.environ.get(PASSPHRASE, "").encode() or None
-    lines = _read(keys.passphrase_file, "passphrase").splitlines()
+        return os.fsencode(os.environ.get(PASSPHRASE, "")) or None
+    content = _read(keys.passphrase_file, "passphrase")
+    if content.startswith(codecs.BOM_UTF16_LE):  # as Windows PowerShell writes a text
+        content = content.decode("utf-16", "replace").encode()
+    lines = content.removeprefix(codecs.BOM_UTF8).splitlines()
     return lines[0] if lines and lines[0] else None
 
 

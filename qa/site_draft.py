@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def write(file: Path, name: str, machines: Sequence[tuple[str, str, str]]) -> No
 
     SiteError for what cannot be a site; nothing is written then. KeystoreError where a file of such a key is there already.
     """
+    if file.suffix in (".p12", ".pem"):
+        raise SiteError(f"{file}: so its key is to be called: name a site file that ends in .toml")
     document = tomlkit.document()
     document.add("name", tomlkit.item(name.strip()))
     tables = tomlkit.aot()
@@ -79,12 +82,15 @@ def with_key(file: Path, renew: bool) -> Path:
         raise SiteError(f"{file} names a keystore already, {site.keystore.file}: with --renew a new key takes its place")
     places = [file.with_suffix(".p12"), *(file.with_name(f"{file.stem}-{number}.p12") for number in range(2, 100))]
     key = next(one for one in places if not one.exists() and not one.with_suffix(".pem").exists())
-    document = tomlkit.parse(file.read_text("utf-8-sig"))
+    document = tomlkit.parse(file.read_bytes().decode("utf-8-sig"))  # bytes: its ends of lines stay
     old = document.get("keystore", tomlkit.table())
     if "keystore" in document:
         old["file"] = key.name
         old.pop("passphrase_file", None)
-        old["trusted"] = [*old.get("trusted", []), key.with_suffix(".pem").name]
+        if isinstance(trusted := old.get("trusted", []), tomlkit.items.String):  # one file may stand there without a list
+            trusted = [str(trusted)]
+        trusted.append(key.with_suffix(".pem").name)
+        old["trusted"] = trusted
     else:
         document.add("keystore", _keys(key))
     _put(tomlkit.dumps(document), file, key, site.name)
@@ -101,12 +107,23 @@ def _keys(key: Path) -> tomlkit.items.Table:
 
 
 def _put(text: str, file: Path, key: Path, clinic: str) -> None:
-    """The site file and its key; neither where the text is no site."""
+    """The site file and its key; neither where the text is no site or one of them cannot be written."""
     draft = file.with_name(f".{file.name}.draft")
-    draft.write_text(text, "utf-8")
     try:
+        draft.write_bytes(text.encode())
+        if file.exists():
+            shutil.copymode(file, draft)
         read(draft)
-        keystore.make(key, clinic)
-        draft.replace(file)
+        public = keystore.make(key, clinic)
+        try:
+            draft.replace(file.resolve())  # of a link, the file that it names
+        except OSError:
+            for place in (key, public):  # nothing names them
+                place.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise SiteError(
+            f"{file} cannot be written ({error.strerror}), so no key was made: change the rights, or choose another folder"
+        ) from error
     finally:
         draft.unlink(missing_ok=True)

@@ -216,4 +216,4 @@ class Keys(Part):
 
     file: Path | None = None
     passphrase_file: Path | None = None
-    trusted: tuple[Path, ...] = ()
+    trusted: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = ()

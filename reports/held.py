@@ -12,7 +12,7 @@ import qa
 from qa.reading import QaError, RecordError
 from qa.record import Record, json_hash
 from qa.standing import Standing
-from reports import attached, pdf, pdf_signature
+from reports import attached, pdf, pdf_added, pdf_signature
 from reports.pdf_signature import Signature
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Told:
 def told(content: bytes, store: Store, trusted: Sequence[Certificate]) -> Told:
     """What is to be said of a file: a report against the store; one without a record, as an audit is, by its signatures alone.
 
-    QaError when it has neither.
+    A report whose record cannot be read, as one of a later version of the program, is left open. QaError when it has neither.
     """
     try:
         held = hold(content, store, trusted)
@@ -72,7 +72,8 @@ def told(content: bytes, store: Store, trusted: Sequence[Certificate]) -> Told:
             raise
         faults = tuple(one.fault for one in signed if one.fault)
         said = [*(one.words for one in signed if not one.fault), "no record can be read in it: its pages are not held against the store"]
-        return Told(faults, tuple(said), not faults and signed[-1].good)
+        is_report = attached.RECORD.encode() in content  # as this program names it, where the signature is good
+        return Told(faults, tuple(said), not faults and signed[-1].good and not is_report)
     stored = [f"record {held.record_id} is the stored one; {held.pages.value}"] if held.pages is not None and not held.faults else []
     signers = [one.words for one in held.signed if not one.fault]  # of a whole file, it is the store that was changed
     unsigned = [] if held.signed else ["nobody signed the file electronically"]
@@ -104,7 +105,7 @@ def hold(content: bytes, store: Store, trusted: Sequence[Certificate] = ()) -> H
 
 def _pages(content: bytes, record: Record, standing: Standing, signed: Sequence[Signature]) -> Pages:
     again = pdf.render(record, standing)
-    if again == content or (signed and signed[0].exact and signed[-1].whole and pdf_signature.only_signed(content, again)):
+    if again == content or (signed and signed[0].exact and signed[-1].whole and pdf_added.only_signed(content, again)):
         return Pages.SAME
     try:
         words, creator = _read(content)

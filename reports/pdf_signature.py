@@ -17,7 +17,6 @@ from reports.shapes import Canvas
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
-    from pyhanko.sign.diff_analysis import StandardDiffPolicy
 
     from qa.site_tables import Keys
 
@@ -30,10 +29,10 @@ logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL + 1)
 class Signature:
     """One signature in a PDF.
 
-    ``intact``: it is that of the bytes it covers, and of the certificate in it, and what was added to the file since is no more than
-    further signatures. ``exact``: its own bytes, which no signature covers, are what this program writes. ``whole``: it covers the file
-    to its last byte. ``known``: by a certificate that the site file trusts, at the time that the signer's clock showed. ``who``,
-    ``fingerprint``: of that certificate; "" where the signature cannot be read.
+    ``intact``: it is that of the bytes it covers, which are all but its own, and of the certificate in it, and what was added to the file
+    since is no more than further signatures. ``exact``: its own bytes, which no signature covers, are what this program writes. ``whole``:
+    it covers the file to its last byte. ``known``: by a certificate that the site file trusts, at the time that the signer's clock showed.
+    ``who``, ``fingerprint``: of that certificate; "" where the signature cannot be read.
     """
 
     who: str
@@ -49,7 +48,7 @@ class Signature:
         """What is wrong with it, "" nothing."""
         if self.intact:
             return ""
-        return f"the signature of {self.who} does not fit: the file was changed after it was signed" if self.who else UNREADABLE
+        return f'the signature of "{self.who}" does not fit: the file was changed after it was signed' if self.who else UNREADABLE
 
     @property
     def good(self) -> bool:
@@ -63,7 +62,7 @@ class Signature:
         whom = "whom the site file trusts" if self.known else "whom no site file given here trusts"
         added = "" if self.whole else "; something was added to the file after that"
         other = "" if self.exact else "; the signature is not written as this program writes one"
-        return f"signed by {self.who}{when}, {whom}, certificate SHA-256 {self.fingerprint[:16]}…{added}{other}"
+        return f'signed by "{self.who}"{when}, {whom}, certificate SHA-256 {self.fingerprint[:16]}…{added}{other}'
 
 
 UNREADABLE = "it has a signature that cannot be read: the file was changed after it was signed"
@@ -135,14 +134,20 @@ def _signature(embedded: Any, trusted: Sequence[Certificate], content: bytes) ->
     held = when is not None and certificate.not_valid_before <= when <= certificate.not_valid_after
     changed = status.modification_level not in (None, ModificationLevel.NONE, ModificationLevel.LTA_UPDATES, ModificationLevel.FORM_FILLING)
     return Signature(
-        who=str(certificate.subject.native.get("common_name") or certificate.subject.human_friendly),
+        who=keystore.spelled(str(certificate.subject.native.get("common_name") or certificate.subject.human_friendly)),
         fingerprint=certificate.sha256.hex(),
         when=when,
-        intact=bool(status.intact and status.valid and not changed),
+        intact=bool(status.intact and status.valid and not changed and _covers_the_rest(embedded, content)),
         exact=_exact(embedded, content),
         whole=status.coverage == SignatureCoverageLevel.ENTIRE_FILE,
         known=bool(status.trusted and held),
     )
+
+
+def _covers_the_rest(embedded: Any, content: bytes) -> bool:
+    """Whether the one gap in what it covers is its own digits: pyHanko compares lengths, and a later signature can state any."""
+    start, length, end, _ = (int(number) for number in embedded.byte_range)
+    return start == 0 < length < end and content[length:end].lower() == b"<" + bytes(embedded.pkcs7_content).hex().encode() + b">"
 
 
 def _exact(embedded: Any, content: bytes) -> bool:
@@ -152,8 +157,8 @@ def _exact(embedded: Any, content: bytes) -> bool:
     """
     from asn1crypto.cms import ContentInfo
 
-    start, length, end, _ = (int(number) for number in embedded.byte_range)
-    gap, written = content[start + length : end], bytes(embedded.pkcs7_content)
+    _, length, end, _ = (int(number) for number in embedded.byte_range)
+    gap, written = content[length:end], bytes(embedded.pkcs7_content)
     digits = gap[1:-1]
     one_case = gap == b"<" + digits + b">" and digits in (written.hex().encode(), written.hex().upper().encode())
     info = ContentInfo.load(written)
@@ -167,32 +172,3 @@ def _exact(embedded: Any, content: bytes) -> bool:
         and [one.dump() for one in signed["digest_algorithms"]] == [signer["digest_algorithm"].dump()]
         and (by["issuer"].dump(), by["serial_number"].native) == (certificate.issuer.dump(), certificate.serial_number)
     )
-
-
-def only_signed(content: bytes, first: bytes) -> bool:
-    """Whether the file is ``first`` and, after that, nothing but signatures that cover no spot of a page."""
-    from pyhanko.pdf_utils.reader import PdfFileReader
-    from pyhanko.sign.diff_analysis import SuspiciousModification
-
-    if not content.startswith(first):
-        return False
-    try:
-        reader = PdfFileReader(BytesIO(content))
-        found = _policy().review_file(reader, 0)
-        signed = reader.embedded_signatures
-        unseen = all(float(edge) == 0.0 for one in signed for edge in one.sig_field["/Rect"])
-        alone = reader.xrefs.total_revisions == 1 + len(signed)
-    except Exception:  # as in signatures(): what cannot be read is not the same
-        return False
-    return unseen and alone and not isinstance(found, SuspiciousModification)
-
-
-def _policy() -> StandardDiffPolicy:
-    """What a signature alone changes: new fields of signatures and their values, and what the file says of itself."""
-    from pyhanko.sign import diff_analysis as diff
-
-    level = diff.ModificationLevel.LTA_UPDATES
-    of_the_file = [diff.DocInfoRule(), diff.XrefStreamRule(), diff.ObjectStreamRule(), diff.MetadataUpdateRule()]
-    rules = [diff.CatalogModificationRule(), *(rule.as_qualified(level) for rule in of_the_file)]
-    fields = [diff.SigFieldCreationRule(), diff.SigFieldModificationRule()]
-    return diff.StandardDiffPolicy(rules, diff.FormUpdatingRule(fields, ignored_acroform_keys={"/Fields", "/SigFlags"}))

@@ -780,6 +780,7 @@ def test_a_month_of_real_checks_is_quick_small_and_readable(tmp_path: Path) -> N
     assert run.size < bench.GOAL_MB * 1e6
     assert run.complaints == ()
     assert "Linac 1 in 2024-10" in run.said
+    assert "signed by IGRT QA of Linac 1" in run.said
 
 
 # What was changed by force, put down later, or made of several

@@ -1,5 +1,6 @@
 """Signed files: what Poppler says of them too, whose they are, and that no changed byte is called whole."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -13,7 +14,7 @@ from shutil import which
 import pypdf
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
@@ -33,7 +34,8 @@ from qa.site_tables import Keys
 from qa.store import Store
 from reports import held, pdf
 from reports.held import Pages, hold, told
-from reports.pdf_signature import Signature, only_signed, put, sign, signatures
+from reports.pdf_added import only_signed
+from reports.pdf_signature import Signature, put, sign, signatures
 
 NOW = datetime.now(UTC)
 
@@ -179,7 +181,7 @@ def test_pages_changed_after_they_were_signed_are_broken(store: Store, signed: b
     target = BytesIO()
     changed(signed, what).write(target)
     faults = hold(target.getvalue(), store, keystore.trusted(keys)).faults
-    assert faults[0] == "the signature of IGRT QA of Klinik Süd does not fit: the file was changed after it was signed"
+    assert faults[0] == 'the signature of "IGRT QA of Klinik Süd" does not fit: the file was changed after it was signed'
 
 
 def test_second_signature_leaves_the_first_one_good(store: Store, signed: bytes, keys: Keys, tmp_path: Path) -> None:
@@ -367,3 +369,95 @@ def test_words_say_what_a_signature_is_worth() -> None:
     assert not replace(good, exact=False).good
     assert "changed after it was signed" in replace(good, intact=False).fault
     assert "cannot be read" in Signature("", "", None, False, False, False, False).fault
+
+
+@pytest.mark.parametrize(
+    "clinic", ["Клиника радиационной онкологии города Москвы", "Universitätsklinikum für Strahlentherapie Süd", "放射線治療" * 20]
+)
+def test_clinic_of_any_letters_gets_a_key(tmp_path: Path, clinic: str) -> None:
+    """A name in a certificate has 64 places, and not every letter takes one."""
+    keystore.make(tmp_path / "site.p12", clinic)
+    said = keystore.opened(Keys(file=tmp_path / "site.p12")).name.removeprefix("IGRT QA of ")
+    assert said
+    assert clinic.startswith(said)
+
+
+@pytest.mark.parametrize("written", ["öpen\r\nmore".encode(), "öpen\n".encode("utf-8-sig"), "öpen\r\n".encode("utf-16")])
+def test_passphrase_as_windows_writes_it(tmp_path: Path, written: bytes) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    sealed = BestAvailableEncryption("öpen".encode())
+    (tmp_path / "k.p12").write_bytes(serialize_key_and_certificates(b"x", key, keystore._certificate(key, "Clinic"), None, sealed))
+    (tmp_path / "secret.txt").write_bytes(written)
+    assert keystore.opened(Keys(file=tmp_path / "k.p12", passphrase_file=tmp_path / "secret.txt")).passphrase == "öpen".encode()
+
+
+@pytest.mark.parametrize("left", ["of the key before", "\udcff"])
+def test_passphrase_that_the_key_does_not_need_is_no_hindrance(
+    printed: bytes, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    """After ``keystore --renew`` the variable still has that of the certificate that was replaced."""
+    monkeypatch.setenv("IGRTQA_PASSPHRASE", left)
+    assert put(printed, tmp_path / "report.pdf", keys, "").endswith("signed by IGRT QA of Klinik Süd")
+
+
+def test_key_that_nobody_would_believe_is_refused(printed: bytes, tmp_path: Path) -> None:
+    """With it every report would be signed, and every one of them by a stranger."""
+    for number, key in enumerate((rsa.generate_private_key(65537, 1024), dsa.generate_private_key(2048))):
+        made(tmp_path, f"weak{number}", key)
+        said = put(printed, tmp_path / "report.pdf", Keys(file=tmp_path / f"weak{number}.p12"), "")
+        assert "NOT signed" in said
+        assert "RSA with 2048 bits or more" in said
+        assert (tmp_path / "report.pdf").read_bytes() == printed
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights and links as of POSIX")
+def test_new_key_leaves_the_site_file_as_it_was_written(tmp_path: Path) -> None:
+    """Ends of lines, comments in a list, rights, and a link to it."""
+    real, link = tmp_path / "real.toml", tmp_path / "site.toml"
+    before = b'name = "A"\r\nmachine = []\r\n[keystore]\r\nfile = "old.p12" # ours\r\ntrusted = [\r\n  "old.pem", # until 2030\r\n]\r\n'
+    real.write_bytes(before)
+    real.chmod(0o664)
+    link.symlink_to(real)
+    assert run("keystore", "--renew", "--site", link)[0] == 0
+    assert link.is_symlink()
+    assert stat.S_IMODE(real.stat().st_mode) == 0o664
+    after = real.read_bytes().decode()
+    assert after.replace("site.p12", "old.p12").replace('"site.pem",', "").split() == before.decode().split()
+    assert after.count("\r\n") >= before.count(b"\r\n")
+    assert site.read(link).keystore == Keys(file=tmp_path / "site.p12", trusted=(tmp_path / "old.pem", tmp_path / "site.pem"))
+
+
+def test_one_trusted_file_needs_no_list(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text('name = "A"\nmachine = []\n[keystore]\nfile = "a.p12"\ntrusted = "a.pem"\n')
+    assert site.read(tmp_path / "site.toml").keystore == Keys(file=tmp_path / "a.p12", trusted=(tmp_path / "a.pem",))
+    assert run("keystore", "--renew", "--site", tmp_path / "site.toml")[0] == 0
+    assert (site.read(tmp_path / "site.toml").keystore or Keys()).trusted == (tmp_path / "a.pem", tmp_path / "site.pem")
+
+
+def test_no_key_is_left_where_the_site_file_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_to: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    clinic = tmp_path / "site.toml"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        status, said = run("init", clinic, said="A\n\n")
+    assert (status, "no key was made" in said, list(tmp_path.iterdir())) == (2, True, [])
+    (tmp_path / "site.pem").mkdir()  # the certificate cannot be written, and the key is then of no use
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", lambda _place: False)
+        status, said = run("init", clinic, said="A\n\n")
+    assert (status, "cannot be written" in said, [one.name for one in tmp_path.iterdir()]) == (2, True, ["site.pem"])
+
+
+def test_site_file_is_not_written_over_its_own_key(tmp_path: Path) -> None:
+    for name in ("site.p12", "site.pem"):
+        status, said = run("init", tmp_path / name, said="A\n\n")
+        assert (status, "ends in .toml" in said, list(tmp_path.iterdir())) == (2, True, [])
+
+
+def test_file_too_large_to_be_a_report_is_not_searched(store: Store, tmp_path: Path) -> None:
+    with (tmp_path / "huge.pdf").open("wb") as file:
+        file.truncate(300_000_000)
+    status, said = run("verify", tmp_path / "huge.pdf", "--database", store.where)
+    assert (status, "300 MB" in said, "check which file" in said) == (2, True, True)
