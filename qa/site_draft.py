@@ -113,7 +113,10 @@ def _put(text: str, file: Path, key: Path, clinic: str) -> None:
         draft.write_bytes(text.encode())
         if file.exists():
             shutil.copymode(file, draft)
-        read(draft)
+        try:
+            read(draft)
+        except SiteError as error:  # nobody knows the draft's name
+            raise SiteError(str(error).replace(str(draft), str(file))) from error
         public = keystore.make(key, clinic)
         try:
             draft.replace(file.resolve())  # of a link, the file that it names

@@ -43,6 +43,8 @@ def read(content: bytes) -> tuple[Mapping[str, Any], Standing]:
     """The record's JSON and what the store said, from a report's bytes. QaError when this is no report with them."""
     from pypdf import PdfReader
 
+    if b"%PDF-" not in content[:1024]:
+        raise QaError("this is no PDF: name a report, or no file to check the store alone")
     try:
         found = PdfReader(BytesIO(content)).attachments
         plain, standing = (json.loads(found[name][0]) for name in (RECORD, STANDING))

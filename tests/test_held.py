@@ -268,3 +268,9 @@ def test_verify_of_nothing_is_no_pass(tmp_path: Path) -> None:
     assert "there is no such file of records" in done.output
     assert not (tmp_path / "none.sqlite").exists()
     assert run(Store(tmp_path / "empty.sqlite"), "verify")[0] == 3
+
+
+def test_file_that_is_no_pdf_is_told_as_that(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text('name = "Clinic"')
+    status, said = run(store, "verify", str(tmp_path / "site.toml"))
+    assert (status, "this is no PDF: name a report" in said) == (2, True)

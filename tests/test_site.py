@@ -345,6 +345,7 @@ def test_init_writes_a_file_that_can_be_read_and_never_over_another(tmp_path: Pa
     assert status == 2
     assert "machine L stands there twice" in text
     assert not (tmp_path / "two.toml").exists()
+    assert ".draft" not in text
 
 
 def test_due_shows_how_every_task_stands(images: Path, tmp_path: Path) -> None:
