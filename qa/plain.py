@@ -30,6 +30,8 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 
 def encode(hint: Any, value: Any) -> Any:
     """Plain data for a value of the annotated type ``hint``; dataclasses inside a union carry their name in "type"."""
+    if hint is str and type(value) is str:  # most of what a record holds
+        return value if value.isascii() else _text(value)
     fields, origin, arguments = _form(hint)
     if fields:
         return _encode_fields(hint, value)
@@ -59,7 +61,7 @@ def encode(hint: Any, value: Any) -> Any:
         if not math.isfinite(value):
             raise RecordError(f"a record holds finite numbers only, found {value}")
         return float(value) + 0.0  # -0.0 becomes 0.0: databases do not keep the sign of zero, and the hash must not depend on it
-    if not isinstance(value, hint | np.generic):
+    if not isinstance(value, (hint, np.generic)):
         raise RecordError(f"a record needs {hint.__name__} here, found {value!r}")
     return None if value is None else _text(str(value)) if hint is str else hint(value)
 
@@ -68,6 +70,12 @@ def encode(hint: Any, value: Any) -> Any:
 def _form(hint: Any) -> tuple[bool, Any, tuple[Any, ...]]:
     """Whether an annotation is a dataclass, its origin and its arguments; asked for every value, looked up once."""
     return dataclasses.is_dataclass(hint), typing.get_origin(hint), typing.get_args(hint)
+
+
+@functools.cache
+def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
+    """Name and annotation of a dataclass's fields, in their order."""
+    return tuple((field.name, _hints(kind)[field.name]) for field in dataclasses.fields(kind))
 
 
 @functools.cache
@@ -87,14 +95,14 @@ def _text(text: str) -> str:
 
 
 def _encode_fields(kind: Any, value: Any) -> dict[str, Any]:
-    plain, hints, defaults = {}, _hints(kind), _defaults(kind)
-    for field in dataclasses.fields(kind):
+    plain, defaults = {}, _defaults(kind)
+    for name, hint in _fields(kind):
         try:
-            plain[field.name] = encode(hints[field.name], getattr(value, field.name))
+            item = encode(hint, getattr(value, name))
         except (TypeError, ValueError) as error:
-            raise RecordError(f"{kind.__name__}.{field.name} cannot be stored: {error}") from error
-        if field.name in defaults and plain[field.name] == defaults[field.name]:
-            del plain[field.name]
+            raise RecordError(f"{kind.__name__}.{name} cannot be stored: {error}") from error
+        if name not in defaults or item != defaults[name]:
+            plain[name] = item
     return plain
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# compiled once: else every worker, and every process that a test begins, compiles the suite and these tests anew
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported, as for the command line: beside each other threads only wait
 
 

@@ -423,23 +423,6 @@ def test_rehearsal_is_repeatable_and_measured_as_it_was_drawn(tmp_path: Path) ->
     assert max(pulls) < 5  # about 20 quantities: beyond 5 u something is wrong with files or signs
 
 
-def test_demo_runs_from_images_to_report_and_agrees_with_its_truth(tmp_path: Path) -> None:
-    status, text = invoke("demo", "--out", tmp_path / "demo")
-    place = tmp_path / "demo" / "winston_lutz"
-    drawn = json.loads((place / "images" / "truth.json").read_text("utf-8"))["images"]
-    largest = max(np.hypot(*np.subtract(i["truth"]["ball_uv_mm"][0], i["truth"]["field_uv_mm"])) for i in drawn)
-    assert largest < 0.9  # a good machine: its limit is 1 mm
-    assert status == 0
-    assert "verdict SRS: GO (PASS)" in text
-    readings = json.loads((place / "readings.json").read_text("utf-8"))["readings"]
-    (found,) = [r for r in readings if r["quantity"] == "max_ball_offset"]
-    assert abs(found["value"] - largest) < 4 * found["u"]
-    assert not [r for r in readings if r["value"] is None]
-    assert (place / "report.pdf").read_bytes().startswith(b"%PDF")
-    shown = {name for name in procedure.names() if procedure.load(name).demonstrate is not None}
-    assert {summary.procedure for summary in Store(tmp_path / "demo" / "records.sqlite").list()} == shown
-
-
 @pytest.mark.real
 def test_real_set_gives_a_report(tmp_path: Path) -> None:
     folder = os.environ.get("IGRTQA_REAL_DATA")

@@ -213,7 +213,7 @@ def test_a_record_changed_by_force_is_named_and_nothing_is_written_nor_overwritt
 def test_one_record_is_held_at_a_time(tmp_path: Path) -> None:
     """Thirty records name a megabyte of files each; no more than a few of them are in memory at once."""
     store = Store(tmp_path / "r.sqlite")
-    files = tuple(Input(f"{n}-{'x' * 1000}", "0" * 64, f"1.{n}", False, "not used") for n in range(1000))
+    files = tuple(Input(f"{n}-{'x' * 10000}", "0" * 64, f"1.{n}", False, "not used") for n in range(100))
     for number in range(30):
         store.add(record(f"id-{number:02}", FIRST, inputs=files))
     tracemalloc.start()

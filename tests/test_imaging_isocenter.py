@@ -2,24 +2,18 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from phantoms.examples import typical, typical_kv
 from phantoms.kv import KvImager, kv_system
 from phantoms.linac import BallSetup, Exposure, Linac, Rod, Shot, Wave, expose
-from phantoms.machine import beam_axes
-from phantoms.meeting import smallest_sphere
 from phantoms.panel import Panel
 from phantoms.volume import Grid, Scan, Sphere, scan
 from phantoms.volume_phantoms import penta_cube
-from qa import ball_position, procedure, protocol, rehearsal, session
+from qa import ball_position, procedure, rehearsal
 from qa.acquisition import Acquisition, Calibration, Image, Volume
 from qa.evidence import Curve, Overlay, Room, Table
-from qa.imaging_isocenter_demonstration import CBCT_ISOCENTRE_MM
-from qa.limit import Outcome
 from qa.reading import Measured, NotMeasured, Reading
 from qa.rehearsal import WHEN
 
@@ -423,22 +417,3 @@ def test_the_cbct_vector_is_the_same_however_the_phantom_was_declared_to_lie(mv,
     scanned = scan([Sphere("ball", (x, y, z), 3.5, 5000.0)], grid, np.random.default_rng(6), Scan((0.5, 0.5), 120.0, 20.0))
     volume = rehearsal.volume(scanned, LINAC.name, couch_mm=(0.0, 0.0, 0.0), couch_deg=0.0)
     assert np.abs(vector(read(rehearsal.day(mv, [volume])), "cbct_isocenter") - C).max() < 0.02
-
-
-# From files to a judged record
-
-
-def test_the_demonstrations_files_show_the_isocentres_that_were_drawn(tmp_path: Path) -> None:
-    """K and C of the drawn systems minus the treatment isocentre of the drawn beam axes, by phantoms alone."""
-    assert TEST.demonstrate is not None
-    paths = TEST.demonstrate(tmp_path / "images", lambda words: None)
-    found = session.run(paths, protocol.read(TEST.demonstration_protocol), procedures=[TEST.name]).records
-    (record,) = found
-    treatment = smallest_sphere(beam_axes(typical(), tuple(Shot(gantry_deg=g) for g in (0.0, 90.0, 180.0, 270.0))))[0]
-    for kind, isocentre in (("cbct", CBCT_ISOCENTRE_MM), ("kv", typical_kv().imager_isocentre_mm)):
-        values = [r for r in record.readings if r.quantity.key in {f"{kind}_isocenter_{axis}" for axis in "xyz"}]
-        measured = [r for r in values if isinstance(r, Measured)]
-        assert len(measured) == len(values) >= 3
-        for reading, true in zip(measured[-3:], np.array(isocentre) - treatment, strict=True):
-            assert abs(reading.value - true) < 4 * reading.u, reading.quantity.key
-    assert {j.outcome for j in record.judgements} == {Outcome.PASS}

@@ -153,11 +153,11 @@ def test_four_who_write_at_once_make_one_chain(postgresql: str) -> None:
 
     def write(number: int) -> None:
         for count in range(10):
-            name = f"{number}-{count}"
-            Store(postgresql).add(drawn(np.random.default_rng([number, count]), name))
-            Store(postgresql).sign(name, "Reviewer", "physicist", "reviewed")
-            Store(postgresql).accept(name, "Physicist")
-            Store(postgresql).put_down("action", "", name, date(2026, 1, 5), "Physicist", "ball set up again")
+            name, store = f"{number}-{count}", Store(postgresql)
+            store.add(drawn(np.random.default_rng([number, count]), name))
+            store.sign(name, "Reviewer", "physicist", "reviewed")
+            store.accept(name, "Physicist")
+            store.put_down("action", "", name, date(2026, 1, 5), "Physicist", "ball set up again")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
