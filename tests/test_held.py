@@ -212,9 +212,12 @@ def test_chain_that_was_cut_or_written_anew_is_found_by_a_report(store: Store, p
     assert any("the record's link, number 1, is not in the store" in fault for fault in hold(printed, anew).faults)
 
 
-@pytest.mark.parametrize("content", [b"", b"%PDF-1.4 nothing", b"words " * 100])
-def test_what_is_no_report_is_refused(store: Store, content: bytes) -> None:
-    with pytest.raises(QaError, match="no report with its record inside"):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "no PDF"), (b"%PDF-1.4 nothing", "no report with its record inside"), (b"words " * 100, "no PDF")],
+)
+def test_what_is_no_report_is_refused(store: Store, content: bytes, said: str) -> None:
+    with pytest.raises(QaError, match=f"this is {said}"):
         hold(content, store)
 
 
