@@ -10,7 +10,7 @@ from qa.limit import NO_NUMBER, Judgement, Outcome
 from qa.reading import Measured, NotMeasured, Reading
 from qa.record import Record
 from reports import engines, numbers
-from reports.index import PART, UID, image_names, of_part, per_image
+from reports.index import PART, UID, again, image_names, of_part, per_image
 from reports.limits import limit_line
 from reports.page import heading, small_heading
 from reports.shapes import tag
@@ -196,6 +196,7 @@ def _left_out(record: Record) -> list[Flowable]:
 
 
 def _notes(record: Record) -> list[Flowable]:
-    if not record.notes:
+    notes = record.notes[bool(again(record)) :]  # the first page begins with that one
+    if not notes:
         return []
-    return [*small_heading("Notes"), *(paragraph(note, BODY) for note in record.notes)]
+    return [*small_heading("Notes"), *(paragraph(note, BODY) for note in notes)]

@@ -103,3 +103,8 @@ def together(readings: Sequence[Indexed]) -> list[list[Indexed]]:
 
 def _family(reading: Reading) -> str:
     return reading.quantity.key if of_part(reading) else ""
+
+
+def again(record: Record) -> str:
+    """Where the readings of a record that was judged again come from, and how they came out then; "" where they are its own."""
+    return record.notes[0] if record.basis is not None and record.basis.judged_again and record.notes else ""

@@ -11,7 +11,7 @@ from qa.reading import Measured, NotMeasured, Reading
 from qa.record import Record
 from reports import numbers
 from reports.comparison import apart, both, summary
-from reports.index import PART, SETTING, common, judgements_of, of_part, per_image, shared_flags, without
+from reports.index import PART, SETTING, again, common, judgements_of, of_part, per_image, shared_flags, without
 
 NO_VERDICT = "no limit of this protocol covers this test: the numbers are not judged. This is not a pass."
 JUDGED = ("exception", "value", "second engine")  # kinds of lines that say their outcome; the words of the others do
@@ -46,7 +46,9 @@ def lines(record: Record) -> tuple[Line, ...]:
     record = without(record, shared, flags)
     said = (*_verdicts(record), *_exceptions(record), *_second_engine(record), *_unjudged(record))
     setting = [Line("note", None, "setting", str(shared[SETTING]))] if SETTING in shared else []
+    made = [Line("note", None, "judged again", words)] if (words := again(record)) else []
     return (
+        *made,
         *said,
         *_values(record),
         *(Line("caveat", None, "all readings", flag) for flag in flags),
@@ -186,5 +188,5 @@ def _notes(record: Record) -> Iterator[Line]:
     unconfirmed = dict.fromkeys(judgement.limit.limit_id for judgement in record.judgements if not judgement.limit.confirmed)
     if unconfirmed:
         yield Line("note", None, "limits", f"not confirmed in the standard's own document: {', '.join(unconfirmed)}")
-    for note in record.notes:
+    for note in record.notes[bool(again(record)) :]:
         yield Line("note", None, "record", note)

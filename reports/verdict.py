@@ -13,10 +13,11 @@ from qa.limit import Judgement, Outcome
 from qa.protocol import verdicts
 from qa.record import Record
 from reports import engines, numbers
+from reports.index import again
 from reports.page import banner
 from reports.shapes import Canvas, Drawn, symbol, write
-from reports.style import BOLD, CELL_STRONG, FACES, FONT, HEAD, MUTED, PANEL, WIDTH, lines, paragraph
-from reports.tables import flowing
+from reports.style import BOLD, CELL_STRONG, FACES, FONT, HEAD, MUTED, PANEL, STRONG, WIDTH, lines, paragraph
+from reports.tables import flowing, grid
 
 ACROSS = 3
 GAP = 8.0
@@ -45,7 +46,14 @@ def opening(record: Record) -> list[Flowable]:
         boxes = [Box(None, "No verdict", "NOT JUDGED", NO_TECHNIQUE if record.judgements else NO_LIMIT)]
     across = 2 if len(boxes) in (2, 4) else min(len(boxes), ACROSS)
     rows = [boxes[n : n + across] for n in range(0, len(boxes), across)]
-    return [banner(record), _particulars(record), *(boxes_row(row, across) for row in rows), *engines.warning(record)]
+    return [banner(record), _particulars(record), *_again(record), *(boxes_row(row, across) for row in rows), *engines.warning(record)]
+
+
+def _again(record: Record) -> list[Flowable]:
+    """Before any verdict, that nothing was measured for it, and how it came out before."""
+    words = again(record)
+    row = [paragraph("JUDGED AGAIN", STRONG), paragraph(words, CELL_STRONG)]
+    return [grid(("", ""), [row], (WIDTH * 0.2, WIDTH * 0.8))] if words else []
 
 
 def _particulars(record: Record) -> Table:

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from pypdf import PdfReader
 from test_baselines import DAY, FIRST, HU, SLOPE, Clinic, clinic, judged_by, limit, of, only  # noqa: F401 - a fixture
 from test_cli import invoke
 from test_record import comparison
@@ -32,7 +34,8 @@ from qa.record import Basis, Record, from_json, record_hash, to_json
 from qa.rejudging import JUDGED_BY, rejudged
 from qa.site import SiteError
 from qa.trend import trend
-from reports import audit_state, audit_words, trend_picture
+from reports import audit_state, audit_words, pdf, trend_picture
+from reports.lines import lines
 
 PASSING = (Outcome.PASS, Outcome.INDETERMINATE)
 QUESTION = limit(limit_id="door", quantity="door", unit="", tolerance=None, kind="functional", note="Does the door stop the beam?")
@@ -116,6 +119,18 @@ def test_new_record_has_the_old_ones_readings_and_says_where_they_are_from(clini
     twice = again(clinic, new, within(1030.0))
     assert [name for name, _ in twice.versions].count(JUDGED_BY) == 1
     assert twice.basis == Basis(judged_again=new.record_id)
+
+
+def test_report_and_screen_say_so_before_any_verdict(clinic: Clinic) -> None:  # noqa: F811
+    record = clinic.measure(of(990.0), by=NARROW)
+    new = again(clinic, record)
+    first = PdfReader(BytesIO(pdf.render(new))).pages[0].extract_text()
+    assert first.index("JUDGED AGAIN") < first.index(record.record_id[:8]) < first.index("GO")
+    assert first.count("judged again on behalf of Bob Kay") == 1
+    assert "JUDGED AGAIN" not in PdfReader(BytesIO(pdf.render(record))).pages[0].extract_text()
+    said = [line.plain for line in lines(new)]
+    assert said[0] == f"note judged again: {new.notes[0]}"
+    assert sum("judged again" in one for one in said) == 1
 
 
 def test_old_record_is_to_the_byte_what_it_was(clinic: Clinic, tmp_path: Path) -> None:  # noqa: F811
