@@ -290,6 +290,13 @@ def test_the_own_radius_of_a_blurred_ball(sigma: float):
     assert own_of_log_mm(8 * half, 8 * quarter) == pytest.approx(8.0, rel=0.003)
 
 
+@pytest.mark.parametrize(("half", "quarter"), [(3.0, np.nan), (np.nan, 3.0), (3.0, 2.9), (3.0, np.inf), (0.0, 1.0)])
+def test_ball_without_a_foot_has_no_size(half: float, quarter: float) -> None:
+    """A size that is no number would be as large as any other ball's."""
+    with pytest.raises(AnalysisError, match="no rim that tells how large it is"):
+        own_of_log_mm(half, quarter)
+
+
 @pytest.mark.parametrize("wide", [5.0, 8.0, 10.0])
 @pytest.mark.parametrize("blur", [0.3, 0.6])
 def test_the_diameter_in_a_collimated_field_is_the_balls_own_whatever_the_blur(wide: float, blur: float):

@@ -1,3 +1,4 @@
+# ruff: noqa: F811 - fixtures
 """Files forged by somebody who knows PDF: what no honest program writes is not called signed, nor the record's report."""
 
 import re
@@ -12,8 +13,8 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.signers.pdf_cms import SimpleSigner
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
+from test_pdf_signature import keys, printed, store  # noqa: F401 - fixtures
 
-from bench.records import filled
 from qa import keystore
 from qa.site_tables import Keys
 from qa.store import Store
@@ -22,22 +23,6 @@ from reports.held import Pages, hold, told
 from reports.pdf_signature import Signature, sign, signatures
 
 Change = Callable[[IncrementalPdfFileWriter], None]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return filled(tmp_path_factory.mktemp("forged") / "records.sqlite", 7, 1)
-
-
-@pytest.fixture(scope="module")
-def printed(store: Store) -> bytes:
-    return pdf.render(store.get("trial-0"), store.standing("trial-0"))
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    file = tmp_path_factory.mktemp("keys") / "site.p12"
-    return Keys(file=file, trusted=(keystore.make(file, "Clinic"),))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from qa.features.position import Position
+from qa.reading import AnalysisError
 
 OPAQUE = 0.8  # a ball this deep is taken as opaque: what is seen in it is light scattered there. If it is not, R is 6 % too small
 BLURRED = (1.1180, 1.1307, 1.1584, 1.1885, 1.2190, 1.2491, 1.2779, 1.3043)  # radius at a quarter of the depth over that at half
@@ -31,7 +32,12 @@ def own_radius_mm(half_mm: float, depth: float) -> float:
 
 
 def own_of_log_mm(half_mm: float, quarter_mm: float) -> float:
-    """Radius of the ball (mm) from the radii at half and at a quarter of the depth in the log of the signal, which tell the blur."""
+    """Radius of the ball (mm) from the radii at half and at a quarter of the depth in the log of the signal, which tell the blur.
+
+    AnalysisError where there is no such radius: a size that is no number would be like any other.
+    """
+    if not 0.0 < half_mm <= quarter_mm < np.inf:
+        raise AnalysisError("the dark spot in the field has no rim that tells how large it is; check the phantom and repeat the exposure")
     return half_mm * float(np.interp(quarter_mm / half_mm, BLURRED, OWN))
 
 
