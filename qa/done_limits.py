@@ -23,16 +23,18 @@ class _Kept(NamedTuple):
     unit: str
     kind: str
     tolerance: float | None
+    note: str
     techniques: str
     needs: str
     parts: str
 
 
 _JUDGED = tables.judgement.c
-_COLUMNS = (_JUDGED.limit_id, _JUDGED.quantity, _JUDGED.unit, _JUDGED.kind, _JUDGED.tolerance, _JUDGED.techniques, _JUDGED.needs)
+_COLUMNS = (_JUDGED.limit_id, _JUDGED.quantity, _JUDGED.unit, _JUDGED.kind, _JUDGED.tolerance, _JUDGED.note)
+_LISTS = (_JUDGED.techniques, _JUDGED.needs)
 _OF_THESE = _JUDGED.record_id.in_(bindparam("these", expanding=True))
-_KEPT = select(_JUDGED.record_id, *_COLUMNS, _JUDGED.parts).where(_OF_THESE)
-_KEPT_BEFORE_PARTS = select(_JUDGED.record_id, *_COLUMNS, literal("[]")).where(_OF_THESE)
+_KEPT = select(_JUDGED.record_id, *_COLUMNS, *_LISTS, _JUDGED.parts).where(_OF_THESE)
+_KEPT_BEFORE_PARTS = select(_JUDGED.record_id, *_COLUMNS, *_LISTS, literal("[]")).where(_OF_THESE)
 
 
 class Judged(NamedTuple):
@@ -75,6 +77,8 @@ def _as_strict(protocol: Protocol, procedure: str, k: float, kept: Collection[_K
 def _covers(kept: _Kept, limit: Limit) -> bool:
     """Whether what passes or fails by the kept limit was asked at least all that the other asks."""
     if (kept.quantity, kept.unit, kept.kind) != (limit.quantity, limit.unit, limit.kind):
+        return False
+    if limit.kind == "functional" and kept.note != limit.note:  # an answer to another question
         return False
     if limit.tolerance is not None and (kept.tolerance is None or kept.tolerance > limit.tolerance):
         return False

@@ -24,7 +24,7 @@ LENGTH = 64  # most that a name in a certificate may have (RFC 5280, ub-common-n
 OF = "IGRT QA of "
 RSA_BITS = 2048  # fewer are not trusted (NIST SP 800-131A)
 YEARS = 10  # that a certificate made here holds
-RENEW = "igrtqa keystore makes a new key"
+RENEW = "set the clock right, or make a new key: igrtqa keystore --renew"
 
 
 class KeystoreError(QaError):

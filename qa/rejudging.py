@@ -92,10 +92,12 @@ def _rejected(store: Store, former: Record) -> str:
 
 def _line(store: Store, record: Record) -> Iterator[Record]:
     """The record, and those that its readings came from."""
-    yield record
-    while record.basis is not None and record.basis.judged_again:
-        record = store.get(record.basis.judged_again)
+    seen: set[str] = set()
+    while record.record_id not in seen:  # a ring can only be forged
+        seen.add(record.record_id)
         yield record
+        if record.basis is not None and record.basis.judged_again:
+            record = store.get(record.basis.judged_again)
 
 
 def _other_calibrations(store: Store, procedure: Procedure, by_protocol: Protocol, former: Record) -> list[str]:

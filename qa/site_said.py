@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -133,13 +134,32 @@ def doubts_of(site: Site, record: Record) -> list[str]:
     """The same of a stored record, as far as it tells. SiteError where no machine of the site, or more than one, is called as it is."""
     machine = site.known(site.own_name(record.machine))
     try:
-        listed = site.phantom_of(record.phantom)
+        listed = site.phantom_of(record.phantom) or _certified(site, record)
         used = Used(record.phantom) if listed is None else _used(listed)
         expired = _expired(site, used, record.acquired, phantom_said.shown(record.readings))
     except SiteError as error:
         expired = f"{error}: list it there, with the last day on which it may be used"
-    found = [expired, _strange(site, machine, (str(reading.at.get("beam", "")) for reading in record.readings))]
-    return [words for words in found if words]
+    strange = _strange(site, machine, (str(reading.at.get("beam", "")) for reading in record.readings))
+    return [words for words in (expired, strange, _turned(site, machine, record)) if words]
+
+
+def _certified(site: Site, record: Record) -> Phantom | None:
+    """The listed phantom whose certificate the record names, where nobody said another."""
+    serials = [note.partition(", serial ")[2].partition(": issued ")[0] for note in record.notes if note.startswith("certificate of ")]
+    found = [one for one in site.phantom if folded(one.serial) in map(folded, serials)]
+    return found[0] if len(found) == 1 and not record.phantom.strip() else None
+
+
+def _turned(site: Site, machine: str, record: Record) -> str:
+    """Why its angles are not those of today: they were taken from words in another scale."""
+    scale = next((one.scale for one in site.machine if one.name == machine), scales.IEC)
+    taken = {found for note in record.notes for found in re.findall(r"from the machine's scale (\w+) \(site file\)", note)}
+    axes = "|".join(scales.MIRRORED[scale])
+    plain = bool(axes) and not taken and any(re.search(rf"\b({axes}) angle .* taken from ", note) for note in record.notes)
+    if not plain and taken <= {scale}:
+        return ""
+    was = " and ".join(sorted(taken)) or scales.IEC
+    return f"angles were read from words in the scale {was}, and {machine} has {scale} in the site file: hand the images in again"
 
 
 def _expired(site: Site, used: Used, acquired: datetime | None, shown: Collection[str]) -> str:

@@ -74,7 +74,7 @@ def _tells(line: Line) -> bool:
 
 def _worst(record: Record) -> Outcome:
     compared = [one.outcome for one in record.comparisons if one.outcome is not None]
-    return max([*(one.outcome for one in record.judgements), *compared], default=Outcome.NOT_MEASURED)
+    return max([*([one.outcome for one in record.judgements] or [Outcome.NOT_MEASURED]), *compared])  # as its exit status
 
 
 def _first_and_last(records: Sequence[Record]) -> tuple[date, ...]:

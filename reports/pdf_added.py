@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pyhanko.pdf_utils.generic import DictionaryObject
     from pyhanko.pdf_utils.reader import PdfFileReader
     from pyhanko.sign.diff_analysis import StandardDiffPolicy
 
@@ -24,12 +25,18 @@ def only_signed(content: bytes, first: bytes) -> bool:
         reader = PdfFileReader(BytesIO(content))
         found = _policy().review_file(reader, 0)
         signed = reader.embedded_signatures
-        unseen = all(float(edge) == 0.0 for one in signed for edge in one.sig_field["/Rect"])
+        fields = [one.get_object() for one in reader.root["/AcroForm"]["/Fields"]]
+        unseen = len(fields) == len(signed) and all(map(_unseen, fields))
         alone = reader.xrefs.total_revisions == 1 + len(signed)
         open_ = alone and _nothing_hidden(reader, content, len(first)) and _says_the_same(reader, PdfFileReader(BytesIO(first)))
     except Exception:  # pyHanko raises many kinds of its own and of Python's; what cannot be read is not the same
         return False
     return unseen and open_ and not isinstance(found, SuspiciousModification)
+
+
+def _unseen(field: DictionaryObject) -> bool:
+    """Whether a field is a signature that is made and covers no spot; an empty one is none, and readers draw it over what is printed."""
+    return "/V" in field and "/Kids" not in field and all(float(edge) == 0.0 for edge in field["/Rect"])
 
 
 def _nothing_hidden(reader: PdfFileReader, content: bytes, begin: int) -> bool:

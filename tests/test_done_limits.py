@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from bench.drawn_records import drawn
 from qa import due, protocol, site
 from qa.cli import app
+from qa.done_limits import _covers, _Kept
 from qa.due import State
 from qa.limit import Judgement, Limit, Outcome
 from qa.store import Store
@@ -142,6 +143,13 @@ def test_what_was_judged_by_less_is_not_done_and_says_so(clinic: Clinic, changes
     status, words = clinic.run("due")
     said = f"judged by fewer or looser limits than the protocol has now, does not count: winston_lutz ({TODAY})"
     assert (status, said in words) == (3, True), words
+
+
+def test_an_answer_to_another_question_is_none() -> None:
+    asked = Limit("door", "daily", "door", "", None, None, "functional", ("srs",), "daily", "us", True, (), "Does the door stop the beam?")
+    kept = _Kept("door", "door", "", "functional", None, asked.note, '["srs"]', "[]", "[]")
+    assert _covers(kept, asked)
+    assert not _covers(kept._replace(note="Is there a door?"), asked)
 
 
 def test_a_missing_limit_and_a_smaller_k_are_less(clinic: Clinic) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from test_record import comparison
 from typer.testing import CliRunner
 
 from bench.drawn_records import drawn
@@ -321,6 +322,13 @@ def test_what_is_wrong_with_it_is_named(tmp_path: Path, old: str, new: str, word
 
 
 # What is told
+
+
+def test_agreement_of_engines_without_a_limit_is_no_go() -> None:
+    """As the exit status: nothing was judged."""
+    compared = drawn(np.random.default_rng(1), "a")
+    compared = replace(compared, judgements=(), comparisons=(comparison(1.0, 1.0, 0.5, ("size", "mm", "other", "1", "", "close")),))
+    assert mail.word([compared]) == "REPEAT"
 
 
 def record(name: str, outcome: Outcome, **changes: Any) -> Record:

@@ -11,6 +11,7 @@ import pytest
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from pyhanko.sign.signers.pdf_cms import SimpleSigner
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
 from test_pdf_signature import keys, printed, store  # noqa: F401 - fixtures
@@ -32,11 +33,11 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> SimpleSigner:
     return SimpleSigner.load_pkcs12(str(file))
 
 
-def signed_by(signer: SimpleSigner, content: bytes, change: Change = lambda writer: None) -> bytes:
+def signed_by(signer: SimpleSigner, content: bytes, change: Change = lambda writer: None, name: str = "Signature") -> bytes:
     """The file with a change that is made in the very revision that signs it, so that the signature covers it."""
     writer = IncrementalPdfFileWriter(BytesIO(content))
     change(writer)
-    return bytes(PdfSigner(PdfSignatureMetadata(field_name="Signature"), signer).sign_pdf(writer).getvalue())
+    return bytes(PdfSigner(PdfSignatureMetadata(field_name=name), signer).sign_pdf(writer).getvalue())
 
 
 def title(writer: IncrementalPdfFileWriter) -> None:
@@ -64,6 +65,29 @@ def script(writer: IncrementalPdfFileWriter) -> None:
     act = {generic.pdf_name("/S"): generic.pdf_name("/JavaScript"), generic.pdf_name("/JS"): generic.pdf_string("app.alert('PASS')")}
     writer.root[generic.pdf_name("/OpenAction")] = generic.DictionaryObject(act)
     writer.update_root()
+
+
+def field() -> Change:
+    """An empty field of a signature beside the one that is made, white over the verdict."""
+
+    def change(writer: IncrementalPdfFileWriter) -> None:
+        append_signature_field(writer, SigFieldSpec("Seen", on_page=0))
+        (empty,) = (one.get_object() for one in writer.root["/AcroForm"]["/Fields"])
+        empty[generic.pdf_name("/Rect")] = generic.ArrayObject([generic.NumberObject(number) for number in (90, 600, 300, 720)])
+        white = generic.ArrayObject([generic.NumberObject(1)] * 3)
+        empty[generic.pdf_name("/MK")] = generic.DictionaryObject({generic.pdf_name("/BG"): white})
+        writer.update_container(empty)
+
+    return change
+
+
+def test_empty_field_over_a_verdict_is_not_the_records_report(store: Store, keys: Keys, printed: bytes, stranger: SimpleSigner) -> None:
+    """Poppler draws it as a white box."""
+    forged = signed_by(stranger, printed, field())
+    assert signatures(forged, ())[0].intact
+    assert hold(forged, store).pages is Pages.WORDS
+    after = signed_by(stranger, sign(printed, keystore.opened(keys), ""), lambda writer: None, "Second")
+    assert hold(after, store, keystore.trusted(keys)).pages is Pages.SAME  # a second signature alone
 
 
 @pytest.mark.parametrize("change", [title, metadata, orphan, script])

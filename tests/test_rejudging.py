@@ -1,6 +1,7 @@
 """A stored record judged again: other limits decide, a doubt stays a doubt, and nothing is counted twice."""
 
 import sqlite3
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -19,8 +21,9 @@ from test_record import comparison
 from test_session import Batch
 from test_site_said import TEXT
 
+from bench.drawn_records import drawn
 from bench.tampering import forced
-from qa import audit, chain, dicom, site, site_said, tables
+from qa import audit, chain, dicom, rejudging, site, site_said, tables
 from qa.acquisition import Acquisition, Refused
 from qa.audit_period import period
 from qa.compared import doubted
@@ -611,6 +614,41 @@ def test_site_file_is_asked_as_for_images(clinic: Clinic) -> None:  # noqa: F811
     assert (outcome, "the images state 15 MV" in reason) == (Outcome.NOT_MEASURED, True)
     with pytest.raises(SiteError, match="A has no machine 'LINAC-B'"):
         rejudged(clinic.store, plain.record_id, WIDE, "Bob Kay", site.Site(name="A", machine=(site.Machine(name="Linac 2"),)))
+
+
+def test_site_file_that_was_mended_since_is_asked(clinic: Clinic) -> None:  # noqa: F811
+    """The last day of a phantom that only its certificate named, and the scale of angles in file names."""
+    record = replace(clinic.measure(of(990.0)), machine="Linac 1")
+    certified = replace(record, notes=("certificate of 5-ball cube, serial 0815: issued 2020-01-01, expires 2030-01-01, by us",))
+    table = tomllib.loads(TEXT)
+    table |= {"phantom": [{"name": "5-ball cube", "serial": "0815", "expires": date(2001, 1, 1)}]}
+    (said,) = site_said.doubts_of(site.Site(**table), certified)
+    assert "may be used until 2001-01-01 only" in said
+    assert site_said.doubts_of(site.Site(**table), record) == []
+    turned = replace(record, notes=("the couch angle in words was converted from the machine's scale varian_iec (site file) to IEC 61217",))
+    plain = replace(record, notes=("couch angle 90 taken from the file name: the file has no PatientSupportAngle (1 of 1 images)",))
+    for scale, one, differs in (
+        ("iec61217", turned, True),
+        ("varian_iec", turned, False),
+        ("varian_standard", turned, True),
+        ("iec61217", plain, False),
+        ("varian_iec", plain, True),
+        ("varian_iec", record, False),
+    ):
+        table |= {"machine": [{"name": "Linac 1", "scale": scale}], "phantom": []}
+        said = site_said.doubts_of(site.Site(name="A", machine=table["machine"]), one)
+        assert ["hand the images in again" in words for words in said] == [True] * differs
+
+
+def test_ring_of_records_ends() -> None:
+    """Which only somebody who forges records can make."""
+
+    class Ring:
+        def get(self, name: str) -> Record:
+            return replace(made, record_id=name, basis=Basis((), (), "b" if name == "a" else "a"))
+
+    made = drawn(np.random.default_rng(1), "a")
+    assert [one.record_id for one in rejudging._line(Ring(), Ring().get("a"))] == ["a", "b"]  # type: ignore[arg-type]
 
 
 def test_phantom_that_a_record_misspells_is_no_reason_where_the_site_lists_none(clinic: Clinic) -> None:  # noqa: F811
